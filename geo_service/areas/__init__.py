@@ -1,0 +1,1 @@
+"""The county and its tree of townships and villages."""

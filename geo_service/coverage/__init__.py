@@ -1,0 +1,1 @@
+"""What was covered in a window, and what was not."""

@@ -1,0 +1,1 @@
+"""The made-up county, and the walk simulator that benchmarks use too."""

@@ -1,0 +1,77 @@
+"""The service's own errors, and the one table from error class to HTTP status."""
+
+from layers.errors import YinxunError
+
+
+class NotFound(YinxunError):
+    """It does not exist, or lies out of the user's scope: the same answer for both."""
+
+    code = "not_found"
+    title = "Not found."
+
+
+class Forbidden(YinxunError):
+    """The account's grants do not allow this."""
+
+    code = "forbidden"
+    title = "The grants of this account do not allow this."
+
+
+class NotSignedIn(YinxunError):
+    """No valid session or token came with the request."""
+
+    code = "not_signed_in"
+    title = "Sign in first."
+
+
+class Conflict(YinxunError):
+    """What is stored contradicts what was sent."""
+
+    code = "conflict"
+    title = "This contradicts what is stored."
+
+
+class Invalid(YinxunError):
+    """A value that was sent cannot be taken."""
+
+    code = "invalid"
+    title = "A value cannot be taken."
+
+
+class TooMany(YinxunError):
+    """The rate limit was reached."""
+
+    code = "too_many"
+    title = "Too many requests; wait."
+
+
+class TooLarge(YinxunError):
+    """The body is larger than the limit."""
+
+    code = "too_large"
+    title = "The upload is too large."
+
+
+class Unavailable(YinxunError):
+    """The database is starting again or busy."""
+
+    code = "unavailable"
+    title = "The database is not available at the moment; try again."
+
+
+STATUS: dict[type[YinxunError], int] = {
+    NotSignedIn: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    TooLarge: 413,
+    Invalid: 422,
+    TooMany: 429,
+    Unavailable: 503,
+    YinxunError: 422,
+}
+
+
+def status_of(error: YinxunError) -> int:
+    """Return the HTTP status for an error: that of its nearest listed class."""
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)

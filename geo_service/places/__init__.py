@@ -1,0 +1,1 @@
+"""Rivers, roads, grids and compounds: imports, versions, answers about one place."""

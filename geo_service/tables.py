@@ -1,0 +1,486 @@
+"""Every table: the language all features share.
+
+`county_id` stands on every row and first in every unique key. Geometry is WGS 84 longitude, latitude
+(SRID 4326); the M of a line is metres in the county's CRS, the M of a track is epoch seconds (UTC).
+Spans are half-open `int4multirange`s in decimetres along the place's parts in stored order; cells are
+`bit(4096)` for a block of 64x64 cells, bit `64*row + column`, counted from the block's south-west cell.
+Days are local dates of the county; date ranges are half-open.
+"""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    ARRAY,
+    REAL,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import BIT, DATERANGE, INT4MULTIRANGE, JSONB, Range
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+CELLS_PER_BLOCK = 4096
+"""A block is 64 x 64 cells."""
+
+Json = dict[str, Any]
+Spans = list[Range[int]]
+
+
+class Table(DeclarativeBase):
+    """Base of all tables, with names for every constraint so that migrations can address them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  (SQLAlchemy's own way)
+        str: Text,
+        dt.datetime: DateTime(timezone=True),
+        float: Double,
+        bytes: LargeBinary,
+        Json: JSONB,
+        list[Any]: JSONB,
+    }
+
+
+def _county() -> Mapped[int]:
+    return mapped_column(ForeignKey("county.id", ondelete="CASCADE"), sort_order=-10)
+
+
+def _geometry(kind: str, *, dimension: int = 2) -> Geometry:
+    # The GiST indexes are declared by hand: GeoAlchemy2 and Alembic would each make one.
+    return Geometry(kind, srid=4326, dimension=dimension, spatial_index=False)
+
+
+def _bits() -> Mapped[str]:
+    return mapped_column(BIT(CELLS_PER_BLOCK))
+
+
+def _now() -> Mapped[dt.datetime]:
+    return mapped_column(server_default=func.now())
+
+
+class County(Table):
+    """A tenant: its clock, its CRS, its extent, and the version of its register."""
+
+    __tablename__ = "county"
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    time_zone: Mapped[str]
+    crs: Mapped[str | None]
+    """The metric CRS as `layers.crs` writes it; unknown until the extent is."""
+    west: Mapped[float | None]
+    south: Mapped[float | None]
+    east: Mapped[float | None]
+    north: Mapped[float | None]
+    made_up: Mapped[bool] = mapped_column(server_default=text("false"))
+    """A demonstration: shown as such on every page and map."""
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class Area(Table):
+    """A node of the county's tree of townships and villages; the root row is the county itself."""
+
+    __tablename__ = "area"
+    __table_args__ = (
+        UniqueConstraint("county_id", "code"),
+        Index("ix_area_geom", "geom", postgresql_using="gist"),
+        Index("ix_area_parent_id", "parent_id"),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("area.id"))
+    code: Mapped[str]
+    name: Mapped[str]
+    level: Mapped[str]
+    geom: Mapped[Any | None] = mapped_column(_geometry("MULTIPOLYGON"))
+
+
+class Place(Table):
+    """One river, road, grid or compound; it may exist by name before it has a geometry (未上图)."""
+
+    __tablename__ = "place"
+    __table_args__ = (
+        UniqueConstraint("county_id", "layer", "code"),
+        ForeignKeyConstraint(
+            ["version_id"], ["place_version.id"], name="fk_place_version", use_alter=True, deferrable=True
+        ),
+        Index("ix_place_name", "county_id", "layer", "name"),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    layer: Mapped[str]
+    code: Mapped[str]
+    name: Mapped[str | None]
+    in_scheme: Mapped[bool]
+    area_id: Mapped[int | None] = mapped_column(ForeignKey("area.id"))
+    """The township or village it is listed under, for places without geometry."""
+    attributes: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    """What the file said besides (level, width_m, class, ...), by the standard names of `layers`."""
+    version_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The version in force; none while 未上图."""
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class PlaceVersion(Table):
+    """A place's geometry and measure. A changed geometry makes a new one; old ones stay as history."""
+
+    __tablename__ = "place_version"
+    __table_args__ = (
+        UniqueConstraint("county_id", "place_id", "number"),
+        Index("ix_place_version_line", "line", postgresql_using="gist"),
+        Index("ix_place_version_polygon", "polygon", postgresql_using="gist"),
+        CheckConstraint("(line is null) <> (polygon is null)", name="one_geometry"),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    place_id: Mapped[int] = mapped_column(ForeignKey("place.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    line: Mapped[Any | None] = mapped_column(_geometry("MULTILINESTRINGM", dimension=3))
+    polygon: Mapped[Any | None] = mapped_column(_geometry("MULTIPOLYGON"))
+    length_dm: Mapped[int | None]
+    """Length of a line in decimetres, the unit of its spans."""
+    area_m2: Mapped[float | None]
+    reach_m: Mapped[float | None]
+    """A reach of its own; else the layer's."""
+    sources: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    """[{"id": "way/123", "spans": [[from_dm, to_dm], ...]}]: which piece came from which source feature."""
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class PlaceCells(Table):
+    """The cells of an area place, a row a block; edge cells keep their inner area."""
+
+    __tablename__ = "place_cells"
+    county_id: Mapped[int] = _county()
+    place_version_id: Mapped[int] = mapped_column(
+        ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    block_x: Mapped[int] = mapped_column(primary_key=True)
+    block_y: Mapped[int] = mapped_column(primary_key=True)
+    inside: Mapped[str] = _bits()
+    edge_cell: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+    edge_m2: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+
+
+class PlaceArea(Table):
+    """Which spans of a place lie in which township or village; null spans: all of an area place."""
+
+    __tablename__ = "place_area"
+    __table_args__ = (Index("ix_place_area_area", "county_id", "area_id"),)
+    county_id: Mapped[int] = _county()
+    place_version_id: Mapped[int] = mapped_column(
+        ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    area_id: Mapped[int] = mapped_column(ForeignKey("area.id", ondelete="CASCADE"), primary_key=True)
+    spans: Mapped[Spans | None] = mapped_column(INT4MULTIRANGE)
+
+
+class Person(Table):
+    """A volunteer or official."""
+
+    __tablename__ = "person"
+    __table_args__ = (
+        UniqueConstraint("county_id", "number"),
+        Index("ix_person_name", "county_id", "name"),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    number: Mapped[str | None]
+    """The office's own number, if it gives one."""
+    name: Mapped[str]
+    phone: Mapped[str | None]
+    area_id: Mapped[int | None] = mapped_column(ForeignKey("area.id"))
+    attributes: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    deleted_at: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class Duty(Table):
+    """A person's responsibility for a place, or for spans or cells of it, while in force."""
+
+    __tablename__ = "duty"
+    __table_args__ = (
+        Index("ix_duty_place", "county_id", "place_id"),
+        Index("ix_duty_person", "county_id", "person_id"),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    place_id: Mapped[int] = mapped_column(ForeignKey("place.id"))
+    spans: Mapped[Spans | None] = mapped_column(INT4MULTIRANGE)
+    """Its stretches on the place's version in force; null: the whole place, or the cells of `duty_cells`."""
+    role: Mapped[str]
+    kind: Mapped[str]
+    level: Mapped[str]
+    in_force: Mapped[Range[dt.date]] = mapped_column(DATERANGE)
+    handed_over_from: Mapped[int | None] = mapped_column(ForeignKey("duty.id"))
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class DutyCells(Table):
+    """The part of an area place that a duty is for, a row a block; no rows: all of it."""
+
+    __tablename__ = "duty_cells"
+    county_id: Mapped[int] = _county()
+    duty_id: Mapped[int] = mapped_column(ForeignKey("duty.id", ondelete="CASCADE"), primary_key=True)
+    block_x: Mapped[int] = mapped_column(primary_key=True)
+    block_y: Mapped[int] = mapped_column(primary_key=True)
+    cells: Mapped[str] = _bits()
+
+
+class Patrol(Table):
+    """One outing with a track."""
+
+    __tablename__ = "patrol"
+    __table_args__ = (
+        Index("ix_patrol_day", "county_id", "day"),
+        Index("ix_patrol_person", "county_id", "person_id", "day"),
+        Index("ix_patrol_track", "track", postgresql_using="gist"),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    """Chosen by the client, so that a repeated sending is recognised."""
+    person_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
+    """None after the person was deleted: what was covered stays."""
+    day: Mapped[dt.date]
+    """The local date on which it starts."""
+    started_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime]
+    walked_m: Mapped[float]
+    """Length of the cleaned track, before the home cut."""
+    fixes: Mapped[int]
+    cleaning: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    """Version of the cleaning rules, and how many fixes each of them dropped."""
+    track: Mapped[Any | None] = mapped_column(_geometry("MULTILINESTRINGM", dimension=3))
+    """Cleaned, home-cut, split at every outage; M = epoch seconds."""
+    accuracy_m: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
+    """One number a vertex of the track, in its order."""
+    verdict: Mapped[str] = mapped_column(server_default="counted")
+    voided_at: Mapped[dt.datetime | None]
+    void_reason: Mapped[str | None]
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class Batch(Table):
+    """One sending of fixes, as it came; dropped after the raw retention."""
+
+    __tablename__ = "batch"
+    county_id: Mapped[int] = _county()
+    patrol_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
+    )
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    sha256: Mapped[bytes]
+    datum: Mapped[str]
+    device: Mapped[str | None]
+    received_at: Mapped[dt.datetime] = _now()
+    time_s: Mapped[list[float]] = mapped_column(ARRAY(Double))
+    lon: Mapped[list[float]] = mapped_column(ARRAY(Double))
+    lat: Mapped[list[float]] = mapped_column(ARRAY(Double))
+    accuracy_m: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
+
+
+class LineCoverage(Table):
+    """What one patrol covered of one line on one local day."""
+
+    __tablename__ = "line_coverage"
+    __table_args__ = (Index("ix_line_coverage_patrol", "patrol_id"),)
+    county_id: Mapped[int] = _county()
+    place_version_id: Mapped[int] = mapped_column(
+        ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    patrol_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
+    )
+    spans: Mapped[Spans] = mapped_column(INT4MULTIRANGE)
+
+
+class LineDay(Table):
+    """The union of a line's coverage on one local day: what windows read."""
+
+    __tablename__ = "line_day"
+    __table_args__ = (Index("ix_line_day_day", "county_id", "day"),)
+    county_id: Mapped[int] = _county()
+    place_version_id: Mapped[int] = mapped_column(
+        ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    spans: Mapped[Spans] = mapped_column(INT4MULTIRANGE)
+
+
+class AreaVisit(Table):
+    """One patrol's visit to an area place on one local day: how long, how often entered."""
+
+    __tablename__ = "area_visit"
+    __table_args__ = (Index("ix_area_visit_patrol", "patrol_id"),)
+    county_id: Mapped[int] = _county()
+    place_version_id: Mapped[int] = mapped_column(
+        ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    patrol_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
+    )
+    dwell_s: Mapped[float]
+    seen_m2: Mapped[float]
+
+
+class CellCoverage(Table):
+    """What one patrol saw of one area place on one local day, a row a block."""
+
+    __tablename__ = "cell_coverage"
+    __table_args__ = (Index("ix_cell_coverage_patrol", "patrol_id"),)
+    county_id: Mapped[int] = _county()
+    place_version_id: Mapped[int] = mapped_column(
+        ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    patrol_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
+    )
+    block_x: Mapped[int] = mapped_column(primary_key=True)
+    block_y: Mapped[int] = mapped_column(primary_key=True)
+    seen: Mapped[str] = _bits()
+
+
+class CellDay(Table):
+    """The union of an area place's seen cells on one local day, a row a block: what windows read."""
+
+    __tablename__ = "cell_day"
+    __table_args__ = (Index("ix_cell_day_day", "county_id", "day"),)
+    county_id: Mapped[int] = _county()
+    place_version_id: Mapped[int] = mapped_column(
+        ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    block_x: Mapped[int] = mapped_column(primary_key=True)
+    block_y: Mapped[int] = mapped_column(primary_key=True)
+    seen: Mapped[str] = _bits()
+
+
+class Account(Table):
+    """Someone who signs in: with a password, or a volunteer by personal link."""
+
+    __tablename__ = "account"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    login: Mapped[str | None] = mapped_column(unique=True)
+    password_hash: Mapped[str | None]
+    password_changed_at: Mapped[dt.datetime | None]
+    must_change_password: Mapped[bool] = mapped_column(server_default=text("false"))
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    """Wrong passwords in a row; see `locked_until`."""
+    failed_at: Mapped[dt.datetime | None]
+    locked_until: Mapped[dt.datetime | None]
+    person_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
+    disabled_at: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class Grant(Table):
+    """An account's right over an area and all below it; no area: the whole county; no county: all."""
+
+    __tablename__ = "account_grant"
+    __table_args__ = (
+        UniqueConstraint(
+            "county_id", "account_id", "area_id", "right", name="uq_grant", postgresql_nulls_not_distinct=True
+        ),
+    )
+    county_id: Mapped[int | None] = mapped_column(ForeignKey("county.id", ondelete="CASCADE"))
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    area_id: Mapped[int | None] = mapped_column(ForeignKey("area.id", ondelete="CASCADE"))
+    right: Mapped[str]
+
+
+class SignIn(Table):
+    """A way in that is held by a secret, stored hashed: a session, a program's token, a one-time link."""
+
+    __tablename__ = "sign_in"
+    __table_args__ = (Index("ix_sign_in_account_id", "account_id"),)
+    secret_sha256: Mapped[bytes] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    """session, token, link (one use)"""
+    name: Mapped[str | None]
+    """What a token is for."""
+    csrf_sha256: Mapped[bytes | None]
+    created_at: Mapped[dt.datetime] = _now()
+    used_at: Mapped[dt.datetime] = _now()
+    expires_at: Mapped[dt.datetime | None]
+    revoked_at: Mapped[dt.datetime | None]
+
+
+class Audit(Table):
+    """Who did what when, append-only; opaque ids only, never names, coordinates or secrets."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_county_at", "county_id", "at"),)
+    county_id: Mapped[int | None]
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    at: Mapped[dt.datetime] = _now()
+    account_id: Mapped[uuid.UUID | None]
+    os_user: Mapped[str | None]
+    """The user of the operating system, for commands."""
+    request_id: Mapped[str | None]
+    action: Mapped[str]
+    subject: Mapped[str | None]
+    """Kind and opaque id, as in "patrol/0192...". """
+    detail: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+
+
+class Job(Table):
+    """Slow or scheduled work, claimed with SKIP LOCKED."""
+
+    __tablename__ = "job"
+    __table_args__ = (Index("ix_job_due", "state", "run_after"),)
+    county_id: Mapped[int | None] = mapped_column(ForeignKey("county.id", ondelete="CASCADE"))
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    kind: Mapped[str]
+    payload: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    state: Mapped[str] = mapped_column(server_default="waiting")
+    """waiting, running, done, failed"""
+    run_after: Mapped[dt.datetime] = _now()
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    progress: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    """{"done": 12, "of": 40, "what": "..."} for whoever watches."""
+    error: Mapped[str | None]
+    created_at: Mapped[dt.datetime] = _now()
+    finished_at: Mapped[dt.datetime | None]
+
+
+class Import(Table):
+    """One import that changed something: which file, by its hash, and what it did."""
+
+    __tablename__ = "import"
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    what: Mapped[str]
+    """areas, river, road, grid, compound, roster, duties"""
+    file_name: Mapped[str]
+    sha256: Mapped[bytes]
+    summary: Mapped[Json]
+    created_at: Mapped[dt.datetime] = _now()

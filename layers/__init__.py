@@ -1,0 +1,1 @@
+"""The domain: geometry in, numbers out. No web, no SQL, no clock, no settings."""

@@ -1,0 +1,101 @@
+"""The field's standard terms, one name for each in code, tables, API and docs.
+
+Each member's value is the word stored and sent; `zh` is the word people read.
+"""
+
+from enum import StrEnum
+
+
+class Word(StrEnum):
+    """A term with the Chinese word that people read."""
+
+    zh: str
+
+    def __new__(cls, value: str, zh: str) -> "Word":
+        """Make the member from its stored word and its Chinese word."""
+        word = str.__new__(cls, value)
+        word._value_ = value
+        word.zh = zh
+        return word
+
+
+class Layer(Word):
+    """A kind of place. Rivers and roads are lines, grids and compounds are areas."""
+
+    RIVER = "river", "河道"
+    ROAD = "road", "道路"
+    GRID = "grid", "网格"
+    COMPOUND = "compound", "小区"
+
+    @property
+    def is_line(self) -> bool:
+        """Whether its places are measured in metres along a line (else: in cells of an area)."""
+        return self in (Layer.RIVER, Layer.ROAD)
+
+
+class Role(Word):
+    """What a person is to a place."""
+
+    RIVER_STEWARD = "river_steward", "河长"
+    ROAD_STEWARD = "road_steward", "路长"
+    GRID_STEWARD = "grid_steward", "网格长"
+    COMPOUND_STEWARD = "compound_steward", "红管家"
+
+    @property
+    def layer(self) -> Layer:
+        """The layer that this role looks after."""
+        return Layer(self.value.removesuffix("_steward"))
+
+    @classmethod
+    def of(cls, layer: Layer) -> "Role":
+        """The role that looks after a layer."""
+        return cls(f"{layer.value}_steward")
+
+
+class DutyKind(Word):
+    """Whether a duty is a volunteer's or an official's."""
+
+    VOLUNTEER = "volunteer", "银发志愿者"
+    OFFICIAL = "official", "责任人"
+
+
+class Level(Word):
+    """The level of the administration that a duty or an area belongs to."""
+
+    COUNTY = "county", "县级"
+    TOWNSHIP = "township", "镇级"
+    VILLAGE = "village", "村级"
+
+
+class GapKind(Word):
+    """A kind of gap; people read 暂无银发河长 and the like, never 无人负责."""
+
+    UNASSIGNED = "unassigned", "暂无银发责任人"
+    UNPATROLLED = "unpatrolled", "时段内未巡查"
+    NEGLECTED = "neglected", "有责任人、时段内未巡查"
+
+
+class Verdict(Word):
+    """What a patrol counts as; a walker is never told 无效."""
+
+    COUNTED = "counted", "有效"
+    REVIEW = "review", "待核"
+    NOT_COUNTED = "not_counted", "暂未计入"
+
+
+class Right(Word):
+    """What a grant lets an account do in its areas."""
+
+    ADMINISTRATOR = "administrator", "管理员"
+    COORDINATOR = "coordinator", "协调员"
+    PLANNER = "planner", "规划员"
+    VOLUNTEER = "volunteer", "志愿者"
+    AUDITOR = "auditor", "审计员"
+
+
+class Datum(Word):
+    """The datum of coordinates as they arrive; inside everything is WGS 84."""
+
+    WGS84 = "wgs84", "WGS 84 / CGCS2000"
+    GCJ02 = "gcj02", "GCJ-02 (高德、腾讯、微信)"
+    BD09 = "bd09", "BD-09 (百度)"

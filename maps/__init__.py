@@ -1,0 +1,1 @@
+"""Rendering: values in; HTML, pictures and styles out. No query, no network."""
