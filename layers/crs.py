@@ -52,7 +52,7 @@ def choose(lon: float, lat: float) -> str:
 
 def _transformer(source: str, target: str) -> Transformer:
     # A Transformer belongs to the thread that made it.
-    made: dict[tuple[str, str], Transformer] = _local.__dict__
+    made: dict[tuple[str, str], Transformer] = _local.__dict__.setdefault("made", {})
     if (source, target) not in made:
         try:
             made[source, target] = Transformer.from_crs(source, target, always_xy=True)

@@ -11,7 +11,7 @@ class Word(StrEnum):
 
     zh: str
 
-    def __new__(cls, value: str, zh: str) -> "Word":
+    def __new__(cls, value: str, zh: str = "") -> "Word":
         """Make the member from its stored word and its Chinese word."""
         word = str.__new__(cls, value)
         word._value_ = value
@@ -48,7 +48,7 @@ class Role(Word):
 
     @classmethod
     def of(cls, layer: Layer) -> "Role":
-        """The role that looks after a layer."""
+        """Return the role that looks after a layer."""
         return cls(f"{layer.value}_steward")
 
 
