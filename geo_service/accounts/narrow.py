@@ -1,0 +1,238 @@
+"""The one place that narrows reads and writes to a user's grants: SQL conditions for `where`.
+
+Every condition holds the county, so that `select(Place).where(places_in(scope))` is complete. What a
+condition leaves out does not exist for the user: answer `NotFound`. Without `rights` a condition is for
+reading; name the rights that may change something for a write, as in `places_in(scope, *CHANGE)`.
+An administrator's areas always count (see `Scope`).
+
+Who reads what: administrators and coordinators everything of their areas; planners places and areas,
+but no people, duties or patrols (they get aggregates); volunteers what is their own; auditors the audit.
+
+Each condition may stand in any query, also one that joins the tables it looks into itself: its
+subqueries correlate with nothing but the table (or alias) that they were made for.
+"""
+
+import uuid
+from collections.abc import Callable
+
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute
+
+from geo_service.accounts.scope import Scope
+from geo_service.tables import (
+    Account,
+    Area,
+    AreaVisit,
+    Audit,
+    Duty,
+    Grant,
+    LineCoverage,
+    Patrol,
+    Person,
+    Place,
+    PlaceArea,
+    PlaceVersion,
+)
+from layers.vocabulary import Right
+
+Condition = ColumnElement[bool]
+
+CHANGE = (Right.ADMINISTRATOR, Right.COORDINATOR)
+"""Who may change what lies in his areas."""
+_SEE_PLACES = (*CHANGE, Right.PLANNER, Right.VOLUNTEER)
+_SEE_PEOPLE = (*CHANGE, Right.VOLUNTEER)
+_SEE_AUDIT = (Right.ADMINISTRATOR, Right.AUDITOR)
+
+
+def areas_in(scope: Scope, *rights: Right, area: type[Area] = Area) -> Condition:
+    """Return the condition on `area` for the areas of the scope; for a volunteer those he has places in."""
+    conditions = [_listed(area.id, _areas(scope, rights, _SEE_PLACES))]
+    if _is_own(scope, rights):
+        home = select(Person.area_id).where(Person.id == scope.person_id)
+        walked = (
+            select(PlaceArea.area_id)
+            .join(Place, Place.version_id == PlaceArea.place_version_id)
+            .where(_has_duty(scope, Place))
+        )
+        conditions += [area.id.in_(home.correlate(None)), area.id.in_(walked.correlate(None))]
+    return and_(area.county_id == scope.county_id, or_(*conditions))
+
+
+def places_in(scope: Scope, *rights: Right, place: type[Place] = Place) -> Condition:
+    """Return the condition on `place` (or an alias) for places that lie, even partly, in the scope's areas.
+
+    Where a place lies is said by `place_area` of its version in force, or, where there is no such row
+    (未上图, or areas without polygons), by the area it is listed under. A volunteer's are those of his
+    duties.
+    """
+    conditions = _in_areas(_areas(scope, rights, _SEE_PLACES), lambda areas: [_lies_in(place, scope, areas)])
+    if _is_own(scope, rights):
+        conditions.append(_has_duty(scope, place))
+    return and_(place.county_id == scope.county_id, or_(*conditions))
+
+
+def people_in(scope: Scope, *rights: Right, person: type[Person] = Person) -> Condition:
+    """Return the condition on `person` for people of the scope's areas or with a duty on a place there.
+
+    A volunteer is only himself; a planner sees nobody.
+    """
+    conditions = _in_areas(
+        _areas(scope, rights, _SEE_PEOPLE),
+        lambda areas: [person.area_id.in_(areas), _works_in(person, scope, areas)],
+    )
+    if _is_own(scope, rights):
+        conditions.append(person.id == scope.person_id)
+    return and_(person.county_id == scope.county_id, or_(*conditions))
+
+
+def duties_in(scope: Scope, *rights: Right, duty: type[Duty] = Duty) -> Condition:
+    """Return the condition on `duty` for duties on places of the scope, or of people of its areas.
+
+    To change a duty its place must be in the scope: add `Duty.place_id.in_(place_ids_in(scope, *CHANGE))`.
+    """
+    conditions = _in_areas(
+        _areas(scope, rights, _SEE_PEOPLE),
+        lambda areas: [duty.place_id.in_(_place_ids(scope, areas)), duty.person_id.in_(_residents(areas))],
+    )
+    if _is_own(scope, rights):
+        conditions.append(duty.person_id == scope.person_id)
+    return and_(duty.county_id == scope.county_id, or_(*conditions))
+
+
+def patrols_in(scope: Scope, *rights: Right, patrol: type[Patrol] = Patrol) -> Condition:
+    """Return the condition on `patrol` for patrols by people of the scope's areas or on stretches there."""
+    conditions = _in_areas(
+        _areas(scope, rights, _SEE_PEOPLE),
+        lambda areas: [
+            patrol.person_id.in_(_residents(areas)),
+            _covered_line(patrol, areas),
+            _visited(patrol, areas),
+            _covered_listed(patrol, LineCoverage, areas),
+            _covered_listed(patrol, AreaVisit, areas),
+        ],
+    )
+    if _is_own(scope, rights):
+        conditions.append(patrol.person_id == scope.person_id)
+    return and_(patrol.county_id == scope.county_id, or_(*conditions))
+
+
+def place_ids_in(scope: Scope, *rights: Right) -> Select[int]:
+    """Return the query of the ids of the places of the scope, for `in_`."""
+    return select(Place.id).where(places_in(scope, *rights)).correlate(None)
+
+
+def accounts_in(scope: Scope) -> Condition:
+    """Return the condition on `Account` for accounts with a grant in the administrator's areas."""
+    if Right.ADMINISTRATOR in scope.everywhere:
+        return true()
+    areas = _areas(scope, (Right.ADMINISTRATOR,), (Right.ADMINISTRATOR,))
+    granted = exists().where(
+        Grant.account_id == Account.id, Grant.county_id == scope.county_id, _listed(Grant.area_id, areas)
+    )
+    return granted.correlate(Account)
+
+
+def audit_in(scope: Scope) -> Condition:
+    """Return the condition on `Audit` for auditors and administrators of the whole county.
+
+    Lines that belong to no county (a sign-in with an unknown login) are for those who reach all counties.
+    """
+    if scope.areas(*_SEE_AUDIT) is not None:
+        return false()
+    own = Audit.county_id == scope.county_id
+    return or_(own, Audit.county_id.is_(None)) if scope.everywhere.intersection(_SEE_AUDIT) else own
+
+
+def _areas(scope: Scope, rights: tuple[Right, ...], readers: tuple[Right, ...]) -> frozenset[int] | None:
+    """Return the areas in which one of `rights` holds, as far as these are `readers`.
+
+    A volunteer's grant is never an area: he sees what is his own.
+    """
+    staff = [right for right in rights or readers if right in readers and right is not Right.VOLUNTEER]
+    return scope.areas(*staff) if staff else frozenset()
+
+
+def _is_own(scope: Scope, rights: tuple[Right, ...]) -> bool:
+    asked = not rights or Right.VOLUNTEER in rights
+    return asked and Right.VOLUNTEER in scope.rights and scope.person_id is not None
+
+
+def _in_areas(
+    areas: frozenset[int] | None, make: Callable[[frozenset[int]], list[Condition]]
+) -> list[Condition]:
+    if areas is None:
+        return [true()]
+    return make(areas) if areas else [false()]
+
+
+def _listed(
+    column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None], areas: frozenset[int] | None
+) -> Condition:
+    return true() if areas is None else column.in_(areas)
+
+
+def _lies_in(place: type[Place], scope: Scope, areas: frozenset[int]) -> Condition:
+    # Uncorrelated, so that PostgreSQL hashes it once instead of probing for each of 13,000 places.
+    mapped = select(PlaceArea.place_version_id).where(
+        PlaceArea.county_id == scope.county_id, PlaceArea.area_id.in_(areas)
+    )
+    unmapped = ~exists().where(PlaceArea.place_version_id == place.version_id).correlate(place)
+    return or_(place.version_id.in_(mapped.correlate(None)), and_(place.area_id.in_(areas), unmapped))
+
+
+def _has_duty(scope: Scope, place: type[Place]) -> Condition:
+    own = select(Duty.place_id).where(Duty.county_id == scope.county_id, Duty.person_id == scope.person_id)
+    return place.id.in_(own.correlate(None))
+
+
+def _works_in(person: type[Person], scope: Scope, areas: frozenset[int]) -> Condition:
+    on_place = select(Duty.person_id).where(
+        Duty.county_id == scope.county_id, Duty.place_id.in_(_place_ids(scope, areas))
+    )
+    return person.id.in_(on_place.correlate(None))
+
+
+def _place_ids(scope: Scope, areas: frozenset[int]) -> Select[int]:
+    of_county = Place.county_id == scope.county_id
+    return select(Place.id).where(of_county, _lies_in(Place, scope, areas)).correlate(None)
+
+
+def _residents(areas: frozenset[int]) -> Select[uuid.UUID]:
+    return select(Person.id).where(Person.area_id.in_(areas)).correlate(None)
+
+
+# Correlated, unlike the others: patrols are read by day and page out of a long history.
+
+
+def _covered_line(patrol: type[Patrol], areas: frozenset[int]) -> Condition:
+    found = exists().where(
+        LineCoverage.patrol_id == patrol.id,
+        PlaceArea.place_version_id == LineCoverage.place_version_id,
+        PlaceArea.area_id.in_(areas),
+        or_(PlaceArea.spans.is_(None), PlaceArea.spans.overlaps(LineCoverage.spans)),
+    )
+    return found.correlate(patrol)
+
+
+def _visited(patrol: type[Patrol], areas: frozenset[int]) -> Condition:
+    found = exists().where(
+        AreaVisit.patrol_id == patrol.id,
+        PlaceArea.place_version_id == AreaVisit.place_version_id,
+        PlaceArea.area_id.in_(areas),
+    )
+    return found.correlate(patrol)
+
+
+def _covered_listed(
+    patrol: type[Patrol], coverage: type[LineCoverage] | type[AreaVisit], areas: frozenset[int]
+) -> Condition:
+    """Return the condition for patrols on places without `place_area` rows that are listed in the areas."""
+    unmapped = ~exists().where(PlaceArea.place_version_id == PlaceVersion.id).correlate(PlaceVersion)
+    found = exists().where(
+        coverage.patrol_id == patrol.id,
+        PlaceVersion.id == coverage.place_version_id,
+        Place.id == PlaceVersion.place_id,
+        Place.area_id.in_(areas),
+        unmapped,
+    )
+    return found.correlate(patrol)
