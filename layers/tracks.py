@@ -1,0 +1,181 @@
+"""Recordings become tracks: sorted, freed of what cannot be true, split at every outage.
+
+Cleaning is pure and versioned (`CLEANING`): the same recording gives the same track wherever it is done.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layers import crs as crs_
+from layers.errors import BadTrack
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+CLEANING = 1
+"""Version of the rules below; stored with every patrol."""
+
+OUTAGE_S = 60.0
+"""Fixes further apart in time are not joined."""
+WORST_ACCURACY_M = 100.0
+"""Fixes known worse than this say nothing (domain.md 1.3)."""
+FASTEST_M_S = 150 / 3.6
+"""Nothing that patrols is faster; a fix that would need more is a spike."""
+SPIKE_M_S, SPIKE_ACCURACY_M = 25 / 3.6, 30.0
+"""A poor fix that also asks for more than an e-bike's speed is a spike (domain.md 1.3)."""
+LONGEST_SPIKE_FIXES = 3
+"""More fixes than this in a row away from the rest are a place, not a spike."""
+EARLIEST_S, LATEST_S = 946_684_800.0, 4_102_444_800.0
+"""2000 and 2100: what lies outside is a clock that was never set."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Fixes as they came: `time_s` epoch seconds UTC, shape (n,); `lonlat` WGS 84, shape (n, 2)."""
+
+    time_s: Floats
+    lonlat: Floats
+    accuracy_m: Floats | None = None
+    """One number a fix, NaN where unknown; None if nothing is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """A cleaned recording: ascending times, in pieces that are each without an outage.
+
+    `time_s`, `accuracy_m` (NaN: unknown), `piece` (0, 1, ...): shape (n,); `lonlat`: shape (n, 2).
+    """
+
+    time_s: Floats
+    lonlat: Floats
+    accuracy_m: Floats
+    piece: Ints
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """How many fixes each rule dropped, by the rule's name."""
+
+    def __len__(self) -> int:
+        return int(self.time_s.size)
+
+    def where(self, keep: Bools) -> "Track":
+        """Return the fixes where `keep`, shape (n,); a piece is split where fixes are missing inside it."""
+        run = self.piece + np.cumsum(~keep)
+        return Track(
+            self.time_s[keep],
+            self.lonlat[keep],
+            self.accuracy_m[keep],
+            _numbered(run[keep]),
+            self.dropped,
+        )
+
+    def walked_m(self, crs: str) -> float:
+        """Return the length of all pieces in metres."""
+        xy = crs_.to_metric(self.lonlat, crs)
+        steps = np.hypot(*np.diff(xy, axis=0).T)
+        return float(steps[self.piece[1:] == self.piece[:-1]].sum()) if len(self) > 1 else 0.0
+
+
+def clean(recording: Recording, crs: str) -> Track:
+    """Return the track of a recording; distances are taken in the metric `crs`.
+
+    BadTrack if no fix is usable.
+    """
+    time_s, lonlat = recording.time_s, recording.lonlat
+    unknown = np.full(time_s.size, np.nan)
+    accuracy_m = unknown if recording.accuracy_m is None else recording.accuracy_m
+    dropped: dict[str, int] = {}
+
+    def drop(rule: str, keep: Bools) -> None:
+        nonlocal time_s, lonlat, accuracy_m
+        if not keep.all():
+            dropped[rule] = dropped.get(rule, 0) + int((~keep).sum())
+            time_s, lonlat, accuracy_m = time_s[keep], lonlat[keep], accuracy_m[keep]
+
+    drop("no_position", np.all(np.abs(lonlat) <= [180.0, 90.0], axis=1))
+    drop("impossible_time", (time_s >= EARLIEST_S) & (time_s < LATEST_S))
+    drop("poor_accuracy", np.isnan(accuracy_m) | (accuracy_m <= WORST_ACCURACY_M))
+    # Among fixes of one time the most accurate stays, else the first that came.
+    order = np.lexsort((np.nan_to_num(accuracy_m, nan=np.inf), time_s))
+    time_s, lonlat, accuracy_m = time_s[order], lonlat[order], accuracy_m[order]
+    drop("same_time", np.diff(time_s, prepend=-np.inf) > 0)
+    if time_s.size == 0:
+        raise BadTrack(f"记录里没有可用的定位点({_told(dropped)});请检查手机的定位和时间后重新导出。")
+    xy = crs_.to_metric(lonlat, crs)
+    spikes = _spikes(time_s, xy, accuracy_m)
+    xy = xy[~spikes]
+    drop("spike", ~spikes)
+    breaks = (np.diff(time_s) > OUTAGE_S) | (_speeds(time_s, xy) > FASTEST_M_S)
+    piece = np.concatenate([[0], np.cumsum(breaks)])
+    return Track(time_s, lonlat, accuracy_m, piece, dropped)
+
+
+def home_cut(track: Track, crs: str, *, cut_m: float, near_a_place: Bools) -> Track:
+    """Return the track without what could show where someone lives.
+
+    Cut are the fixes within `cut_m` of the first or the last fix that lie outside the reach of every place
+    (`near_a_place`, shape (n,)).
+    """
+    if len(track) == 0 or cut_m <= 0:
+        return track
+    xy = crs_.to_metric(track.lonlat, crs)
+    near_end = (np.hypot(*(xy - xy[0]).T) <= cut_m) | (np.hypot(*(xy - xy[-1]).T) <= cut_m)
+    return track.where(~near_end | near_a_place)
+
+
+def _speeds(time_s: Floats, xy: Floats) -> Floats:
+    """Return metres a second from each fix to the next, shape (n - 1,)."""
+    return np.asarray(np.hypot(*np.diff(xy, axis=0).T) / np.diff(time_s))
+
+
+def _spikes(time_s: Floats, xy: Floats, accuracy_m: Floats) -> Bools:
+    """Tell which fixes are away from both neighbours though these fit together, shape (n,).
+
+    A jump that is not taken back within a few fixes is no spike: the track is split there instead.
+    """
+    left = np.arange(time_s.size)
+    while left.size > 2:
+        away = _excursions(time_s[left], xy[left], accuracy_m[left])
+        if not away.any():
+            break
+        left = left[~away]
+    spikes = np.ones(time_s.size, dtype=bool)
+    spikes[left] = False
+    return spikes
+
+
+def _excursions(time_s: Floats, xy: Floats, accuracy_m: Floats) -> Bools:
+    """Tell which fixes lie in the shortest excursions of at most a few fixes, shape (n,)."""
+    n = time_s.size
+    poor = accuracy_m > SPIKE_ACCURACY_M
+    limit = np.where(poor[1:] | poor[:-1], SPIKE_M_S, FASTEST_M_S)
+    jump = _speeds(time_s, xy) > limit
+    away = np.zeros(n, dtype=bool)
+    for k in range(1, LONGEST_SPIKE_FIXES + 1):
+        # Fixes i+1 .. i+k are an excursion if the way out and the way back are jumps and i fits i+k+1.
+        out, back = np.flatnonzero(jump[: n - k - 1]), k
+        out = out[jump[out + back]]
+        rejoin = np.hypot(*(xy[out + k + 1] - xy[out]).T) / (time_s[out + k + 1] - time_s[out])
+        out = out[rejoin <= SPIKE_M_S if k > 1 else rejoin <= FASTEST_M_S]
+        if out.size:
+            away[(out[:, None] + np.arange(1, k + 1)).ravel()] = True
+            return away
+    return away
+
+
+def _numbered(run: Ints) -> Ints:
+    """Return runs of equal values numbered 0, 1, ..., shape (n,)."""
+    return np.cumsum(np.diff(run, prepend=run[:1]) != 0)
+
+
+def _told(dropped: Mapping[str, int]) -> str:
+    words = {
+        "no_position": "没有坐标",
+        "impossible_time": "时间不对",
+        "poor_accuracy": "精度太差",
+        "same_time": "重复",
+        "spike": "跳点",
+    }
+    return "、".join(f"{words[rule]}{count}个" for rule, count in dropped.items()) or "一个点也没有"
