@@ -391,10 +391,8 @@ class Account(Table):
     password_hash: Mapped[str | None]
     password_changed_at: Mapped[dt.datetime | None]
     must_change_password: Mapped[bool] = mapped_column(server_default=text("false"))
-    failures: Mapped[int] = mapped_column(server_default=text("0"))
-    """Wrong passwords in a row; see `locked_until`."""
-    failed_at: Mapped[dt.datetime | None]
-    locked_until: Mapped[dt.datetime | None]
+    password_history: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    """The hashes of the latest passwords, the one in force first: they cannot be taken again."""
     person_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
     disabled_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime] = _now()
@@ -422,16 +420,28 @@ class SignIn(Table):
     __tablename__ = "sign_in"
     __table_args__ = (Index("ix_sign_in_account_id", "account_id"),)
     secret_sha256: Mapped[bytes] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), unique=True)
+    """Its public number, to list and revoke it by."""
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
     kind: Mapped[str]
-    """session, token, link (one use)"""
+    """session, change (a session that is only good for changing the password), token, link (one use)"""
     name: Mapped[str | None]
     """What a token is for."""
-    csrf_sha256: Mapped[bytes | None]
     created_at: Mapped[dt.datetime] = _now()
     used_at: Mapped[dt.datetime] = _now()
     expires_at: Mapped[dt.datetime | None]
     revoked_at: Mapped[dt.datetime | None]
+
+
+class SignInFailure(Table):
+    """Wrong passwords of late, for one login (known or not) or one network address."""
+
+    __tablename__ = "sign_in_failure"
+    key_sha256: Mapped[bytes] = mapped_column(primary_key=True)
+    """Of "login:..." or "address:...": neither is kept in clear."""
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    first_at: Mapped[dt.datetime] = _now()
+    locked_until: Mapped[dt.datetime | None]
 
 
 class Audit(Table):
