@@ -1,0 +1,247 @@
+"""Tables as offices save them, and files that are not what their name says."""
+
+import csv
+import datetime as dt
+import io
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from layers import sheets
+from layers.errors import BadFile
+
+FIELDS = {"name": ("姓名", "名字"), "phone": ("电话", "联系电话"), "since": ("开始日期",)}
+NEEDED = [("name",)]
+
+
+def read(data: bytes, name: str = "表.csv", **options: object) -> sheets.Sheet:
+    return sheets.read(io.BytesIO(data), name, FIELDS, required=NEEDED, **options)
+
+
+def workbook(*rows: list[object], title: str = "名册") -> bytes:
+    book = openpyxl.Workbook()
+    book.active.title = title
+    for row in rows:
+        book.active.append(row)
+    saved = io.BytesIO()
+    book.save(saved)
+    return saved.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_csv_in_every_encoding_and_separator_of_an_office(encoding: str, separator: str) -> None:
+    text = f"姓 名{separator}联系电话{separator}备注\r\n张三{separator}13812345678{separator}好\r\n"
+    sheet = read(text.encode(encoding))
+    assert [(row.number, row.values) for row in sheet.rows] == [(2, {"name": "张三", "phone": "13812345678"})]
+    assert sheet.ignored == ["备注"]
+    assert sheet.rows[0].cells == ("张三", "13812345678", "好")
+
+
+def test_workbook_values_come_as_people_typed_them() -> None:
+    data = workbook(
+        ["姓名*", "电话：", "开始日期"],
+        ["张三", 13812345678, dt.datetime(2024, 3, 1)],
+        ["李四", 13812345678.0, "2024/3/2"],
+        [None, None, None],
+        [" 王五\u3000", True, 1.5],
+    )
+    sheet = read(data, "表.xlsx")
+    assert [row.values for row in sheet.rows] == [
+        {"name": "张三", "phone": "13812345678", "since": "2024-03-01"},
+        {"name": "李四", "phone": "13812345678", "since": "2024/3/2"},
+        {"name": "王五", "phone": "是", "since": "1.5"},
+    ]
+    assert [row.number for row in sheet.rows] == [2, 3, 5]
+
+
+def test_header_may_stand_below_a_title_and_on_a_later_sheet() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(workbook(["说明"], ["请按表填写"])))
+    second = book.create_sheet("名册")
+    for row in (["志愿者名册"], [], ["名字", "电话"], ["张三", "1"]):
+        second.append(row)
+    hidden = book.create_sheet("旧", 0)
+    hidden.append(["姓名"])
+    hidden.sheet_state = "hidden"
+    saved = io.BytesIO()
+    book.save(saved)
+    assert [(row.number, row.values["name"]) for row in read(saved.getvalue(), "a.xlsx").rows] == [
+        (4, "张三")
+    ]
+
+
+def test_csv_quotes_hold_separators_and_line_breaks() -> None:
+    sheet = read('姓名,电话\n"张,三","1\n2"\n李四,3\n'.encode())
+    assert [(row.number, row.values["phone"]) for row in sheet.rows] == [(2, "1\n2"), (3, "3")]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.text(
+                st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=8
+            ).filter(lambda text: not text.startswith("'")),
+            st.integers(0, 10**11),
+        ),
+        max_size=8,
+    )
+)
+def test_csv_and_workbook_read_alike(rows: list[tuple[str, int]]) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([("姓名", "电话"), *rows])
+    from_csv = read(text.getvalue().encode("utf-8-sig"))
+    book = openpyxl.Workbook()
+    book.active.append(["姓名", "电话"])
+    for i, (name, phone) in enumerate(rows, 2):
+        book.active.cell(i, 1, name).data_type = "s"
+        book.active.cell(i, 2, phone)
+    saved = io.BytesIO()
+    book.save(saved)
+    from_book = read(saved.getvalue(), "a.xlsx")
+    expected = [{"name": name, "phone": str(phone)} for name, phone in rows]
+    assert [row.values for row in from_csv.rows if not row.problem] == [
+        values for values, row in zip(expected, from_csv.rows, strict=True) if not row.problem
+    ]
+    assert [row.values for row in from_csv.rows] == [row.values for row in from_book.rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.csv", b"", "表格是空的"),
+        ("a.csv", b"\n\n \n", "表格是空的"),
+        ("a.csv", "村,电话\nx,1\n".encode(), "没有找到需要的表头 「姓名」;读到的是:村、电话"),
+        ("a.csv", "姓名,名字\nx,1\n".encode(), "第 1 列「姓名」和第 2 列「名字」是同一个意思"),
+        ("a.csv", '姓名,电话\n张三,1\n"李四,2\n'.encode(), "第 3 行的引号没有配对"),
+        ("a.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(32)) * 40, "不是文字表格"),
+        ("a.csv", "姓名\n".encode() + b"\xff\xff\xff", "文字编码不是"),
+        ("a.csv", b"PK\x03\x04....", "内容是 Excel 工作簿"),
+        ("a.xlsx", "姓名\n张三\n".encode(), "内容不是 Excel 工作簿"),
+        ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "旧的 .xls 格式或设了密码"),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "只认 .xlsx 和 .csv"),
+        ("a.xlsx", b"PK\x03\x04 not an archive", "损坏或不完整"),
+    ],
+)
+def test_what_is_not_a_table_is_refused_with_the_cure(name: str, data: bytes, words: str) -> None:
+    with pytest.raises(BadFile) as caught:
+        read(data, name)
+    assert words in caught.value.detail
+    assert caught.value.detail.startswith(name)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 0.99])
+def test_truncated_workbook_is_refused(share: float) -> None:
+    whole = workbook(["姓名"], *[[f"人{i}"] for i in range(300)])
+    with pytest.raises(BadFile, match="损坏"):
+        read(whole[: int(len(whole) * share)], "a.xlsx")
+
+
+def test_document_without_a_workbook_is_refused() -> None:
+    saved = io.BytesIO()
+    with zipfile.ZipFile(saved, "w") as archive:
+        archive.writestr("word/document.xml", "<w/>")
+    with pytest.raises(BadFile, match="损坏"):
+        read(saved.getvalue(), "a.xlsx")
+
+
+def test_zip_bomb_is_refused_before_it_is_unpacked() -> None:
+    saved = io.BytesIO()
+    with zipfile.ZipFile(saved, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b"0" * (sheets.MAX_UNPACKED_BYTES + 1))
+    with pytest.raises(BadFile, match="解压后超过"):
+        read(saved.getvalue(), "a.xlsx")
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
+def test_entities_in_a_workbook_are_refused(codec: str) -> None:
+    bomb = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><x>&b;</x>'
+    saved = io.BytesIO(workbook(["姓名"], ["张三"]))
+    with zipfile.ZipFile(saved, "a") as archive:
+        archive.writestr("xl/evil.xml", bomb.encode(codec))
+    with pytest.raises(BadFile, match="XML 声明"):
+        read(saved.getvalue(), "a.xlsx")
+
+
+def test_cells_that_cannot_be_meant_are_told_with_their_header() -> None:
+    sheet = read("姓名,电话\n张\0三,1\n李四,#N/A\n王五,1,多\n赵六,1,,\n".encode())
+    assert [row.problem and row.problem[:12] for row in sheet.rows] == [
+        "「姓名」里有看不见的控制",
+        "「电话」的公式出错(#N",
+        "比表头多出格子(多),请",
+        None,
+    ]
+
+
+def test_a_row_far_below_is_not_walked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "LAST_ROW_OF_EXCEL", 5_000)
+    saved = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook(["姓名"], ["张三"]))) as old, zipfile.ZipFile(saved, "w") as new:
+        for part in old.infolist():
+            content = old.read(part)
+            if part.filename == "xl/worksheets/sheet1.xml":
+                content = content.replace(b'<row r="2"', b'<row r="99999999999"').replace(
+                    b'r="A2"', b'r="A99999999999"'
+                )
+            new.writestr(part, content)
+    assert read(saved.getvalue(), "a.xlsx").rows == []
+
+
+def test_an_exported_text_that_looks_like_a_formula_comes_back_as_it_was() -> None:
+    assert read("姓名,电话\n'=1+1,'+8613812345678\n".encode()).rows[0].values == {
+        "name": "=1+1",
+        "phone": "+8613812345678",
+    }
+
+
+def test_too_many_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "MAX_ROWS", 3)
+    assert len(read("姓名\n1\n2\n3\n".encode()).rows) == 3
+    with pytest.raises(BadFile, match="超过 3 行"):
+        read("姓名\n1\n2\n3\n4\n".encode())
+
+
+def test_the_file_can_be_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(workbook(["姓名"], ["张三"]))
+    with path.open("rb") as file:
+        assert sheets.read(file, path.name, FIELDS) == sheets.read(file, path.name, FIELDS)
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-13-01", "2024-02-30", "1.3.2024", "昨天", "9999-01-01", "0024-01-01", "4535"]
+)
+def test_no_date(text: str) -> None:
+    with pytest.raises(ValueError, match="不是日期"):
+        sheets.day(text)
+
+
+@given(st.dates(dt.date(1900, 1, 1), dt.date(2199, 12, 31)))
+def test_dates_are_read_in_every_spelling(date: dt.date) -> None:
+    spellings = [
+        date.isoformat(),
+        f"{date.year}/{date.month}/{date.day}",
+        f"{date.year}.{date.month}.{date.day}",
+        f"{date.year}年{date.month}月{date.day}日",
+        f"{date:%Y%m%d}",
+        f"{date} 00:00:00",
+    ]
+    assert {sheets.day(spelling) for spelling in spellings} == {date}
+
+
+@pytest.mark.parametrize("text", ["-5", "1e9", "nan", "五百", "1,25", "", "1.2.3", "1公里"])
+def test_no_metres(text: str) -> None:
+    with pytest.raises(ValueError, match="不是米数"):
+        sheets.metres(text)
+
+
+def test_stretches() -> None:
+    assert sheets.stretches("０－500；900～1200米") == [(0, 500), (900, 1200)]
+    assert sheets.stretches("0至80.5、100到200，300—400") == [(0, 80.5), (100, 200), (300, 400)]
+    for text in ("0-500-900", "500", "a-b", "0-1,200"):
+        with pytest.raises(ValueError, match=r"不是一段|不是米数"):
+            sheets.stretches(text)
