@@ -8,12 +8,28 @@ from fastapi import Depends, Request
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
+REQUESTS_AT_ONCE = 10
+"""Requests that hold a connection at the same time; the others queue without holding a thread."""
+CONNECTIONS_BESIDE = 6
+"""For what asks beside the `Db` dependency: jobs, readiness, answers that stream rows."""
 
-def make_engine(url: str, *, pool_size: int = 10) -> Engine:
-    """Make the engine; `url` may be a plain postgresql:// URL, psycopg 3 is used for it."""
-    url = url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)
+
+def psycopg_url(url: str) -> str:
+    """Return a plain postgresql:// URL as SQLAlchemy's for psycopg 3."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else url
+
+
+def make_engine(url: str) -> Engine:
+    """Make the engine; its pool never keeps a request of `Db` waiting for a connection."""
     return create_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=10, pool_pre_ping=True, pool_recycle=1800
+        psycopg_url(url),
+        pool_size=REQUESTS_AT_ONCE + CONNECTIONS_BESIDE,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={"connect_timeout": 5, "application_name": "yinxun"},
     )
 
 
@@ -30,4 +46,4 @@ def _session(request: Request) -> Iterator[Session]:
 
 
 # scope="function": the commit happens before the answer leaves, so a failed commit is never a 200.
-Db = Annotated[Session, Depends(_session, scope="function")]
+Db = Annotated[Session, Depends(_session, scope="function", max_concurrency=REQUESTS_AT_ONCE)]

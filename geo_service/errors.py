@@ -59,6 +59,13 @@ class Unavailable(YinxunError):
     title = "The database is not available at the moment; try again."
 
 
+class CannotRun(YinxunError):
+    """The machine lacks something that the service needs; `detail` says what to do."""
+
+    code = "cannot_run"
+    title = "The service cannot run on this machine as it is."
+
+
 STATUS: dict[type[YinxunError], int] = {
     NotSignedIn: 401,
     Forbidden: 403,
@@ -67,6 +74,7 @@ STATUS: dict[type[YinxunError], int] = {
     TooLarge: 413,
     Invalid: 422,
     TooMany: 429,
+    CannotRun: 503,
     Unavailable: 503,
     YinxunError: 422,
 }

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def _default_data_dir() -> Path:
-    return Path("/var/lib/yinxun") if os.geteuid() == 0 else Path.home() / ".local/share/yinxun"
+    return Path("/var/lib/yinxun/data") if os.geteuid() == 0 else Path.home() / ".local/share/yinxun"
 
 
 class Settings(BaseSettings):
@@ -27,7 +27,6 @@ class Settings(BaseSettings):
     """Address of the proxy whose X-Forwarded-* headers are believed."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
-    pool_size: int = Field(default=10, ge=2, le=100)
     tianditu_key: str | None = None
     raw_days: int = Field(default=7, ge=0)
     """Days after which raw batches are dropped."""

@@ -1,34 +1,56 @@
 """A PostGIS once per run, a savepoint per test."""
 
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
-from geo_service.db import make_engine
+from geo_service.db import make_engine, psycopg_url
+from geo_service.embedded import Cluster
+from geo_service.keeper import joined
 from geo_service.tables import Table
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
-    """An engine on an empty database of its own, with all tables."""
-    server = os.environ["GEO_DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://")
+def server() -> Iterator[str]:
+    """The URL of a PostGIS server: GEO_DATABASE_URL, else a private cluster that ends with the run."""
+    if url := os.environ.get("GEO_DATABASE_URL"):
+        yield url
+        return
+    data_dir = Path(tempfile.mkdtemp(prefix="yinxun-test-"))
+    with joined(Cluster.at(data_dir)) as url:
+        yield url
+    shutil.rmtree(data_dir)
+
+
+@pytest.fixture(scope="session")
+def empty_database(server: str) -> Iterator[str]:
+    """The URL of an empty database of this run's own."""
     name = f"yinxun_test_{uuid.uuid4().hex[:12]}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    admin = create_engine(psycopg_url(server), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"create database {name}"))
-    engine = make_engine(admin.url.set(database=name).render_as_string(hide_password=False))
+    yield admin.url.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def engine(empty_database: str) -> Iterator[Engine]:
+    """An engine on a database of this run's own, with all tables."""
+    engine = make_engine(empty_database)
     with engine.begin() as connection:
         connection.execute(text("create extension postgis"))
         Table.metadata.create_all(connection)
     yield engine
     engine.dispose()
-    with admin.connect() as connection:
-        connection.execute(text(f"drop database {name} with (force)"))
-    admin.dispose()
 
 
 @pytest.fixture
