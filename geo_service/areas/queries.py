@@ -1,0 +1,101 @@
+"""The county and its tree in SQL."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import shapely
+from geoalchemy2 import WKBElement
+from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy.orm import Session, aliased
+
+from geo_service.areas.tree import AreaDraft, StoredArea
+from geo_service.tables import Area, County, Import, Patrol, PlaceVersion
+from layers.vocabulary import Level
+
+
+def counties(db: Session) -> Sequence[County]:
+    """Return all counties by code."""
+    return db.scalars(select(County).order_by(County.code)).all()
+
+
+def county(db: Session, code: str) -> County | None:
+    """Return the county with this code."""
+    return db.scalars(select(County).where(County.code == code)).one_or_none()
+
+
+def has_place_versions(db: Session, county_id: int) -> bool:
+    """Tell whether anything was measured in the county's CRS."""
+    return db.scalar(select(exists().where(PlaceVersion.county_id == county_id))) or False
+
+
+def has_patrols(db: Session, county_id: int) -> bool:
+    """Tell whether any day was taken by the county's clock."""
+    return db.scalar(select(exists().where(Patrol.county_id == county_id))) or False
+
+
+def areas(db: Session, county_id: int, *, borders: bool = True) -> list[StoredArea]:
+    """Return the county's areas by code, with their borders or (for lists) without."""
+    above = aliased(Area)
+    border = func.ST_AsBinary(Area.geom) if borders else func.null()
+    rows = db.execute(
+        select(Area.id, Area.code, Area.name, Area.level, above.code, border)
+        .outerjoin(above, above.id == Area.parent_id)
+        .where(Area.county_id == county_id)
+        .order_by(Area.code)
+    )
+    return [
+        StoredArea(id_, code, name, Level(level), parent, shapely.from_wkb(border))
+        for id_, code, name, level, parent, border in rows
+    ]
+
+
+def tree(db: Session, county_id: int) -> list[tuple[int, int | None]]:
+    """Return id and parent id of every area of the county."""
+    rows = db.execute(select(Area.id, Area.parent_id).where(Area.county_id == county_id))
+    return [(id_, parent_id) for id_, parent_id in rows]
+
+
+def insert_areas(
+    db: Session, county_id: int, drafts: Sequence[AreaDraft], ids: Mapping[str, int]
+) -> dict[str, int]:
+    """Store areas, each after its parent; `ids` are those of the stored codes. Return all ids by code."""
+    known = dict(ids)
+    left = list(drafts)
+    while left:
+        ready = [draft for draft in left if draft.parent is None or draft.parent in known]
+        rows = [_values(county_id, draft, known) for draft in ready]
+        new = db.execute(insert(Area).returning(Area.code, Area.id), rows)
+        known |= {row.code: row.id for row in new}
+        left = [draft for draft in left if draft.code not in known]
+    return known
+
+
+def update_areas(db: Session, county_id: int, drafts: Iterable[AreaDraft], ids: Mapping[str, int]) -> None:
+    """Bring stored areas up to date; a draft without a border keeps the stored one."""
+    for draft in drafts:
+        values = _values(county_id, draft, ids)
+        if draft.geometry is None:
+            del values["geom"]
+        db.execute(update(Area).where(Area.id == ids[draft.code]).values(values))
+
+
+def _values(county_id: int, draft: AreaDraft, ids: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "county_id": county_id,
+        "parent_id": ids[draft.parent] if draft.parent else None,
+        "code": draft.code,
+        "name": draft.name,
+        "level": draft.level.value,
+        "geom": WKBElement(shapely.to_wkb(draft.geometry), srid=4326) if draft.geometry else None,
+    }
+
+
+def record_import(
+    db: Session, county_id: int, what: str, file_name: str, sha256: bytes, summary: dict[str, Any]
+) -> None:
+    """Write down which file changed something, and what it did."""
+    db.execute(
+        insert(Import).values(
+            county_id=county_id, what=what, file_name=file_name, sha256=sha256, summary=summary
+        )
+    )
