@@ -17,6 +17,13 @@ class Forbidden(YinxunError):
     title = "The grants of this account do not allow this."
 
 
+class MustChangePassword(Forbidden):
+    """The account came with a one-time password and must choose its own before anything else."""
+
+    code = "must_change_password"
+    title = "Change the one-time password first."
+
+
 class NotSignedIn(YinxunError):
     """No valid session or token came with the request."""
 

@@ -1,0 +1,153 @@
+"""What a route asks for: who came (`SignedIn`), with which scope (`Signed`), with which right (`require`).
+
+    @router.get("/api/things")
+    def things(db: Db, scope: Signed) -> ...
+
+    @router.post("/api/things")
+    def add(db: Db, scope: Annotated[Scope, require(Right.COORDINATOR)]) -> ...
+
+`at_the_door` stands before every route of the application: what is no open door needs a sign-in even if
+its route forgot to ask.
+"""
+
+import datetime as dt
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
+
+from geo_service.accounts import cookies, doors, service
+from geo_service.accounts.scope import Scope
+from geo_service.accounts.service import Identity
+from geo_service.db import Db
+from geo_service.errors import Forbidden, MustChangePassword, NotSignedIn
+from geo_service.settings import Settings
+from layers.errors import YinxunError
+from layers.vocabulary import Right
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_BUSINESS = frozenset({"/password", "/sign-out"})
+"""What a session that must change its password may do."""
+
+
+async def at_the_door(request: Request, db: Db) -> None:
+    """Count the request, and turn away whom no open door and no way in lets through."""
+    limiter: doors.Limiter = request.app.state.limiter
+    door = doors.door_of(request.method, path_of(request))
+    if door is None:
+        who = await _checked(request, await run_in_threadpool(_identify, request, db))
+        limiter.take(f"sign_in:{who.sign_in_id}", doors.SIGNED_PER_MINUTE)
+    elif door.per_minute is not None:
+        limiter.take(f"{door.path}:{address_of(request)}", door.per_minute)
+
+
+def _identify(request: Request, db: Db) -> Identity:
+    """Find out who came, once a request."""
+    known: Identity | None = getattr(request.state, "identity", None)
+    if known is None:
+        known = request.state.identity = _recognised(request, db)
+    return known
+
+
+def _recognised(request: Request, db: Db) -> Identity:
+    settings: Settings = request.app.state.settings
+    idle = dt.timedelta(minutes=settings.staff_idle_minutes)
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    who = None
+    if scheme.casefold() == "bearer":
+        who = service.recognise(db, token.strip(), kinds=("token",), staff_idle=idle)
+    elif secret := cookies.session_secret(request):
+        who = service.recognise(db, secret, kinds=("session", "change"), staff_idle=idle)
+    if who is None:
+        raise NotSignedIn("请先登录。登录可能已因长时间未操作而失效。")
+    if who.kind == "change" and path_of(request) not in _OWN_BUSINESS:
+        raise MustChangePassword("请先设置自己的新密码,再继续使用。")
+    return who
+
+
+async def _checked(request: Request, who: Annotated[Identity, Depends(_identify)]) -> Identity:
+    """Demand the form token on every write that a cookie lets through."""
+    if request.method not in _SAFE and who.kind != "token":
+        await demand_csrf(request, cookies.session_secret(request))
+    return who
+
+
+SignedIn = Annotated[Identity, Depends(_checked)]
+"""Who came, whatever he may do."""
+
+
+async def demand_csrf(request: Request, secret: str | None) -> None:
+    """Raise `Forbidden` unless the header or the form carries the token of the cookie's secret."""
+    sent = request.headers.get(cookies.CSRF_HEADER)
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if sent is None and kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        field = (await request.form()).get(cookies.CSRF_FIELD)
+        sent = field if isinstance(field, str) else None
+    if not cookies.is_csrf_token(sent, secret):
+        raise Forbidden(
+            "页面已过期,请返回上一页刷新后再提交一次。", title="The CSRF token is missing or wrong."
+        )
+
+
+def _scope(
+    request: Request,
+    db: Db,
+    who: SignedIn,
+    county: Annotated[str | None, Query(description="Code of the county, where several are reached.")] = None,
+) -> Scope:
+    return service.scope_of(
+        db, who.account_id, county, person_id=who.person_id, request_id=request_id_of(request)
+    )
+
+
+Signed = Annotated[Scope, Depends(_scope)]
+"""The scope of whoever came, in the county of the request."""
+
+
+def require(*rights: Right) -> Any:
+    """Return the dependency that gives the scope if it holds any of `rights` (or administrator), else 403."""
+
+    def check(scope: Signed) -> Scope:
+        scope.demand(*rights)
+        return scope
+
+    return Depends(check)
+
+
+def csrf_token_of(request: Request) -> str:
+    """Return the form token of the session, for `<meta name="csrf-token">` and hidden fields."""
+    secret = cookies.session_secret(request)
+    return cookies.csrf_token(secret) if secret else ""
+
+
+def page_for(request: Request, error: YinxunError) -> str | None:
+    """Return the page to lead a browser to that asked for a page and may not see it; None for programs."""
+    if request.method not in _SAFE or "text/html" not in request.headers.get("Accept", ""):
+        return None
+    if isinstance(error, MustChangePassword):
+        return "/password"
+    if isinstance(error, NotSignedIn):
+        return f"/sign-in?next={quote(_target(request))}"
+    return None
+
+
+def address_of(request: Request) -> str | None:
+    """Return the network address of the client (the server puts that of a trusted proxy's client here)."""
+    return request.client.host if request.client else None
+
+
+def request_id_of(request: Request) -> str | None:
+    """Return the id under which the request stands in the log."""
+    return getattr(request.state, "request_id", None)
+
+
+def path_of(request: Request) -> str:
+    """Return the path of the request within the application."""
+    path: str = request.scope["path"]
+    return path.removeprefix(request.scope.get("root_path", ""))
+
+
+def _target(request: Request) -> str:
+    query = request.url.query
+    return f"{path_of(request)}?{query}" if query else path_of(request)

@@ -1,0 +1,165 @@
+"""SQL of the accounts: ways in, grants with the areas below them, and the lists of administrators."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, exists, func, insert, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from geo_service.tables import Account, Area, County, Grant, SignIn
+from layers.vocabulary import Right
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A county that an account reaches."""
+
+    id: int
+    code: str
+    name: str
+
+
+def account_by_login(db: Session, login: str) -> Account | None:
+    """Return the account of a tidied login."""
+    if not login.isprintable():  # NUL is no text for PostgreSQL
+        return None
+    return db.scalar(select(Account).where(Account.login == login))
+
+
+def is_administrator(db: Session, account_id: uuid.UUID) -> bool:
+    """Tell whether the account is an administrator of anything."""
+    held = exists().where(Grant.account_id == account_id, Grant.right == Right.ADMINISTRATOR)
+    return bool(db.scalar(select(held)))
+
+
+def add_sign_in(
+    db: Session,
+    account_id: uuid.UUID,
+    kind: str,
+    secret_sha256: bytes,
+    *,
+    now: dt.datetime,
+    expires_at: dt.datetime | None,
+    name: str | None = None,
+) -> int:
+    """Store a way in and return its public number."""
+    row = insert(SignIn).values(
+        secret_sha256=secret_sha256,
+        account_id=account_id,
+        kind=kind,
+        name=name,
+        created_at=now,
+        used_at=now,
+        expires_at=expires_at,
+    )
+    return db.execute(row.returning(SignIn.id)).scalar_one()
+
+
+def sign_in_by_secret(
+    db: Session, secret_sha256: bytes, kinds: Iterable[str]
+) -> Row[*tuple[Any, ...]] | None:
+    """Return the way in with its account and whether that is an administrator, if both are in force."""
+    administrator = exists().where(Grant.account_id == Account.id, Grant.right == Right.ADMINISTRATOR)
+    found = (
+        select(
+            SignIn.id,
+            SignIn.kind,
+            SignIn.used_at,
+            SignIn.expires_at,
+            Account.id.label("account_id"),
+            Account.login,
+            Account.person_id,
+            administrator.correlate(Account).label("is_administrator"),
+        )
+        .join(Account, Account.id == SignIn.account_id)
+        .where(
+            SignIn.secret_sha256 == secret_sha256,
+            SignIn.kind.in_(list(kinds)),
+            SignIn.revoked_at.is_(None),
+            Account.disabled_at.is_(None),
+        )
+    )
+    return db.execute(found).one_or_none()
+
+
+def touch(db: Session, sign_in_id: int, now: dt.datetime) -> None:
+    """Note that a way in was used; not if a longer request of the same session is just noting it."""
+    free = select(SignIn.id).where(SignIn.id == sign_in_id).with_for_update(skip_locked=True)
+    db.execute(update(SignIn).where(SignIn.id.in_(free)).values(used_at=now))
+
+
+def use_up_link(db: Session, secret_sha256: bytes, now: dt.datetime) -> uuid.UUID | None:
+    """Take a one-time link out of force and return its account; None if it was not in force."""
+    used = (
+        update(SignIn)
+        .where(
+            SignIn.secret_sha256 == secret_sha256,
+            SignIn.kind == "link",
+            SignIn.revoked_at.is_(None),
+            SignIn.expires_at > now,
+            SignIn.account_id.in_(select(Account.id).where(Account.disabled_at.is_(None))),
+        )
+        .values(revoked_at=now, used_at=now)
+    )
+    return db.scalar(used.returning(SignIn.account_id))
+
+
+def revoke_sign_ins(
+    db: Session,
+    account_id: uuid.UUID,
+    now: dt.datetime,
+    *,
+    sign_in_id: int | None = None,
+    kinds: Iterable[str] | None = None,
+) -> int:
+    """Take one way in (or all, or all of some kinds) of an account out of force; return how many were."""
+    change = update(SignIn).where(SignIn.account_id == account_id, SignIn.revoked_at.is_(None))
+    if sign_in_id is not None:
+        change = change.where(SignIn.id == sign_in_id)
+    if kinds is not None:
+        change = change.where(SignIn.kind.in_(list(kinds)))
+    return len(db.execute(change.values(revoked_at=now).returning(SignIn.id)).all())
+
+
+def sign_ins(db: Session, account_id: uuid.UUID, now: dt.datetime) -> list[SignIn]:
+    """Return the ways in of an account that are in force, the latest used first."""
+    in_force = or_(SignIn.expires_at.is_(None), SignIn.expires_at > now)
+    found = select(SignIn).where(SignIn.account_id == account_id, SignIn.revoked_at.is_(None), in_force)
+    return list(db.scalars(found.order_by(SignIn.used_at.desc(), SignIn.id)))
+
+
+def reached_counties(db: Session, account_id: uuid.UUID | None) -> list[Reached]:
+    """Return the counties that an account has a grant for, by code; None: all counties."""
+    counties = select(County.id, County.code, County.name).order_by(County.code)
+    if account_id is not None:
+        held = exists().where(
+            Grant.account_id == account_id, or_(Grant.county_id.is_(None), Grant.county_id == County.id)
+        )
+        counties = counties.where(held.correlate(County))
+    return [Reached(*row) for row in db.execute(counties)]
+
+
+def grants_in_county(
+    db: Session, account_id: uuid.UUID, county_id: int
+) -> list[tuple[Right, int | None, bool]]:
+    """Return the account's grants that hold in a county: right, area, and whether in every county."""
+    found = select(Grant.right, Grant.area_id, Grant.county_id.is_(None)).where(
+        Grant.account_id == account_id, or_(Grant.county_id.is_(None), Grant.county_id == county_id)
+    )
+    return [(Right(right), area_id, everywhere) for right, area_id, everywhere in db.execute(found)]
+
+
+def areas_below(db: Session, county_id: int, roots: Iterable[int]) -> dict[int, frozenset[int]]:
+    """Return for each root its own id and the ids of all areas below it."""
+    top = (
+        select(Area.id.label("root"), Area.id.label("id"))
+        .where(Area.county_id == county_id, Area.id.in_(list(roots)))
+        .cte("below", recursive=True)
+    )
+    child = aliased(Area)
+    below = top.union(select(top.c.root, child.id).join(child, child.parent_id == top.c.id))
+    found = select(below.c.root, func.array_agg(below.c.id)).group_by(below.c.root)
+    return {root: frozenset(ids) for root, ids in db.execute(found)}
