@@ -1,0 +1,84 @@
+"""Columns and rows of a list, and its values as programs and as people read them."""
+
+import datetime as dt
+import math
+import unicodedata
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from layers.vocabulary import Word
+
+Kind = Literal["text", "whole", "number", "flag", "day", "time", "geometry"]
+FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name for programs, its heading for people, and what its values are.
+
+    text (also words of the vocabulary, UUIDs, and sequences of texts), whole, number, flag, day (date),
+    time (datetime with the county's zone), geometry (shapely, lon, lat; at most one column).
+    """
+
+    name: str
+    title: str
+    kind: Kind = "text"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Columns and rows, each row with one value a column (None: not known)."""
+
+    name: str
+    """ASCII, for file and layer names."""
+    title: str
+    columns: Sequence[Column]
+    rows: Iterable[Sequence[Any]]
+
+    @cached_property
+    def geometry_at(self) -> int | None:
+        """The position of the geometry column, if there is one."""
+        return next((i for i, column in enumerate(self.columns) if column.kind == "geometry"), None)
+
+    @cached_property
+    def plain(self) -> list[tuple[int, Column]]:
+        """Every other column with its position."""
+        return [(i, column) for i, column in enumerate(self.columns) if column.kind != "geometry"]
+
+
+def json_value(value: Any, column: Column) -> Any:
+    """Return a value as JSON has it: dates in ISO form, no infinities."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if column.kind == "text" and isinstance(value, list | tuple | set | frozenset):
+        return [json_value(item, column) for item in value]
+    return value
+
+
+def words(value: Any, column: Column) -> str:
+    """Return a value as people read it."""
+    if isinstance(value, Word):
+        return value.zh
+    if isinstance(value, list | tuple | set | frozenset):
+        return "、".join(words(item, column) for item in value)
+    if isinstance(value, bool | np.bool_):
+        return "是" if value else "否"
+    plain = json_value(value, column)
+    return "" if plain is None else f"{plain:.10g}" if isinstance(plain, float) else str(plain)
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters: no escape sequence reaches a terminal, none a workbook."""
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
