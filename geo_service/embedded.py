@@ -210,8 +210,12 @@ class Cluster:
         )
         said: deque[str] = deque(maxlen=10)
         threading.Thread(target=_drain, args=(process, said), daemon=True, name="database-log").start()
-        self._await(process, said)
-        self._make_database()
+        try:
+            self._await(process, said)
+            self._make_database()
+        except BaseException:
+            self.stop(process)
+            raise
         return process
 
     def stop(self, process: subprocess.Popen[str]) -> None:
@@ -308,7 +312,6 @@ class Cluster:
         until = time.monotonic() + patience_s
         while not self._is_ready(process.pid):
             if process.poll() is not None or time.monotonic() > until:
-                self.stop(process)
                 time.sleep(0.1)  # its last words
                 raise CannotRun(f"数据库没有启动（{self.data_dir}）：{' '.join(said) or '没有说明'}")
             time.sleep(0.02)
