@@ -1,12 +1,18 @@
 """The append-only record of who did what."""
 
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from geo_service.accounts.scope import Actor
+from geo_service.accounts.narrow import audit_in
+from geo_service.accounts.scope import Actor, Scope
 from geo_service.tables import Audit
+from layers.vocabulary import Right
 
 
 def record(
@@ -34,3 +40,53 @@ def record(
             detail=detail,
         )
     )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the record as auditors read it."""
+
+    id: int
+    at: dt.datetime
+    account_id: uuid.UUID | None
+    os_user: str | None
+    request_id: str | None
+    action: str
+    subject: str | None
+    detail: dict[str, Any]
+
+
+def lines(
+    db: Session,
+    scope: Scope,
+    *,
+    before: int | None = None,
+    limit: int = 100,
+    action: str | None = None,
+    subject: str | None = None,
+    account_id: uuid.UUID | None = None,
+) -> Sequence[Line]:
+    """Return lines of the record, the latest first, those before the line with number `before`.
+
+    `action` is a whole action or its beginning as in "places."; raises `Forbidden` for who is no auditor.
+    """
+    scope.demand_county(Right.AUDITOR)
+    found = select(
+        Audit.id,
+        Audit.at,
+        Audit.account_id,
+        Audit.os_user,
+        Audit.request_id,
+        Audit.action,
+        Audit.subject,
+        Audit.detail,
+    ).where(audit_in(scope))
+    if before is not None:
+        found = found.where(Audit.id < before)
+    if action is not None:
+        found = found.where(Audit.action.startswith(action, autoescape=True))
+    if subject is not None:
+        found = found.where(Audit.subject == subject)
+    if account_id is not None:
+        found = found.where(Audit.account_id == account_id)
+    return [Line(*row) for row in db.execute(found.order_by(Audit.id.desc()).limit(limit))]

@@ -121,15 +121,18 @@ def place_ids_in(scope: Scope, *rights: Right) -> Select[int]:
     return select(Place.id).where(places_in(scope, *rights)).correlate(None)
 
 
-def accounts_in(scope: Scope) -> Condition:
-    """Return the condition on `Account` for accounts with a grant in the administrator's areas."""
-    if Right.ADMINISTRATOR in scope.everywhere:
+def grants_in(county_id: int | None, areas: frozenset[int] | None) -> Condition:
+    """Return the condition on `Grant` for grants in a county (None: all) and its areas (None: all of it)."""
+    if county_id is None:
         return true()
-    areas = _areas(scope, (Right.ADMINISTRATOR,), (Right.ADMINISTRATOR,))
-    granted = exists().where(
-        Grant.account_id == Account.id, Grant.county_id == scope.county_id, _listed(Grant.area_id, areas)
-    )
-    return granted.correlate(Account)
+    return and_(Grant.county_id == county_id, _listed(Grant.area_id, areas))
+
+
+def accounts_in(county_id: int | None, areas: frozenset[int] | None) -> Condition:
+    """Return the condition on `Account` for accounts with a grant there; no county: for every account."""
+    if county_id is None:
+        return true()
+    return exists().where(Grant.account_id == Account.id, grants_in(county_id, areas)).correlate(Account)
 
 
 def audit_in(scope: Scope) -> Condition:

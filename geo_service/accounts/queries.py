@@ -2,14 +2,15 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from geo_service.tables import Account, Area, County, Grant, SignIn
+from geo_service.accounts.narrow import accounts_in, grants_in
+from geo_service.tables import Account, Area, County, Grant, Person, SignIn
 from layers.vocabulary import Right
 
 
@@ -163,3 +164,130 @@ def areas_below(db: Session, county_id: int, roots: Iterable[int]) -> dict[int, 
     below = top.union(select(top.c.root, child.id).join(child, child.parent_id == top.c.id))
     found = select(below.c.root, func.array_agg(below.c.id)).group_by(below.c.root)
     return {root: frozenset(ids) for root, ids in db.execute(found)}
+
+
+@dataclass(frozen=True)
+class GrantRow:
+    """A grant as administrators read it; no county: all counties, no area: the whole county."""
+
+    id: int
+    right: Right
+    county: str | None
+    area: str | None
+    area_name: str | None
+
+
+@dataclass(frozen=True)
+class AccountRow:
+    """An account as administrators read it, with its grants on their ground."""
+
+    id: uuid.UUID
+    login: str
+    person_id: uuid.UUID | None
+    has_password: bool
+    disabled_at: dt.datetime | None
+    created_at: dt.datetime
+    used_at: dt.datetime | None
+    grants: Sequence[GrantRow]
+
+
+def accounts(
+    db: Session, county_id: int | None, areas: frozenset[int] | None, *, after: str | None, limit: int
+) -> list[AccountRow]:
+    """Return accounts by login that have a grant in the county and areas (None: in any), after a login."""
+    used_at = select(func.max(SignIn.used_at)).where(SignIn.account_id == Account.id)
+    found = (
+        select(
+            Account.id,
+            func.coalesce(Account.login, ""),
+            Account.person_id,
+            Account.password_hash.is_not(None),
+            Account.disabled_at,
+            Account.created_at,
+            used_at.correlate(Account).scalar_subquery(),
+        )
+        .where(Account.login.is_not(None), Account.login > (after or ""), accounts_in(county_id, areas))
+        .order_by(Account.login)
+        .limit(limit)
+    )
+    rows = db.execute(found).all()
+    grants = _grants_of(db, [row[0] for row in rows], county_id, areas)
+    return [AccountRow(*row, grants=grants.get(row[0], [])) for row in rows]
+
+
+def _grants_of(
+    db: Session, account_ids: Sequence[uuid.UUID], county_id: int | None, areas: frozenset[int] | None
+) -> dict[uuid.UUID, list[GrantRow]]:
+    found = (
+        select(Grant.account_id, Grant.id, Grant.right, County.code, Area.code, Area.name)
+        .join(County, County.id == Grant.county_id, isouter=True)
+        .join(Area, Area.id == Grant.area_id, isouter=True)
+        .where(Grant.account_id.in_(account_ids), grants_in(county_id, areas))
+        .order_by(Grant.id)
+    )
+    grants: dict[uuid.UUID, list[GrantRow]] = {}
+    for account_id, grant_id, right, *where in db.execute(found):
+        grants.setdefault(account_id, []).append(GrantRow(grant_id, Right(right), *where))
+    return grants
+
+
+def grounds_of(db: Session, account_id: uuid.UUID) -> list[tuple[int | None, int | None]]:
+    """Return county and area of each grant of an account."""
+    found = select(Grant.county_id, Grant.area_id).where(Grant.account_id == account_id)
+    return [(county_id, area_id) for county_id, area_id in db.execute(found)]
+
+
+def grant_on(
+    db: Session, account_id: uuid.UUID, right: Right, county_id: int | None, area_id: int | None
+) -> Grant | None:
+    """Return the account's grant of a right on exactly this ground."""
+    return db.scalar(
+        select(Grant).where(
+            Grant.account_id == account_id,
+            Grant.right == right,
+            Grant.county_id.is_not_distinct_from(county_id),
+            Grant.area_id.is_not_distinct_from(area_id),
+        )
+    )
+
+
+def is_administrator_of_all(db: Session, account_id: uuid.UUID) -> bool:
+    """Tell whether the account is an administrator of all counties."""
+    return grant_on(db, account_id, Right.ADMINISTRATOR, None, None) is not None
+
+
+def has_administrator_of_all(db: Session) -> bool:
+    """Tell whether any account in force is an administrator of all counties."""
+    held = exists().where(
+        Grant.account_id == Account.id,
+        Grant.right == Right.ADMINISTRATOR,
+        Grant.county_id.is_(None),
+        Account.disabled_at.is_(None),
+    )
+    return bool(db.scalar(select(held)))
+
+
+def area_by_code(db: Session, county_id: int, code: str) -> int | None:
+    """Return the id of a county's area."""
+    return db.scalar(select(Area.id).where(Area.county_id == county_id, Area.code == code))
+
+
+def person_by_number(db: Session, county_id: int, number: str) -> uuid.UUID | None:
+    """Return the id of the person with the office's number."""
+    return db.scalar(
+        select(Person.id).where(
+            Person.county_id == county_id, Person.number == number, Person.deleted_at.is_(None)
+        )
+    )
+
+
+def is_person_of(
+    db: Session, person_id: uuid.UUID, county_id: int | None, areas: frozenset[int] | None
+) -> bool:
+    """Tell whether a person who is not deleted belongs to the county and the areas (None: all of it)."""
+    found = select(Person.id).where(
+        Person.id == person_id, Person.county_id == county_id, Person.deleted_at.is_(None)
+    )
+    if areas is not None:
+        found = found.where(Person.area_id.in_(areas))
+    return db.scalar(found) is not None

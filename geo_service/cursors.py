@@ -1,0 +1,56 @@
+"""Opaque cursors of lists: the sort key of the last row that was sent, and nothing that needs to be secret."""
+
+import base64
+import binascii
+import json
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from geo_service.errors import Invalid
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="Rows in a page.")]
+"""How many rows a page holds; give it the default 100."""
+Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the page before.")]
+
+
+def encode(*key: str | int | float | None) -> str:
+    """Return the cursor behind the row with this sort key.
+
+    >>> decode(encode("生产河", 7))
+    ['生产河', 7]
+    """
+    text = json.dumps(key, ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode(cursor: str) -> list[Any]:
+    """Return the sort key of a cursor; raises `Invalid` for what is none."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise Invalid("翻页参数 cursor 不完整,请从第一页重新开始。") from error
+    if not isinstance(key, list):
+        raise Invalid("翻页参数 cursor 不完整,请从第一页重新开始。")
+    return key
+
+
+def number(cursor: str | None) -> int | None:
+    """Return the sort key of a list that is sorted by one number; None for the first page."""
+    if cursor is None:
+        return None
+    key = decode(cursor)
+    if len(key) != 1 or type(key[0]) is not int or not 0 <= key[0] < 2**63:
+        raise Invalid("翻页参数 cursor 不是这个列表的,请从第一页重新开始。")
+    return key[0]
+
+
+def word(cursor: str | None) -> str | None:
+    """Return the sort key of a list that is sorted by one text; None for the first page."""
+    if cursor is None:
+        return None
+    key = decode(cursor)
+    if len(key) != 1 or not isinstance(key[0], str) or "\x00" in key[0]:
+        raise Invalid("翻页参数 cursor 不是这个列表的,请从第一页重新开始。")
+    return key[0]
