@@ -1,4 +1,4 @@
-"""Opaque cursors of lists: the sort key of the last row that was sent, and nothing that needs to be secret."""
+"""Opaque cursors of lists: the sort key of the last row that was sent, and no secret."""
 
 import base64
 import binascii
@@ -29,10 +29,11 @@ def decode(cursor: str) -> list[Any]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError) as error:
-        raise Invalid("翻页参数 cursor 不完整,请从第一页重新开始。") from error
+        json.dumps(key, ensure_ascii=False).encode()  # half a surrogate is no text for PostgreSQL
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise _not_ours() from error
     if not isinstance(key, list):
-        raise Invalid("翻页参数 cursor 不完整,请从第一页重新开始。")
+        raise _not_ours()
     return key
 
 
@@ -42,7 +43,7 @@ def number(cursor: str | None) -> int | None:
         return None
     key = decode(cursor)
     if len(key) != 1 or type(key[0]) is not int or not 0 <= key[0] < 2**63:
-        raise Invalid("翻页参数 cursor 不是这个列表的,请从第一页重新开始。")
+        raise _not_ours()
     return key[0]
 
 
@@ -52,5 +53,9 @@ def word(cursor: str | None) -> str | None:
         return None
     key = decode(cursor)
     if len(key) != 1 or not isinstance(key[0], str) or "\x00" in key[0]:
-        raise Invalid("翻页参数 cursor 不是这个列表的,请从第一页重新开始。")
+        raise _not_ours()
     return key[0]
+
+
+def _not_ours() -> Invalid:
+    return Invalid("翻页参数 cursor 不是这个列表给出的,请从第一页重新开始。")
