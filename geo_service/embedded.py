@@ -304,8 +304,6 @@ class Cluster:
         with psycopg.connect(self.url("postgres"), autocommit=True) as server:
             if not server.execute("select from pg_database where datname = %s", (DATABASE,)).rowcount:
                 server.execute(f"create database {DATABASE} template template0")
-        with psycopg.connect(self.url(), autocommit=True) as database:
-            database.execute("set client_min_messages = warning; create extension if not exists postgis")
 
     def _await(self, process: subprocess.Popen[str], said: deque[str]) -> None:
         patience_s = 120.0  # recovery after a kill reads the log from the last checkpoint
