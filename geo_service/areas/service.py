@@ -5,6 +5,7 @@ import zoneinfo
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
@@ -46,6 +47,8 @@ class AreaOptions:
     crs: str | None = None
     datum: Datum | None = None
     encoding: str | None = None
+    made_up: bool = False
+    """A demonstration."""
 
 
 @dataclass(frozen=True)
@@ -110,17 +113,13 @@ def make_county(db: Session, actor: Actor, options: AreaOptions) -> AreaReport:
     """Make a county without a file, or bring its name, bounds and time zone up to date."""
     if not options.name or not options.code:
         raise Invalid("没有文件时,请用 --county 写县名、用 --code 写编码。")
-    return _bring_up_to_date(db, actor, [], options, notes=[])
+    return store_areas(db, actor, [], options)
 
 
 def import_areas(
     db: Session, actor: Actor, paths: Sequence[Path], options: AreaOptions, *, dry_run: bool = False
 ) -> AreaReport:
-    """Create or update a county and its tree from files; nothing is deleted.
-
-    Raises BadFile and BadRow, with nothing stored. After borders changed (`report.plan.moves_borders`) the
-    membership of places is to be made again.
-    """
+    """Create or update a county and its tree from files, as `store_areas` does, or only say what would be."""
     read = [
         files.read(path, crs=options.crs, datum=options.datum, encoding=options.encoding) for path in paths
     ]
@@ -130,18 +129,23 @@ def import_areas(
     notes = [note for file in read for note in file.notes]
     if dry_run:
         with db.begin_nested() as trial:
-            report = _bring_up_to_date(db, actor, rows, options, notes)
+            report = store_areas(db, actor, rows, options, notes)
             trial.rollback()
         return report
-    report = _bring_up_to_date(db, actor, rows, options, notes)
+    report = store_areas(db, actor, rows, options, notes)
     if report.changes:
         _record(db, actor, paths, report)
     return report
 
 
-def _bring_up_to_date(
-    db: Session, actor: Actor, rows: Sequence[AreaRow], options: AreaOptions, notes: Sequence[str]
+def store_areas(
+    db: Session, actor: Actor, rows: Sequence[AreaRow], options: AreaOptions, notes: Sequence[str] = ()
 ) -> AreaReport:
+    """Create or update a county and its tree from rows in lon, lat; nothing is deleted.
+
+    Raises BadFile and BadRow. After borders changed (`report.plan.moves_borders`) the membership of places
+    is to be made again.
+    """
     code = _code(db, rows, options)
     county = queries.county(db, county_code(code))
     stored = {area.code: area for area in queries.areas(db, county.id)} if county else {}
@@ -189,7 +193,12 @@ def _new_county(root: AreaDraft, options: AreaOptions) -> County:
     time_zone = options.time_zone or (CHINA_TIME if is_chinese(root.code) else None)
     if time_zone is None:
         raise UnknownTimeZone("请用 --tz 说明这个县的时区,例如 --tz Asia/Shanghai。")
-    return County(code=county_code(root.code), name=root.name, time_zone=_checked_zone(time_zone))
+    return County(
+        code=county_code(root.code),
+        name=root.name,
+        time_zone=_checked_zone(time_zone),
+        made_up=options.made_up,
+    )
 
 
 def _checked_zone(name: str) -> str:
@@ -252,7 +261,7 @@ def _checked_box(box: Box) -> Box:
 
 def _record(db: Session, actor: Actor, paths: Sequence[Path], report: AreaReport) -> None:
     county = county_of(db, report.county)
-    counts = {
+    counts: dict[str, Any] = {
         "added": len(report.plan.added),
         "changed": len(report.plan.changed),
         "same": report.plan.same,

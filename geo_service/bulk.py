@@ -1,0 +1,47 @@
+"""Rows in bulk by COPY: 13,000 rivers or a million spans in one go, in the session's transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from psycopg import sql
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from geo_service.tables import Table
+
+
+def copy_rows(db: Session, table: type[Table], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Append rows, a value a column, and return how many.
+
+    Values are sent as text: a geometry as hexadecimal EWKB, a multirange as `multirange`, cells as "0101",
+    JSON as psycopg's Jsonb.
+    """
+    db.flush()
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table.__tablename__), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    count = 0
+    connection = db.connection().connection.driver_connection
+    if connection is None:
+        raise RuntimeError("the session has lost its connection")
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+            count += 1
+    return count
+
+
+def new_ids(db: Session, table: type[Table], count: int) -> list[int]:
+    """Return ids for rows that are about to be copied."""
+    sequence = func.pg_get_serial_sequence(table.__tablename__, "id")
+    series = func.generate_series(1, count).table_valued("number")
+    return list(db.scalars(select(func.nextval(sequence)).select_from(series)))
+
+
+def multirange(spans: Iterable[Sequence[float]]) -> str:
+    """Write spans as PostgreSQL's multirange, from ends in decimetres, whole numbers.
+
+    >>> multirange([(0, 90), (100, 934)]), multirange([])
+    ('{[0,90),[100,934)}', '{}')
+    """
+    return "{" + ",".join(f"[{int(start)},{int(stop)})" for start, stop in spans) + "}"
