@@ -133,6 +133,8 @@ class Place(Table):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     layer: Mapped[str]
     code: Mapped[str]
+    code_made: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Made here, because the file had none: it gives way to the office's own."""
     name: Mapped[str | None]
     in_scheme: Mapped[bool]
     area_id: Mapped[int | None] = mapped_column(ForeignKey("area.id"))
