@@ -1,0 +1,108 @@
+"""Colours, widths, dashes and words of every map: data, one place.
+
+What tells two classes apart never rests on colour alone: covered stretches are solid and dark, gaps are
+dashed (lines) or hatched (areas) and lighter, so that a map stays readable in grey and to colour-blind eyes.
+Widths and dashes are CSS pixels. A line of the map shows its class; the band beneath it shows its layer.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from layers.vocabulary import DutyKind, GapKind, Layer, Role
+
+Hatch = Literal["", "/", "\\", "x"]
+
+BACKGROUND = "#f5f5f2"
+"""Paper beneath a map without tiles."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one class of stretches or cells is drawn, and the words of its legend entry."""
+
+    key: str
+    label: str
+    colour: str
+    width_px: float
+    dash_px: tuple[float, ...] = ()
+    hatch: Hatch = ""
+    fill: float = 0.0
+    """Opacity of an area's fill."""
+    stroke: float = 1.0
+    """Opacity of a line and of an area's outline."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """What shows the layer: the band beneath its lines, or the outline of its areas."""
+
+    colour: str
+    width_px: float
+
+
+FRESHNESS_DAYS = (7, 30, 90)
+"""Upper ends, in days before the map's date and included, of the freshness classes; the last is open."""
+
+FRESHNESS = (
+    Look("fresh_7", "最近巡查在 7 天内", "#08203e", 5, fill=0.62),
+    Look("fresh_30", "最近巡查在 8–30 天内", "#0d3567", 5, fill=0.56),
+    Look("fresh_90", "最近巡查在 31–90 天内", "#0a5390", 5, fill=0.50),
+    Look("fresh_old", "最近巡查在 90 天以前", "#14759a", 5, fill=0.44),
+)
+UNCOVERED = Look("uncovered", "时段内未巡查", "#da6a08", 3, dash_px=(7, 6), hatch="/", fill=0.10)
+
+GAPS = {
+    GapKind.UNASSIGNED: Look(
+        "unassigned", GapKind.UNASSIGNED.zh, "#8e3fb0", 9, dash_px=(2, 7), hatch="\\", fill=0.10
+    ),
+    GapKind.UNPATROLLED: Look(
+        "unpatrolled", GapKind.UNPATROLLED.zh, "#da6a08", 4, dash_px=(8, 6), hatch="/", fill=0.10
+    ),
+    GapKind.NEGLECTED: Look(
+        "neglected", GapKind.NEGLECTED.zh, "#5c0a1e", 4, dash_px=(16, 4, 3, 4), hatch="x", fill=0.10
+    ),
+}
+
+WHOLE = Look("whole", "对象全长或全域", "#9aa0a6", 1.5, fill=0.04)
+"""A whole place drawn beneath its gaps."""
+REGISTERED = Look("registered", "在册、未纳管", "#8fa9b8", 1, fill=0.0)
+BOUNDARY = Look("boundary", "镇村界线", "#6b6b6b", 1.2, dash_px=(1, 4), stroke=0.9)
+WALK = Look("walk", "巡查轨迹", "#1b1b1b", 2, dash_px=(1, 4))
+
+LOOKS: dict[str, Look] = {
+    look.key: look for look in (*FRESHNESS, UNCOVERED, *GAPS.values(), WHOLE, REGISTERED, BOUNDARY, WALK)
+}
+
+BANDS: dict[Layer, Band] = {
+    Layer.RIVER: Band("#b5e0f5", 10),
+    Layer.ROAD: Band("#c9b27c", 9),
+    Layer.GRID: Band("#7d8a5c", 1),
+    Layer.COMPOUND: Band("#6a2c5b", 2.5),
+}
+
+
+def freshness(days: int | None) -> Look:
+    """Return the look of a stretch last covered `days` days before the map's date; None: not in the window.
+
+    >>> [freshness(days).key for days in (0, 7, 8, 31, 91, None)]
+    ['fresh_7', 'fresh_7', 'fresh_30', 'fresh_90', 'fresh_old', 'uncovered']
+    """
+    if days is None:
+        return UNCOVERED
+    return FRESHNESS[sum(days > end for end in FRESHNESS_DAYS)]
+
+
+def gap_words(gap: GapKind, layer: Layer, kind: DutyKind = DutyKind.VOLUNTEER) -> str:
+    """Return what people read about a gap; a place without a steward is never told 无人负责.
+
+    >>> gap_words(GapKind.UNASSIGNED, Layer.RIVER)
+    '暂无银发河长'
+    >>> gap_words(GapKind.UNPATROLLED, Layer.RIVER)
+    '时段内未巡查'
+    """
+    if gap is not GapKind.UNASSIGNED:
+        return gap.zh
+    role = Role.of(layer)
+    if kind is DutyKind.OFFICIAL:
+        return f"暂无责任{role.zh}" if role is not Role.COMPOUND_STEWARD else f"暂无{kind.zh}"
+    return f"暂无银龄{role.zh}" if role is Role.COMPOUND_STEWARD else f"暂无银发{role.zh}"

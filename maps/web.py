@@ -1,0 +1,341 @@
+"""A folium map of layers, coverage and gaps as one HTML document that asks no other host for anything.
+
+Leaflet and this map's own script stand in the document; a Content-Security-Policy with their hashes lets
+nothing else run. What users typed (names, titles, popups) travels as JSON and reaches the page only as text
+nodes. Coordinates are lon, lat in WGS 84.
+"""
+
+import base64
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from html import escape
+from importlib.resources import files
+from urllib.parse import quote
+
+import folium
+import shapely
+from branca.element import Element, Figure
+from folium.template import Template
+from shapely.geometry.base import BaseGeometry
+
+from layers.vocabulary import Layer
+from maps.compact import fit
+from maps.style import BACKGROUND, BANDS, LOOKS, Look
+
+MAX_BYTES = 15_000_000
+"""Largest map to keep and send."""
+
+Bounds = tuple[float, float, float, float]
+"""West, south, east, north in degrees."""
+
+
+@dataclass(frozen=True)
+class MapFeature:
+    """One stretch, area or place: its geometry, its class in `maps.style`, and what its popup says."""
+
+    geometry: BaseGeometry | None
+    class_key: str
+    title: str
+    rows: Sequence[tuple[str, str]] = ()
+    """Label and value, as people read them."""
+
+
+@dataclass(frozen=True)
+class MapLayer:
+    """One layer switch with its features."""
+
+    key: str
+    """Unique on the map; ASCII letters, digits and underscores."""
+    label: str
+    features: Sequence[MapFeature]
+    layer: Layer | None = None
+    """Whose band is drawn beneath."""
+    shown: bool = True
+    named: bool = False
+    """Titles are written on the map, and nothing opens on a click: for boundaries."""
+
+
+@dataclass(frozen=True)
+class MapData:
+    """All that a map shows; layers from the bottom to the top."""
+
+    title: str
+    subtitle: str
+    layers: Sequence[MapLayer]
+    date: dt.date
+    """The last day that the map tells of."""
+    bounds: Bounds | None = None
+    """None: those of the features."""
+    legend: Sequence[str] = ()
+    """Class keys to explain even if no feature has them; the classes of the features come by themselves."""
+    made_up: bool = False
+
+
+@dataclass(frozen=True)
+class Tianditu:
+    """Tiles of the national map service for pages of the service; never for a file to send."""
+
+    key: str
+    approval: str = "GS(2024)0568号"
+    """The service's published approval number (审图号), printed as the law on maps asks."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A map as a document."""
+
+    html: str
+    policy: str
+    """Its Content-Security-Policy; also inside the document."""
+    tolerance_m: float
+    """By how much geometry was simplified; 0: not at all."""
+
+
+def draw(data: MapData, *, tiles: Tianditu | None = None, max_bytes: int = MAX_BYTES) -> Drawn:
+    """Draw a map as one HTML document of at most `max_bytes`; give `tiles` only for a page of the service.
+
+    Raise MapTooLarge when it cannot be simplified enough.
+    """
+    pairs = [(layer, f) for layer in data.layers for f in layer.features if _drawable(f)]
+    properties = [_json([f.class_key, f.title, list(f.rows)]) for _, f in pairs]
+    fixed = len(_document(data, [], 0.0, tiles)[0].encode()) + sum(len(p.encode()) + 8 for p in properties)
+    shapes, tolerance_m = fit([f.geometry for _, f in pairs if f.geometry is not None], max_bytes - fixed)
+    # Each feature is [class, title, rows, geometry].
+    rows = [
+        (layer.key, f"{known[:-1]},{shape}]")
+        for (layer, _), known, shape in zip(pairs, properties, shapes, strict=True)
+    ]
+    html, policy = _document(data, rows, tolerance_m, tiles)
+    return Drawn(html, policy, tolerance_m)
+
+
+def _drawable(feature: MapFeature) -> bool:
+    return feature.geometry is not None and not feature.geometry.is_empty
+
+
+def _document(
+    data: MapData, rows: Sequence[tuple[str, str]], tolerance_m: float, tiles: Tianditu | None
+) -> tuple[str, str]:
+    document = _Document(data)
+    county = _CountyMap(data, tolerance_m)
+    county.add_to(document)
+    for tile_layer in _tile_layers(tiles) if tiles else ():
+        county.add_child(tile_layer)
+    by_layer: dict[str, list[str]] = {layer.key: [] for layer in data.layers}
+    for key, row in rows:
+        by_layer[key].append(row)
+    for layer in data.layers:
+        county.add_child(_PlaceLayer(layer, f"[{','.join(by_layer[layer.key])}]"))
+    html: str = document.render()
+    policy = _policy(html, tiles)
+    return html.replace(_POLICY_MARK, escape(policy), 1), policy
+
+
+def _tile_layers(tiles: Tianditu) -> Iterator[folium.TileLayer]:
+    note = f"底图：天地图（国家地理信息公共服务平台） 审图号：{tiles.approval}"
+    for name in ("vec", "cva"):
+        url = (
+            f"https://t{{s}}.tianditu.gov.cn/{name}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0"
+            f"&LAYER={name}&STYLE=default&TILEMATRIXSET=w&FORMAT=tiles"
+            f"&TILEMATRIX={{z}}&TILEROW={{y}}&TILECOL={{x}}&tk={quote(tiles.key, safe='')}"
+        )
+        layer = folium.TileLayer(
+            url, attr=escape(note), name=name, subdomains="01234567", min_zoom=1, max_zoom=18, opacity=0.6
+        )
+        layer._id = name
+        yield layer
+
+
+_POLICY_MARK = "yinxun-policy"
+
+
+def _policy(html: str, tiles: Tianditu | None) -> str:
+    """Return a policy under which only the document's own scripts and styles run."""
+    images = "data: https://*.tianditu.gov.cn" if tiles else "data:"
+    return (
+        f"default-src 'none'; script-src {_hashes(html, 'script')}; style-src {_hashes(html, 'style')}; "
+        f"img-src {images}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hashes(html: str, tag: str) -> str:
+    found = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+    return " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in found
+    )
+
+
+def _json(value: object) -> str:
+    """Return JSON that is safe inside a script element of any HTML document."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files("maps") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _leaflet_css() -> str:
+    # Its only images are a marker and a button that this map does not use.
+    images = r"^\s*(background-image: url|behavior: url).*$"
+    return re.sub(images, "", _asset("leaflet/leaflet.css"), flags=re.M)
+
+
+def _leaflet_js() -> str:
+    return _asset("leaflet/leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
+
+
+def _looks(data: MapData) -> Iterable[tuple[Look, list[str]]]:
+    """Return the classes of the legend in the style's order, each with the kinds of geometry that have it."""
+    kinds: dict[str, set[str]] = {key: set() for key in data.legend}
+    for layer in data.layers:
+        for feature in filter(_drawable, layer.features):
+            area = shapely.get_dimensions(feature.geometry) == 2 and not layer.named
+            kinds.setdefault(feature.class_key, set()).add("area" if area else "line")
+    return [(look, sorted(kinds[key]) or ["line"]) for key, look in LOOKS.items() if key in kinds]
+
+
+def _extent(data: MapData) -> list[list[float]] | None:
+    """Return [[south, west], [north, east]], or None where there is nothing to show."""
+    shapes = [f.geometry for layer in data.layers for f in layer.features if _drawable(f)]
+    if data.bounds is None and not shapes:
+        return None
+    west, south, east, north = data.bounds or (float(v) for v in shapely.total_bounds(shapes))
+    return [[south, west], [north, east]]
+
+
+class _Document(Figure):
+    """The HTML around the map: language, title, policy, header."""
+
+    _template = Template(
+        """<!DOCTYPE html>
+<html lang="zh-CN">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{{ this.mark }}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ this.data.title|e }}</title>
+{{ head }}
+</head>
+<body>
+<header>
+<h1>{{ this.data.title|e }}</h1>
+<p>{{ this.data.subtitle|e }}</p>
+{%- if this.data.made_up %}
+<p class="made-up">演示数据：人名、地名和巡查记录均为虚构</p>
+{%- endif %}
+</header>
+<noscript><p class="notice">请允许浏览器运行本页脚本，才能显示地图。</p></noscript>
+{{ body }}
+<script>{{ script }}</script>
+</body>
+</html>
+"""
+    )
+
+    def __init__(self, data: MapData) -> None:
+        super().__init__()
+        self.data = data
+        self.mark = _POLICY_MARK
+        self.header = Element()
+        self.header._parent = self
+
+    def render(self, **kwargs: object) -> str:
+        for child in self._children.values():
+            child.render(**kwargs)
+        return str(
+            self._template.render(
+                this=self, head=self.header.render(), body=self.html.render(), script=self.script.render()
+            )
+        )
+
+
+class _Verbatim(Element):
+    """Text as it is: folium's own elements read their text as a template, and would run what users typed."""
+
+    _template = Template("{{ this.text }}")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class _CountyMap(folium.Map):
+    """A folium map whose Leaflet stands in the document, on a canvas, in Chinese."""
+
+    def __init__(self, data: MapData, tolerance_m: float) -> None:
+        super().__init__(tiles=None)
+        self._id = "county"
+        self.facts = _json(
+            {
+                "looks": {look.key: asdict(look) | {"kinds": kinds} for look, kinds in _looks(data)},
+                "bands": {layer: asdict(band) for layer, band in BANDS.items()},
+                "bounds": _extent(data),
+                "notes": _notes(data, tolerance_m),
+            }
+        )
+
+    def render(self, **kwargs: object) -> str:
+        figure, name = _figure(self), self.get_name()
+        styles = _leaflet_css() + _asset("map.css").replace("BACKGROUND", BACKGROUND)
+        scripts = f"<script>{_leaflet_js()}</script>\n<script>{_asset('map.js')}</script>"
+        figure.header.add_child(_Verbatim(f"<style>{styles}</style>\n{scripts}"))
+        figure.html.add_child(_Verbatim(f'<main id="{name}"></main>\n{_data_block("facts", self.facts)}'))
+        figure.script.add_child(_Verbatim(f'const {name} = yinxun.map("{name}");'))
+        for child in self._children.values():
+            child.render(**kwargs)
+        return ""
+
+
+class _PlaceLayer(folium.map.Layer):
+    """A layer switch whose features are read from their JSON when first shown."""
+
+    def __init__(self, layer: MapLayer, rows: str) -> None:
+        super().__init__(name=layer.key, overlay=True, show=False)
+        if not re.fullmatch(r"[A-Za-z0-9_]+", layer.key):
+            raise ValueError(f"a layer's key is not plain: {layer.key!r}")
+        self.data, self.rows = layer, rows
+
+    def render(self, **_kwargs: object) -> str:
+        layer, figure = self.data, _figure(self)
+        facts = _json(
+            {
+                "key": layer.key,
+                "label": layer.label,
+                "band": layer.layer,
+                "shown": layer.shown,
+                "named": layer.named,
+            }
+        )
+        figure.html.add_child(_Verbatim(_data_block(f"data-{layer.key}", self.rows)))
+        figure.script.add_child(_Verbatim(f"yinxun.layer({facts});"))
+        return ""
+
+
+def _figure(element: Element) -> Figure:
+    """Return the document that an element writes itself into; its own rendering is empty."""
+    root = element.get_root()
+    assert isinstance(root, Figure)  # noqa: S101  (folium's own condition)
+    return root
+
+
+def _data_block(name: str, text: str) -> str:
+    return f'<script type="application/json" id="{name}">{text}</script>'
+
+
+def _notes(data: MapData, tolerance_m: float) -> list[str]:
+    """Return what the foot of the map says."""
+    undrawn = sum(not _drawable(f) for layer in data.layers for f in layer.features)
+    return [
+        f"数据截至 {data.date.isoformat()}",
+        *([f"线形已简化，误差不超过约 {tolerance_m:g} 米"] if tolerance_m else []),
+        *([f"另有 {undrawn} 个对象未上图"] if undrawn else []),
+    ]
