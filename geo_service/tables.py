@@ -335,7 +335,7 @@ class LineDay(Table):
 
 
 class AreaVisit(Table):
-    """One patrol's visit to an area place on one local day: how long, how often entered."""
+    """One patrol's visit to an area place on one local day: the seconds spent inside."""
 
     __tablename__ = "area_visit"
     __table_args__ = (Index("ix_area_visit_patrol", "patrol_id"),)
@@ -348,7 +348,6 @@ class AreaVisit(Table):
         ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
     )
     dwell_s: Mapped[float]
-    seen_m2: Mapped[float]
 
 
 class CellCoverage(Table):
