@@ -20,7 +20,7 @@ from geo_service import audit
 from geo_service.accounts import lockout, passwords, queries
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.errors import Invalid, NotFound
-from geo_service.tables import Account, Grant
+from geo_service.tables import Account, Grant, SignIn
 from layers.vocabulary import Right
 
 SESSION_LIFE = dt.timedelta(hours=12)
@@ -123,6 +123,18 @@ def sign_out(db: Session, who: Identity, *, request_id: str | None = None) -> No
     """Take the session out of force."""
     queries.revoke_sign_ins(db, who.account_id, _now(), sign_in_id=who.sign_in_id)
     _record(db, who.account_id, "accounts.sign_out", request_id)
+
+
+def sign_ins(db: Session, account_id: uuid.UUID) -> list[SignIn]:
+    """Return the sessions, tokens and links of an account that are in force, the latest used first."""
+    return queries.sign_ins(db, account_id, _now())
+
+
+def end_own(db: Session, who: Identity, sign_in_id: int) -> None:
+    """End one of the own sessions or tokens; raises `NotFound`."""
+    if not queries.revoke_sign_ins(db, who.account_id, _now(), sign_in_id=sign_in_id):
+        raise NotFound("没有这个登录或令牌,可能已经失效。")
+    _record(db, who.account_id, "accounts.end_sign_in", None, sign_in=sign_in_id)
 
 
 def change_password(
@@ -238,6 +250,11 @@ def command_scope(db: Session, county_code: str | None) -> Scope:
     reached = choose_county(queries.reached_counties(db, None), county_code)
     actor = Actor(os_user=os_user())
     return Scope(reached.id, actor, dict.fromkeys(Right, None), None, frozenset(Right))
+
+
+def reached(db: Session, account_id: uuid.UUID) -> list[queries.Reached]:
+    """Return the counties that an account has a grant for, by code."""
+    return queries.reached_counties(db, account_id)
 
 
 def choose_county(counties: Sequence[queries.Reached], code: str | None) -> queries.Reached:
