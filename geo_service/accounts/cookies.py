@@ -39,11 +39,14 @@ def form_secret(request: Request) -> str | None:
     return request.cookies.get(_name(request, _FORM))
 
 
-def set_form(request: Request, response: Response) -> str:
-    """Give the browser a form cookie, unless it has one, and return its secret."""
-    secret = form_secret(request) or secrets.token_urlsafe(32)
+def set_form(request: Request, response: Response, secret: str) -> None:
+    """Give the browser a form's cookie."""
     _set(request, response, _FORM, secret)
-    return secret
+
+
+def new_secret() -> str:
+    """Return 256 random bits as text."""
+    return secrets.token_urlsafe(32)
 
 
 def csrf_token(secret: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from geo_service.accounts.narrow import accounts_in, grants_in
@@ -176,6 +176,11 @@ class GrantRow:
     area: str | None
     area_name: str | None
 
+    @classmethod
+    def of(cls, row: Row[*tuple[Any, ...]]) -> "GrantRow":
+        """Return a row of `_GRANTS`."""
+        return cls(row.id, Right(row.right), row.county, row.area, row.area_name)
+
 
 @dataclass(frozen=True)
 class AccountRow:
@@ -215,19 +220,33 @@ def accounts(
     return [AccountRow(*row, grants=grants.get(row[0], [])) for row in rows]
 
 
+def grant_row(db: Session, grant_id: int) -> GrantRow:
+    """Return one grant."""
+    return GrantRow.of(db.execute(_GRANTS.where(Grant.id == grant_id)).one())
+
+
+_GRANTS = (
+    select(
+        Grant.account_id,
+        Grant.id,
+        Grant.right,
+        County.code.label("county"),
+        Area.code.label("area"),
+        Area.name.label("area_name"),
+    )
+    .join(County, County.id == Grant.county_id, isouter=True)
+    .join(Area, Area.id == Grant.area_id, isouter=True)
+    .order_by(Grant.id)
+)
+
+
 def _grants_of(
     db: Session, account_ids: Sequence[uuid.UUID], county_id: int | None, areas: frozenset[int] | None
 ) -> dict[uuid.UUID, list[GrantRow]]:
-    found = (
-        select(Grant.account_id, Grant.id, Grant.right, County.code, Area.code, Area.name)
-        .join(County, County.id == Grant.county_id, isouter=True)
-        .join(Area, Area.id == Grant.area_id, isouter=True)
-        .where(Grant.account_id.in_(account_ids), grants_in(county_id, areas))
-        .order_by(Grant.id)
-    )
+    found = _GRANTS.where(Grant.account_id.in_(account_ids), grants_in(county_id, areas))
     grants: dict[uuid.UUID, list[GrantRow]] = {}
-    for account_id, grant_id, right, *where in db.execute(found):
-        grants.setdefault(account_id, []).append(GrantRow(grant_id, Right(right), *where))
+    for row in db.execute(found):
+        grants.setdefault(row.account_id, []).append(GrantRow.of(row))
     return grants
 
 
@@ -267,9 +286,9 @@ def has_administrator_of_all(db: Session) -> bool:
     return bool(db.scalar(select(held)))
 
 
-def area_by_code(db: Session, county_id: int, code: str) -> int | None:
-    """Return the id of a county's area."""
-    return db.scalar(select(Area.id).where(Area.county_id == county_id, Area.code == code))
+def area_by_code(db: Session, code: str, condition: ColumnElement[bool]) -> int | None:
+    """Return the id of the area with a code for which the condition holds."""
+    return db.scalar(select(Area.id).where(Area.code == code, condition))
 
 
 def person_by_number(db: Session, county_id: int, number: str) -> uuid.UUID | None:
