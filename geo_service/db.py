@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.orm import Session
 
 REQUESTS_AT_ONCE = 10
@@ -34,9 +34,12 @@ def make_engine(url: str) -> Engine:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
-    """Open a session that commits at the end, or rolls back on an error: for commands and jobs."""
-    with Session(engine, expire_on_commit=False) as db, db.begin():
+def transaction(engine: Engine | Connection) -> Iterator[Session]:
+    """Open a session that commits at the end, or rolls back on an error: for commands and jobs.
+
+    On a connection that is in a transaction already (a test's) it is a savepoint of that one.
+    """
+    with Session(engine, expire_on_commit=False, join_transaction_mode="create_savepoint") as db, db.begin():
         yield db
 
 

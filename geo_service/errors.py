@@ -1,4 +1,6 @@
-"""The service's own errors, and the one table from error class to HTTP status."""
+"""The service's own errors, the one table from error class to HTTP status, and what a problem looks like."""
+
+from typing import Any
 
 from layers.errors import YinxunError
 
@@ -90,3 +92,20 @@ STATUS: dict[type[YinxunError], int] = {
 def status_of(error: YinxunError) -> int:
     """Return the HTTP status for an error: that of its nearest listed class."""
     return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+def problem(error: YinxunError | None, **more: Any) -> tuple[int, dict[str, Any]]:
+    """Return the status and the RFC 9457 problem details of an error; None: a fault of ours, told as such."""
+    if error is None:
+        status, code, title = 500, "internal", "Something went wrong on the server."
+        detail = "服务内部出错，这次操作没有保存。请稍后再试；若仍然如此，请把页面上的请求编号告诉管理员。"
+    else:
+        status, code, title, detail = status_of(error), error.code, error.title, error.detail
+    base = {
+        "type": f"urn:yinxun:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    return status, base | more

@@ -2,9 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, IPvAnyAddress, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from geo_service.errors import CannotRun
+
+PREFIX = "GEO_"
 
 
 def _default_data_dir() -> Path:
@@ -14,16 +19,16 @@ def _default_data_dir() -> Path:
 class Settings(BaseSettings):
     """Values from the environment, prefix GEO_; an unknown GEO_ name is refused at start."""
 
-    model_config = SettingsConfigDict(env_prefix="GEO_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, pattern="^postgres(ql(\\+psycopg)?)?://")
     """An existing PostGIS server; without it the service runs a private cluster in `data_dir`."""
     data_dir: Path = Field(default_factory=_default_data_dir)
     host: str = "127.0.0.1"
-    port: int = 8000
-    public_url: str | None = None
+    port: int = Field(default=8000, ge=0, le=65535)
+    public_url: str | None = Field(default=None, pattern="^https?://")
     """How users reach the service, if behind a proxy; https here makes cookies secure."""
-    trusted_proxy: str | None = None
+    trusted_proxy: IPvAnyAddress | None = None
     """Address of the proxy whose X-Forwarded-* headers are believed."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -37,3 +42,40 @@ class Settings(BaseSettings):
     """Ends of ways of one name that lie within this distance belong to one place."""
     max_upload_mb: int = Field(default=200, ge=1)
     staff_idle_minutes: int = Field(default=30, ge=1)
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("GEO_TLS_CERT and GEO_TLS_KEY belong together")
+        return self
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach the service by https, here or at the proxy."""
+        return self.tls_cert is not None or (self.public_url or "").startswith("https://")
+
+    @property
+    def address(self) -> str:
+        """The URL to tell people."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104  (what to type)
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
+
+
+def load(**given: Any) -> Settings:
+    """Read the settings; `given` (from the command line, None where not given) overrules the environment.
+
+    Raises `CannotRun` that names every setting that is unknown or not understood.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    wrong = [f"{name} 不是已知的设置" for name in os.environ if name.startswith(PREFIX) and name not in known]
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        wrong += [f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}：{e['msg']}" for e in error.errors()]
+    if wrong:
+        raise CannotRun(
+            f"设置有误：{'；'.join(wrong)}。README 的“设置”一节列出了全部设置。", title="A setting is wrong."
+        )
+    return settings

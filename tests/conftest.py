@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
+from geo_service.app import create_app
 from geo_service.db import make_engine, psycopg_url
 from geo_service.embedded import Cluster
 from geo_service.keeper import joined
+from geo_service.settings import Settings
 from geo_service.tables import Table
 
 
@@ -61,3 +65,16 @@ def db(engine: Engine) -> Iterator[Session]:
         with Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session:
             yield session
         outer.rollback()
+
+
+@pytest.fixture
+def app(db: Session, tmp_path: Path) -> FastAPI:
+    """The application on the test's own transaction: what it commits is rolled back with `db`."""
+    return create_app(Settings(data_dir=tmp_path), db.connection())
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """Someone on this machine who has not signed in."""
+    with TestClient(app, client=("127.0.0.1", 50000), follow_redirects=False) as client:
+        yield client

@@ -1,0 +1,159 @@
+"""The application: every feature's routes, what an error looks like, and the documentation of the API."""
+
+import logging
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from geo_service import health
+from geo_service.accounts import routes as accounts
+from geo_service.accounts.dependencies import at_the_door, page_for
+from geo_service.accounts.doors import Limiter
+from geo_service.edge import Edge
+from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, problem
+from geo_service.metrics import Metrics
+from geo_service.settings import Settings
+from layers.errors import YinxunError
+
+log = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "web/static"
+RETRY_AFTER_S = 3
+"""About as long as the database needs to come back after it was killed."""
+
+ROUTERS = (accounts.router,)
+
+
+def create_app(settings: Settings, engine: Engine | Connection) -> FastAPI:
+    """Make the application on a database whose tables are current."""
+    app = FastAPI(
+        title="银巡 Yinxun",
+        version=version("yinxun"),
+        summary="Patrols of rivers, roads, grids and compounds: what they covered, and the gaps.",
+        docs_url=None,  # FastAPI's own page loads its scripts from another host
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(at_the_door)],
+        responses={"default": {"description": "Problem details (RFC 9457)", "model": None}},
+    )
+    app.state.settings = settings
+    app.state.engine = engine
+    app.state.limiter = Limiter()
+    app.state.metrics = Metrics()
+    app.router.routes.extend(health.routes)
+    app.mount("/static", _Kept(directory=STATIC), name="static")
+    for router in ROUTERS:
+        app.include_router(router)
+    _add_documentation(app)
+    _add_error_table(app)
+    app.add_middleware(
+        Edge,
+        metrics=app.state.metrics,
+        max_upload_bytes=settings.max_upload_mb * 2**20,
+        is_https=settings.is_https,
+    )
+    return app
+
+
+class _Kept(StaticFiles):
+    """Files of the release: a browser may keep them, and asks whether they changed."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.setdefault("Cache-Control", "no-cache")
+        return response
+
+
+def _add_documentation(app: FastAPI) -> None:
+    @app.get("/openapi.json", include_in_schema=False)
+    def openapi() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse((STATIC / "docs.html").read_text())
+
+
+def _add_error_table(app: FastAPI) -> None:
+    """Let every error leave as problem details, whichever layer raised it."""
+    readings: dict[type[Exception], Callable[[Any], YinxunError]] = {
+        YinxunError: lambda error: error,
+        RequestValidationError: _read_validation,
+        HTTPException: _read_http,
+        DataError: lambda _: Invalid(
+            "某个值不能保存：可能含有看不见的字符（例如 NUL），或超出了范围。请检查后重发。"
+        ),
+        IntegrityError: _read_integrity,
+        **dict.fromkeys(
+            (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError),
+            _read_outage,
+        ),
+    }
+    for cls, read in readings.items():
+
+        def handle(request: Request, error: Exception, read: Callable[[Any], YinxunError] = read) -> Response:
+            return _answer(request, error, read(error))
+
+        app.add_exception_handler(cls, handle)
+
+
+def _answer(request: Request, raised: Exception, error: YinxunError) -> Response:
+    if page := page_for(request, error):
+        return RedirectResponse(page, status_code=303)
+    more: dict[str, Any] = {"request_id": request.state.request_id}
+    if isinstance(raised, RequestValidationError):
+        more["errors"] = [
+            {"where": _where(e["loc"]), "type": e["type"], "message": e["msg"]} for e in raised.errors()
+        ]
+    status, content = problem(error, **more)
+    headers = dict(getattr(raised, "headers", None) or {})
+    if isinstance(raised, HTTPException) and raised.status_code not in (404, 413):
+        status = content["status"] = raised.status_code
+    if status == 503:
+        headers.setdefault("Retry-After", str(RETRY_AFTER_S))
+    return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+
+def _read_validation(error: RequestValidationError) -> YinxunError:
+    said = [
+        f"{_where(e['loc'])} {'没有填写' if e['type'] == 'missing' else '不合要求'}"
+        for e in error.errors()[:5]
+    ]
+    return Invalid(f"发送的内容有误：{'；'.join(said)}。请改正后重发。")
+
+
+def _where(place: tuple[Any, ...]) -> str:
+    return ".".join(map(str, place))
+
+
+def _read_http(error: HTTPException) -> YinxunError:
+    if error.status_code == 404:
+        return NotFound("没有这个地址，或者您没有查看它的权限。")
+    if error.status_code == 413:
+        return TooLarge("发送的内容太大。请拆成几份分别发送。")
+    if error.status_code == 405:
+        return Invalid("这个地址不接受这种请求方法。", title="Method not allowed.")
+    return Invalid("请求的格式不对，服务器读不懂。请检查后重发。", title=str(error.detail)[:200])
+
+
+def _read_integrity(error: IntegrityError) -> YinxunError:
+    log.warning(
+        "a constraint was hit: %s", getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    )
+    return Conflict("同样的内容刚刚已被保存，或它所依据的内容已被删除。请刷新后再试。")
+
+
+def _read_outage(error: Exception) -> YinxunError:
+    log.warning("the database did not answer: %s", type(error).__name__)
+    return Unavailable(f"数据库正在恢复或太忙。请过 {RETRY_AFTER_S} 秒再试，刚才的操作没有保存。")

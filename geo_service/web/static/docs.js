@@ -1,0 +1,3 @@
+"use strict";
+// validatorUrl null: no request leaves for another host.
+SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", validatorUrl: null });
