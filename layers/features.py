@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from layers.errors import BadRow
+from layers.errors import BadRow, YinxunError
 
 Value = str | float | bool | None
 
@@ -26,6 +26,13 @@ class Remark(NamedTuple):
 
     row: int
     detail: str
+
+
+class Refusal(YinxunError):
+    """A cell or geometry that cannot be taken; `detail` says why and what to do, but not yet where."""
+
+    code = "bad_row"
+    title = "A row of the file cannot be taken."
 
 
 @dataclass(frozen=True)
@@ -56,3 +63,17 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.geometry)
+
+    def where(self, index: int) -> str:
+        """Return in Chinese where a feature stands: file, row, and its id if it has one."""
+        named = f"（{self.ids[index]}）" if self.ids[index] else ""
+        return f"{self.file} 第 {self.rows[index]} 行{named}"
+
+    def refuse(self, index: int, detail: str) -> BadRow:
+        """Return the error for a feature that cannot be taken."""
+        return BadRow(f"{self.where(index)}：{detail}。", row=self.rows[index])
+
+    def value(self, standard: str, index: int) -> Value:
+        """Return a feature's value of a standard column, None where the file has no such column."""
+        column = self.fields.get(standard)
+        return None if column is None else column[index]

@@ -10,8 +10,9 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from layers.errors import BadFile, YinxunError
-from layers.features import Value
+from layers.errors import BadFile
+from layers.features import Refusal, Value
+from layers.names import plain
 from layers.readers.synonyms import NAMELESS, NO, NUMBERS, SYNONYMS, YES
 from layers.vocabulary import Layer
 
@@ -34,19 +35,6 @@ class Column(NamedTuple):
     standard: str
     column: str
     metres: float | None = None
-
-
-class Refusal(YinxunError):
-    """A cell that cannot be taken; `detail` says why and what to do, but not yet where."""
-
-
-def plain(words: str) -> str:
-    """Return a text as names are compared: NFKC, without spaces, in small letters.
-
-    >>> plain("１号 路Ａ")
-    '1号路a'
-    """
-    return "".join(unicodedata.normalize("NFKC", words).split()).casefold()
 
 
 def header(column: str) -> tuple[str, float | None]:

@@ -1,0 +1,119 @@
+"""Drafts of rivers and roads: lines of one name become one place."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import LineString, MultiLineString
+
+from layers import crs, pieces
+from layers.drafting import LeaveOut, Scheme, Taken, answers_used, attributes, metric, most, question_id, take
+from layers.drafts import APART, JOIN, Draft, DraftOptions, PlaceDraft, Question
+from layers.features import Features, Remark
+from layers.joining import Clusters, Doubt, cluster
+from layers.names import plain
+from layers.vocabulary import Layer
+
+_ROWS_SHOWN = 5
+
+
+def draft(features: Features, layer: Layer, options: DraftOptions, leave_out: LeaveOut) -> Draft:
+    """Return the places that the lines of a file make, and everything to be told or asked of them."""
+    taken = take(features, layer, pieces.line, leave_out)
+    lines_m, metric_crs = metric(taken.geometry, options)
+    names = [taken.text("name", n) for n in range(len(lines_m))]
+    codes = [taken.text("code", n) for n in range(len(lines_m))]
+    clusters, doubts = cluster(
+        lines_m, [plain(n) if n else None for n in names], codes, within_m=options.same_name_m
+    )
+    questions = [_question(taken, doubt, metric_crs, options) for doubt in doubts]
+    _carry_out(clusters, doubts, questions)
+    scheme = Scheme(taken, options)
+    lengths_m = shapely.length(lines_m)
+    places = [_place(taken, members, scheme, lengths_m) for members in clusters.members().values()]
+    return Draft(
+        layer=layer,
+        places=places,
+        refused=taken.refused,
+        repaired=taken.repaired,
+        remarks=taken.remarks,
+        questions=questions,
+        left_out=dict(taken.left_out),
+        notes=[*taken.notes, *scheme.notes(), *answers_used(questions, options)],
+    )
+
+
+def _question(taken: Taken, doubt: Doubt, metric_crs: str, options: DraftOptions) -> Question:
+    name = str(taken.text("name", doubt.first[0]))
+    asked = question_id(
+        taken.layer,
+        plain(name),
+        [taken.source(line) for line in doubt.first],
+        [taken.source(line) for line in doubt.second],
+    )
+    zh = taken.layer.zh
+    far = f"{doubt.distance_m / 1000:.1f} 公里" if doubt.distance_m >= 1000 else f"{doubt.distance_m:.0f} 米"
+    where = f"{_rows(taken, doubt.first)}；{_rows(taken, doubt.second)}"
+    answers = {JOIN: f"是同一条{zh}，合并", APART: f"是两条{zh}，分开登记"}
+    given = options.answers.get(asked)
+    return Question(
+        id=asked,
+        text=f"两处「{name}」相距 {far}（{where}），是同一条{zh}吗？",
+        answers=answers,
+        rows=[taken.row(line) for line in (*doubt.first, *doubt.second)],
+        distance_m=doubt.distance_m,
+        where=LineString(crs.to_lonlat(np.array(doubt.ends_m), metric_crs)),
+        answer=given if given in answers else None,
+    )
+
+
+def _rows(taken: Taken, lines: Sequence[int]) -> str:
+    rows = [taken.row(line) for line in lines]
+    shown = "、".join(str(row) for row in rows[:_ROWS_SHOWN])
+    return f"第 {shown} 行" + (f"等 {len(rows)} 行" if len(rows) > _ROWS_SHOWN else "")
+
+
+def _carry_out(clusters: Clusters, doubts: Iterable[Doubt], questions: Iterable[Question]) -> None:
+    for doubt, question in zip(doubts, questions, strict=True):
+        if question.answer == JOIN:
+            clusters.join(doubt.first[0], doubt.second[0])
+
+
+def _place(
+    taken: Taken, members: Sequence[int], scheme: Scheme, lengths_m: NDArray[np.float64]
+) -> PlaceDraft:
+    named = [(m, name) for m in members if (name := taken.text("name", m)) is not None]
+    coded = [code for m in members if (code := taken.text("code", m)) is not None]
+    name = str(most(named, lengths_m)) if named else None
+    code = coded[0] if coded else None
+    if len({plain(n) for _, n in named}) > 1:
+        _tell_names(taken, members, code, name)
+    in_scheme, stated = scheme.of(members, name, code)
+    return PlaceDraft(
+        name=name,
+        code=code,
+        geometry=_merged(taken, members),
+        in_scheme=in_scheme,
+        scheme_stated=stated,
+        attributes=attributes(taken, members, lengths_m),
+        sources=[taken.source(m) for m in members],
+        rows=[taken.row(m) for m in members],
+    )
+
+
+def _tell_names(taken: Taken, members: Sequence[int], code: str | None, name: str | None) -> None:
+    names = dict.fromkeys(n for m in members if (n := taken.text("name", m)))
+    taken.remarks.append(
+        Remark(
+            taken.row(members[0]),
+            f"{taken.features.file} {_rows(taken, members)}：编码「{code}」下有不同名称"
+            f"（{'、'.join(names)}），按同一条{taken.layer.zh}合并，取名「{name}」。",
+        )
+    )
+
+
+def _merged(taken: Taken, members: Sequence[int]) -> MultiLineString:
+    parts = shapely.get_parts(np.array([taken.geometry[m] for m in members], dtype=object))
+    merged = shapely.line_merge(shapely.multilinestrings(parts))
+    return merged if isinstance(merged, MultiLineString) else MultiLineString([merged])

@@ -1,0 +1,53 @@
+"""Rivers: which lines are rivers, and the places they make."""
+
+from collections.abc import Mapping
+
+from layers import line_drafts
+from layers.drafts import Draft, DraftOptions
+from layers.features import Features
+from layers.vocabulary import Layer
+
+OSM_LINES = frozenset(["river", "canal", "stream", "ditch", "drain"])
+"""Values of waterway=* that are rivers of a register, down to the ditch between two fields."""
+
+OSM_KEYS = ("waterway", "natural", "landuse")
+"""Keys of OpenStreetMap that tell of water."""
+
+_WATER = frozenset([("natural", "water"), ("waterway", "riverbank"), ("waterway", "dock")]) | frozenset(
+    [("landuse", "reservoir"), ("landuse", "basin")]
+)
+WATER_AREA = "水面是面，不是河道中心线"
+
+
+def osm_reason(tags: Mapping[str, str], *, is_area: bool = False) -> str | None:
+    """Return in Chinese why an object of OpenStreetMap is left out, None where it is a river.
+
+    An empty text means that it has nothing to do with rivers and need not be counted.
+
+    >>> osm_reason({"waterway": "canal"}), osm_reason({"natural": "wood"})
+    (None, '')
+    >>> osm_reason({"natural": "water"}), osm_reason({"waterway": "weir"})
+    ('水面是面，不是河道中心线', '不是河道的水利要素（waterway=weir）')
+    """
+    if any(tags.get(key) == value for key, value in _WATER):
+        return WATER_AREA
+    waterway = tags.get("waterway")
+    if waterway is None:
+        return ""
+    if waterway not in OSM_LINES:
+        return f"不是河道的水利要素（waterway={waterway}）"
+    return WATER_AREA if is_area else None
+
+
+def places(features: Features, options: DraftOptions | None = None) -> Draft:
+    """Return the rivers of a file: lines of one name (ends within 200 m) or one code are one river."""
+    return line_drafts.draft(features, Layer.RIVER, options or DraftOptions(), _leave_out)
+
+
+def _leave_out(features: Features, index: int) -> str | None:
+    # A table that was made from OpenStreetMap carries its classes.
+    value = features.value("class", index)
+    return osm_reason({"waterway": value}) if value in _OSM_OTHERS else None
+
+
+_OSM_OTHERS = frozenset(["riverbank", "dock", "dam", "weir", "waterfall", "lock_gate", "boatyard", "fuel"])
