@@ -1,0 +1,145 @@
+"""What was covered of any layers, in any area and window: share, how often, how recently, by whom."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from geo_service.accounts.scope import Scope
+from geo_service.coverage import windows
+from geo_service.coverage.ground import (
+    DM_PER_M,
+    Ground,
+    Query,
+    areas_m2,
+    covered,
+    duties_in_force,
+    gather,
+    holders,
+    may_name,
+)
+from geo_service.coverage.windows import Outings, PlaceRow
+from layers.cells import CellSet
+from layers.spans import SpanSet
+from layers.vocabulary import Layer
+
+
+@dataclass(frozen=True)
+class CoverageRow:
+    """One place's coverage in the window: metres of a line, square metres of an area; None while 未上图."""
+
+    place: PlaceRow
+    townships: Sequence[str]
+    whole: float | None
+    covered: float | None
+    outings: Outings | None
+    holders: Sequence[str]
+    walkers: Sequence[str]
+
+    @property
+    def share(self) -> float | None:
+        """Covered part of the whole, 0 to 1."""
+        return min(self.covered / self.whole, 1.0) if self.whole and self.covered is not None else None
+
+
+@dataclass(frozen=True)
+class Total:
+    """One layer in sum; metres of lines, square metres of areas."""
+
+    layer: Layer
+    places: int
+    touched: int
+    """Places of which anything was covered."""
+    whole: float
+    covered: float
+
+    @property
+    def share(self) -> float | None:
+        """Covered part of the whole, 0 to 1."""
+        return min(self.covered / self.whole, 1.0) if self.whole else None
+
+
+@dataclass(frozen=True, eq=False)
+class CoverageTable:
+    """The coverage of all places asked for, and the sets it rests on (numbers are positions of rows)."""
+
+    ground: Ground
+    rows: Sequence[CoverageRow]
+    covered: SpanSet
+    seen: Mapping[int, CellSet]
+
+    @property
+    def totals(self) -> list[Total]:
+        """Return the layers in sum, in their order, without those of which there is no place."""
+        return [_total(layer, self.rows) for layer in self.ground.query.layers if _has(self.rows, layer)]
+
+
+def coverage(db: Session, scope: Scope, query: Query) -> CoverageTable:
+    """Return what was covered of the places asked for, by anyone, in the window."""
+    ground = gather(db, scope, query)
+    index = ground.index
+    walked = covered(db, scope, ground)
+    seen = windows.seen_cells(db, scope.county_id, query.first_day, query.last_day, index)
+    seen_m2 = areas_m2(db, scope.county_id, ground, seen)
+    covered_dm = walked.lengths(len(ground.places))
+    whole_dm = ground.whole.lengths(len(ground.places))
+    outings = windows.outings(db, scope.county_id, query.first_day, query.last_day, index)
+    names = may_name(scope)
+    walkers = windows.walkers(db, scope.county_id, query.first_day, query.last_day, index) if names else {}
+    stewards = holders(duties_in_force(db, scope, ground)) if names else {}
+    rows = [
+        CoverageRow(
+            place,
+            ground.township_names(k),
+            *_sizes(place, whole_dm[k], covered_dm[k], seen_m2.get(k, 0.0)),
+            outings.get(k),
+            stewards.get(place.place_id, []),
+            walkers.get(k, []),
+        )
+        for k, place in enumerate(ground.places)
+    ]
+    return CoverageTable(ground, rows, walked, seen)
+
+
+def freshness(
+    db: Session, scope: Scope, table: CoverageTable, ends_days: Sequence[int]
+) -> list[tuple[int | None, SpanSet]]:
+    """Return the stretches (dm) last covered 0 .. end days before the window's last day, for each end.
+
+    The last entry, with None, is what was covered in the window before that.
+    """
+    last = table.ground.query.last_day
+    left = table.covered
+    classes: list[tuple[int | None, SpanSet]] = []
+    for end in ends_days:
+        since = max(last - dt.timedelta(days=end), table.ground.query.first_day)
+        ground = replace(table.ground, query=replace(table.ground.query, first_day=since))
+        classes.append((end, left & covered(db, scope, ground)))
+        left = left - classes[-1][1]
+    return [*classes, (None, left)]
+
+
+def _sizes(
+    place: PlaceRow, whole_dm: float, covered_dm: float, seen_m2: float
+) -> tuple[float | None, float | None]:
+    if place.version_id is None:
+        return None, None
+    if place.layer.is_line:
+        return whole_dm / DM_PER_M, covered_dm / DM_PER_M
+    return place.area_m2, seen_m2
+
+
+def _has(rows: Sequence[CoverageRow], layer: Layer) -> bool:
+    return any(row.place.layer is layer for row in rows)
+
+
+def _total(layer: Layer, rows: Sequence[CoverageRow]) -> Total:
+    own = [row for row in rows if row.place.layer is layer]
+    return Total(
+        layer,
+        len(own),
+        sum(1 for row in own if row.covered),
+        sum(row.whole or 0.0 for row in own),
+        sum(row.covered or 0.0 for row in own),
+    )

@@ -1,0 +1,77 @@
+"""Drawing sets: the geometry of spans and cells, made only when somebody wants to see it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from geo_service.coverage import windows
+from geo_service.coverage.ground import DM_PER_M, Ground
+from geo_service.tables import County
+from layers import crs as crs_
+from layers.cells import CellSet
+from layers.lines import LineSet
+from layers.spans import SpanSet
+
+Geometries = NDArray[np.object_]
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """The geometry of a ground's places in lon, lat, by their numbers; None while 未上图."""
+
+    crs: str
+    geometries: Geometries
+
+    @classmethod
+    def of(cls, db: Session, ground: Ground, county: County) -> "Canvas":
+        """Read the geometries of all places of a ground."""
+        versions = [place.version_id or 0 for place in ground.places]
+        return cls(county.crs or "", windows.geometries(db, county.id, versions))
+
+    @cached_property
+    def lines(self) -> LineSet:
+        """The lines in degrees with their stored measures; areas have no length here."""
+        is_line = shapely.get_type_id(self.geometries) == shapely.GeometryType.MULTILINESTRING
+        return LineSet.of(np.where(is_line, self.geometries, None))
+
+    def spans(self, spans_dm: SpanSet) -> Geometries:
+        """Return each span as a MultiLineString, split at part ends, shape (n,)."""
+        return self.lines.cut(spans_dm.scaled(1 / DM_PER_M))
+
+    def cells(self, number: int, cells: CellSet) -> Any:
+        """Return cells of an area place as a polygon cut at its border."""
+        return crs_.unproject(cells.outline(self._polygon(number)), self.crs)
+
+    def without(self, number: int, cells: CellSet | None) -> Any:
+        """Return an area place without some of its cells."""
+        if cells is None or not len(cells):
+            return self.geometries[number]
+        left = shapely.difference(self._polygon(number), cells.outline())
+        parts = shapely.get_parts(left)
+        return crs_.unproject(shapely.union_all(parts[shapely.get_dimensions(parts) == 2]), self.crs)
+
+    def _polygon(self, number: int) -> Any:
+        return crs_.project(self.geometries[number], self.crs)
+
+
+def stretch_words(canvas: Canvas, numbers: Sequence[int], spans_dm: Sequence[tuple[int, int]]) -> list[str]:
+    """Return stretches in words, as 「自西端起 120–480 米」, for places by number and their spans."""
+    lines = canvas.lines
+    first = np.searchsorted(lines.place, numbers)
+    last = np.searchsorted(lines.place, numbers, side="right") - 1
+    words = []
+    for i, j, (a, b), number in zip(first, last, spans_dm, numbers, strict=True):
+        if a <= 0 and b >= np.rint(lines.length_m[number] * DM_PER_M):
+            words.append("全线")
+            continue
+        east, north = lines.b[j] - lines.a[i]
+        side = "" if np.array_equal(lines.a[i], lines.b[j]) else "西" if abs(east) >= abs(north) else "南"
+        side = "北" if side == "南" and north < 0 else side
+        words.append(f"自{side + '端' if side else '起点'}起 {a / DM_PER_M:.0f}–{b / DM_PER_M:.0f} 米")
+    return words

@@ -1,0 +1,183 @@
+"""Where something is missing: no duty, no patrol, or a duty without a patrol."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from geo_service.accounts.scope import Scope
+from geo_service.coverage import windows
+from geo_service.coverage.ground import (
+    DM_PER_M,
+    Ground,
+    Query,
+    areas_m2,
+    covered,
+    duties_in_force,
+    gather,
+    holders,
+    may_name,
+)
+from geo_service.coverage.windows import PlaceRow
+from geo_service.people.drafts import DutySpan
+from layers.cells import CellSet
+from layers.spans import SpanSet
+from layers.vocabulary import GapKind
+
+
+@dataclass(frozen=True)
+class GapRow:
+    """One gap: a stretch of a line, what is missing of an area, or a place that is 未上图."""
+
+    place: PlaceRow
+    number: int
+    """Of the place in the ground."""
+    townships: Sequence[str]
+    span_dm: tuple[int, int] | None
+    """None: an area, or 未上图."""
+    size: float | None
+    """Metres of a line, square metres of an area; None while 未上图."""
+    holders: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class GapTable:
+    """All gaps of one kind, and the sets that they rest on."""
+
+    ground: Ground
+    kind: GapKind
+    rows: Sequence[GapRow]
+    gaps: SpanSet
+    """Of lines, dm."""
+    missing: Mapping[int, CellSet | None]
+    """Of areas: the cells that are missing; None: all of it but `except_cells`."""
+    except_cells: Mapping[int, CellSet] = field(default_factory=dict)
+
+
+def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
+    """Return the gaps of one kind, over the places asked for.
+
+    unassigned: no duty in force on the window's last day; unpatrolled: covered by nobody in the window;
+    neglected: a duty is in force on the last day, yet nobody covered it.
+    """
+    ground = gather(db, scope, query)
+    duties = duties_in_force(db, scope, ground)
+    stewards = holders(duties) if may_name(scope) else {}
+    line_gaps = _line_gaps(db, scope, ground, kind, duties)
+    missing, except_cells = _missing_cells(db, scope, ground, kind, duties)
+    missing_m2 = _missing_m2(db, scope.county_id, ground, missing, except_cells)
+    rows = [
+        *_unmapped(ground, kind, duties),
+        *_line_rows(ground, line_gaps, stewards),
+        *_area_rows(ground, missing_m2, stewards),
+    ]
+    rows.sort(key=lambda row: (row.number, row.span_dm or (0, 0)))
+    return GapTable(ground, kind, rows, line_gaps, missing, except_cells)
+
+
+def _line_gaps(
+    db: Session, scope: Scope, ground: Ground, kind: GapKind, duties: Sequence[DutySpan]
+) -> SpanSet:
+    if kind is GapKind.UNPATROLLED:
+        return ground.whole - covered(db, scope, ground)
+    held = _held_spans(ground, duties)
+    if kind is GapKind.UNASSIGNED:
+        return ground.whole - held
+    return (ground.whole & held) - covered(db, scope, ground)
+
+
+def _held_spans(ground: Ground, duties: Sequence[DutySpan]) -> SpanSet:
+    number = {place.place_id: k for k, place in enumerate(ground.places)}
+    rows = [
+        (number[duty.place_id], a, b)
+        for duty in duties
+        if duty.place_id in number
+        for a, b in (duty.spans if duty.spans is not None else [(0, np.inf)])
+    ]
+    return SpanSet.of(*np.array(rows, float).reshape(-1, 3).T) & ground.whole
+
+
+def _missing_cells(
+    db: Session, scope: Scope, ground: Ground, kind: GapKind, duties: Sequence[DutySpan]
+) -> tuple[dict[int, CellSet | None], dict[int, CellSet]]:
+    """Return for each area place with a gap the missing cells; None: the whole but the second answer."""
+    query = ground.query
+    areas = [k for k, place in enumerate(ground.places) if not place.layer.is_line and place.version_id]
+    seen = (
+        {}
+        if kind is GapKind.UNASSIGNED
+        else windows.seen_cells(db, scope.county_id, query.first_day, query.last_day, ground.index)
+    )
+    if kind is GapKind.UNPATROLLED:
+        return dict.fromkeys(areas), {k: seen[k] for k in areas if k in seen}
+    wholly, partly = _held_cells(ground, duties)
+    if kind is GapKind.UNASSIGNED:
+        return dict.fromkeys(k for k in areas if k not in wholly), partly
+    missing: dict[int, CellSet | None] = dict.fromkeys(k for k in areas if k in wholly)
+    missing |= {k: cells - seen.get(k, CellSet()) for k, cells in partly.items() if k not in wholly}
+    return missing, {k: seen[k] for k in areas if k in seen and k in wholly}
+
+
+def _held_cells(ground: Ground, duties: Sequence[DutySpan]) -> tuple[set[int], dict[int, CellSet]]:
+    """Return the area places that somebody has wholly, and the cells of those that are held in part."""
+    number = {place.place_id: k for k, place in enumerate(ground.places) if not place.layer.is_line}
+    wholly: set[int] = set()
+    partly: dict[int, CellSet] = {}
+    for duty in duties:
+        k = number.get(duty.place_id)
+        if k is None:
+            continue
+        if duty.cells is None:
+            wholly.add(k)
+        else:
+            partly[k] = partly.get(k, CellSet()) | duty.cells
+    return wholly, partly
+
+
+def _missing_m2(
+    db: Session,
+    county_id: int,
+    ground: Ground,
+    missing: Mapping[int, CellSet | None],
+    except_cells: Mapping[int, CellSet],
+) -> dict[int, float]:
+    """Return how much of each area place is missing."""
+    named = {k: cells for k, cells in missing.items() if cells is not None}
+    named_m2 = areas_m2(db, county_id, ground, named)
+    except_m2 = areas_m2(db, county_id, ground, except_cells)
+    return {
+        k: named_m2.get(k, 0.0)
+        if cells is not None
+        else (ground.places[k].area_m2 or 0.0) - except_m2.get(k, 0.0)
+        for k, cells in missing.items()
+    }
+
+
+def _unmapped(ground: Ground, kind: GapKind, duties: Sequence[DutySpan]) -> list[GapRow]:
+    """Return places that are 未上图 and nobody's duty; whether they were walked cannot be known."""
+    if kind is not GapKind.UNASSIGNED:
+        return []
+    held = {duty.place_id for duty in duties}
+    return [
+        GapRow(place, k, [], None, None, [])
+        for k, place in enumerate(ground.places)
+        if place.version_id is None and place.place_id not in held
+    ]
+
+
+def _line_rows(ground: Ground, found: SpanSet, stewards: Mapping[int, Sequence[str]]) -> Iterable[GapRow]:
+    for k, a, b in zip(found.place.tolist(), found.start.tolist(), found.stop.tolist(), strict=True):
+        place = ground.places[k]
+        townships = ground.township_names(k, (a, b))
+        names = stewards.get(place.place_id, [])
+        yield GapRow(place, k, townships, (int(a), int(b)), (b - a) / DM_PER_M, names)
+
+
+def _area_rows(
+    ground: Ground, missing_m2: Mapping[int, float], stewards: Mapping[int, Sequence[str]]
+) -> Iterable[GapRow]:
+    for k, m2 in missing_m2.items():
+        if m2 >= 1.0:
+            place = ground.places[k]
+            yield GapRow(place, k, ground.township_names(k), None, m2, stewards.get(place.place_id, []))

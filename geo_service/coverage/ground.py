@@ -1,0 +1,158 @@
+"""What a question starts from: the places it is about, their wholes, their duties.
+
+A line's whole, what was covered, what is somebody's duty are spans in decimetres; an area's are cells.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from geo_service.accounts.scope import Scope
+from geo_service.areas import service as areas_service
+from geo_service.coverage import queries, windows
+from geo_service.coverage.windows import PlaceRow
+from geo_service.errors import Invalid, NotFound
+from geo_service.people import service as people_service
+from geo_service.people.drafts import DutySpan
+from layers.cells import AreaCells, CellSet
+from layers.spans import SpanSet
+from layers.vocabulary import DutyKind, Layer, Level, Right
+
+DM_PER_M = 10
+Register = Literal["scheme", "all"]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked: which places, in which area, in which window (both days included), whose duties."""
+
+    first_day: dt.date
+    last_day: dt.date
+    layers: tuple[Layer, ...] = tuple(Layer)
+    area_id: int | None = None
+    kind: DutyKind = DutyKind.VOLUNTEER
+    level: Level | None = None
+    register: Register = "scheme"
+    place_ids: tuple[int, ...] | None = None
+    """Only these places."""
+
+    def __post_init__(self) -> None:
+        if self.first_day > self.last_day:
+            raise Invalid(f"时段的开始({self.first_day})在结束({self.last_day})之后;请把两个日期对调。")
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """The places asked for and their wholes, numbered 0, 1, ...: what every answer starts from."""
+
+    query: Query
+    places: Sequence[PlaceRow]
+    whole: SpanSet
+    """Of lines, dm; where an area is asked for, their part of it."""
+    townships: Mapping[int, Sequence[tuple[str, Sequence[tuple[int, int]]]]]
+
+    @cached_property
+    def index(self) -> dict[int, int]:
+        """Version id -> number."""
+        return {place.version_id: k for k, place in enumerate(self.places) if place.version_id is not None}
+
+    def township_names(self, k: int, span: tuple[float, float] | None = None) -> list[str]:
+        """Return the townships of a place, or of a span (dm) of it."""
+        return [
+            name
+            for name, pairs in self.townships.get(k, [])
+            if span is None or not pairs or any(a < span[1] and span[0] < b for a, b in pairs)
+        ]
+
+
+def gather(db: Session, scope: Scope, query: Query) -> Ground:
+    """Read the places asked for and their wholes."""
+    areas = _areas(db, scope, query)
+    places = windows.places(
+        db,
+        scope,
+        layers=query.layers,
+        in_scheme_only=query.register == "scheme",
+        areas=areas,
+        place_ids=query.place_ids,
+    )
+    ground = Ground(query, places, SpanSet.empty(), {})
+    whole = SpanSet.whole([place.length_dm or 0 for place in places])
+    if areas is not None:
+        whole = whole & windows.member_spans(db, scope.county_id, areas, ground.index)
+    return replace(ground, whole=whole, townships=windows.townships(db, scope.county_id, ground.index))
+
+
+def _areas(db: Session, scope: Scope, query: Query) -> frozenset[int] | None:
+    """Return the areas to which an answer is cut: the one asked for, and of the scope's where it has some."""
+    own = scope.areas(Right.COORDINATOR, Right.PLANNER)
+    if scope.person_id is not None and not own:
+        own = None  # a volunteer's places are narrowed by his duties, and shown whole
+    if query.area_id is None:
+        return own
+    asked = areas_service.descendants(db, scope.county_id, [query.area_id])
+    chosen = asked if own is None else asked & own
+    if not chosen:
+        raise NotFound("没有这个辖区,或者它不在您的权限范围内;请从辖区列表里选择。")
+    return chosen
+
+
+def covered(db: Session, scope: Scope, ground: Ground) -> SpanSet:
+    """Return what of the lines (dm) was covered in the window, by anyone."""
+    query = ground.query
+    found = windows.covered_spans(
+        db,
+        scope.county_id,
+        query.first_day,
+        query.last_day,
+        ground.index,
+        all_places=query.place_ids is None,
+    )
+    return found & ground.whole
+
+
+def duties_in_force(db: Session, scope: Scope, ground: Ground) -> list[DutySpan]:
+    """Return the duties asked for that are in force on the window's last day."""
+    query = ground.query
+    return people_service.duty_spans(
+        db,
+        scope.county_id,
+        first_day=query.last_day,
+        last_day=query.last_day,
+        kind=query.kind,
+        level=query.level,
+        place_ids=query.place_ids,
+    )
+
+
+def may_name(scope: Scope) -> bool:
+    """Tell whether the answer may hold people's names: planners get aggregates."""
+    return scope.holds(Right.COORDINATOR)
+
+
+def holders(duties: Iterable[DutySpan]) -> dict[int, list[str]]:
+    """Return the names of those who hold duties, by place id."""
+    found: dict[int, list[str]] = {}
+    for duty in duties:
+        names = found.setdefault(duty.place_id, [])
+        if duty.name and duty.name not in names:
+            names.append(duty.name)
+    return found
+
+
+def areas_m2(db: Session, county_id: int, ground: Ground, cells: Mapping[int, CellSet]) -> dict[int, float]:
+    """Return the area inside its place of each set of cells."""
+    blocks: dict[tuple[int, int], np.ndarray] = {
+        block: np.zeros(0, bool) for found in cells.values() for block in found.blocks
+    }
+    versions = [ground.places[k].version_id or 0 for k in cells]
+    inside = queries.cells_of(db, county_id, versions, CellSet(blocks))
+    none = AreaCells(CellSet(), {})
+    return {
+        k: inside.get(ground.places[k].version_id or 0, none).area_m2(found) for k, found in cells.items()
+    }
