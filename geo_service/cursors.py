@@ -58,4 +58,4 @@ def word(cursor: str | None) -> str | None:
 
 
 def _not_ours() -> Invalid:
-    return Invalid("翻页参数 cursor 不是这个列表给出的,请从第一页重新开始。")
+    return Invalid("翻页参数 cursor 不是这个列表给出的，请从第一页重新开始。")

@@ -72,6 +72,4 @@ def _name(request: Request, name: str) -> str:
 
 def _is_secure(request: Request) -> bool:
     settings: Settings = request.app.state.settings
-    if settings.public_url is not None:
-        return settings.public_url.startswith("https:")
-    return settings.tls_cert is not None
+    return settings.is_https

@@ -62,7 +62,7 @@ def _recognised(request: Request, db: Db) -> Identity:
     if who is None:
         raise NotSignedIn("请先登录。登录可能已因长时间未操作而失效。")
     if who.kind == "change" and path_of(request) not in _OWN_BUSINESS:
-        raise MustChangePassword("请先设置自己的新密码,再继续使用。")
+        raise MustChangePassword("请先设置自己的新密码，再继续使用。")
     return who
 
 
@@ -86,7 +86,7 @@ async def demand_csrf(request: Request, secret: str | None) -> None:
         sent = field if isinstance(field, str) else None
     if not cookies.is_csrf_token(sent, secret):
         raise Forbidden(
-            "页面已过期,请返回上一页刷新后再提交一次。", title="The CSRF token is missing or wrong."
+            "页面已过期，请返回上一页刷新后再提交一次。", title="The CSRF token is missing or wrong."
         )
 
 

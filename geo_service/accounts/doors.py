@@ -76,4 +76,4 @@ class Limiter:
             while len(self._left) > self._max_keys:
                 self._left.popitem(last=False)
         if left < 1:
-            raise TooMany("操作太频繁,请等一分钟再试。")
+            raise TooMany("操作太频繁，请等一分钟再试。")

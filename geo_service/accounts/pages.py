@@ -17,7 +17,7 @@ from geo_service.errors import Invalid
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 _TEMPLATES = Jinja2Templates(Path(web.__file__).parent / "templates")
-_EXPIRED = "页面打开太久已过期,请再填一次。如果总是这样,请检查浏览器是否允许 Cookie。"
+_EXPIRED = "页面打开太久已过期，请再填一次。如果总是这样，请检查浏览器是否允许 Cookie。"
 
 Text = Annotated[str, Form(max_length=1000)]
 
@@ -74,7 +74,7 @@ def change_password(
 ) -> Response:
     """Change the own password; every other session of the account ends."""
     if passwords.normal(new) != passwords.normal(again):
-        return _password_page(request, who, error="两次输入的新密码不一样,请重新输入。", status=422)
+        return _password_page(request, who, error="两次输入的新密码不一样，请重新输入。", status=422)
     try:
         opened = service.change_password(
             db, who, password, new, address=address_of(request), request_id=request_id_of(request)

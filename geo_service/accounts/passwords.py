@@ -61,15 +61,15 @@ def check(password: str, *, login: str, history: Sequence[str]) -> None:
     password = normal(password)
     missing = []
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        missing.append(f"长度 {MIN_LENGTH} 到 {MAX_LENGTH} 位(现在 {len(password)} 位)")
+        missing.append(f"长度 {MIN_LENGTH} 到 {MAX_LENGTH} 位（现在 {len(password)} 位）")
     if _classes(password) < MIN_CLASSES:
         missing.append("大写字母、小写字母、数字、其他符号四类中至少三类")
     if login.casefold() in password.casefold():
         missing.append("不包含登录名")
     if missing:
-        raise Invalid(f"新密码还需要:{';'.join(missing)}。")
+        raise Invalid(f"新密码还需要：{'；'.join(missing)}。")
     if any(matches(password, old) for old in history[:REMEMBERED]):
-        raise Invalid(f"新密码不能与最近 {REMEMBERED} 次用过的相同,请换一个。")
+        raise Invalid(f"新密码不能与最近 {REMEMBERED} 次用过的相同，请换一个。")
 
 
 def one_time() -> str:

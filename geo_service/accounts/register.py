@@ -78,11 +78,11 @@ def add(
     """
     login = tidy_login(login)
     if not _LOGIN.fullmatch(login):
-        raise Invalid(f"登录名「{login}」不能用:请用 2 到 40 个汉字、字母、数字或 . _ - @ +,中间不留空格。")
+        raise Invalid(f"登录名「{login}」不能用：请用 2 到 40 个汉字、字母、数字或 . _ - @ +，中间不留空格。")
     if queries.account_by_login(db, login) is not None:
-        raise Conflict(f"登录名「{login}」已经有人用了,请换一个。")
+        raise Conflict(f"登录名「{login}」已经有人用了，请换一个。")
     if person_id and not queries.is_person_of(db, person_id, ground.county_id, manager.areas):
-        raise NotFound("没有这个人员,或不在您的辖区内。请先导入人员名册。")
+        raise NotFound("没有这个人员，或不在您的辖区内。请先导入人员名册。")
     account = Account(id=uuid.uuid4(), login=login, person_id=person_id, password_history=[])
     password = None if is_program else passwords.one_time()
     if password is not None:
@@ -98,7 +98,7 @@ def found(db: Session, manager: Manager, account_id: uuid.UUID) -> Account:
     """Return an account for changing it; raises `NotFound` or, when it has grants beyond, `Forbidden`."""
     account = db.get(Account, account_id)
     if account is None:
-        raise NotFound("没有这个账号,或不在您的辖区内。")
+        raise NotFound("没有这个账号，或不在您的辖区内。")
     _demand_reach(db, manager, account)
     return account
 
@@ -115,9 +115,9 @@ def found_by_login(db: Session, manager: Manager, login: str) -> Account:
 def grant(db: Session, manager: Manager, account: Account, right: Right, ground: Ground) -> Grant:
     """Give an account a right on a ground; one that it has already stays as it is."""
     if not manager.reaches(ground):
-        raise Forbidden("只能授予您自己辖区内的权限,请联系上级管理员。")
+        raise Forbidden("只能授予您自己辖区内的权限，请联系上级管理员。")
     if right is Right.VOLUNTEER and account.person_id is None:
-        raise Invalid("志愿者账号要对应一个人员:新建账号时请注明人员(命令行用 --person)。")
+        raise Invalid("志愿者账号要对应一个人员：新建账号时请注明人员（命令行用 --person）。")
     held = queries.grant_on(db, account.id, right, ground.county_id, ground.area_id)
     if held is not None:
         return held
@@ -180,18 +180,18 @@ def token(db: Session, manager: Manager, account: Account, name: str, *, days: i
     It can do what the account's grants allow, so give programs accounts of their own.
     """
     if not name.strip():
-        raise Invalid("请写明这个令牌给哪个程序用,以便日后核对和收回。")
+        raise Invalid("请写明这个令牌给哪个程序用，以便日后核对和收回。")
     if days is not None and not 1 <= days <= MAX_TOKEN_DAYS:
         raise Invalid(f"令牌的有效天数应在 1 到 {MAX_TOKEN_DAYS} 之间。")
     if account.disabled_at is not None:
-        raise Conflict("这个账号已停用,不能再发令牌。请先恢复账号。")
+        raise Conflict("这个账号已停用，不能再发令牌。请先恢复账号。")
     return make_token(db, account, name.strip(), days=days, actor=manager.actor, county_id=manager.county_id)
 
 
 def end_sign_in(db: Session, manager: Manager, account: Account, sign_in_id: int) -> None:
     """End one session or token of an account; raises `NotFound`."""
     if not queries.revoke_sign_ins(db, account.id, _now(), sign_in_id=sign_in_id):
-        raise NotFound("没有这个登录或令牌,可能已经失效。")
+        raise NotFound("没有这个登录或令牌，可能已经失效。")
     _record(db, manager, "accounts.end_sign_in", account, Ground(manager.county_id), sign_in=sign_in_id)
 
 
@@ -206,14 +206,14 @@ def _demand_reach(db: Session, manager: Manager, account: Account) -> None:
     grounds = [Ground(*row) for row in queries.grounds_of(db, account.id)]
     reached = [manager.reaches(ground) for ground in grounds]
     if manager.county_id is not None and not any(reached):
-        raise NotFound("没有这个账号,或不在您的辖区内。")
+        raise NotFound("没有这个账号，或不在您的辖区内。")
     if not all(reached):
-        raise Forbidden("这个账号在别的辖区也有权限,请由上级管理员办理。")
+        raise Forbidden("这个账号在别的辖区也有权限，请由上级管理员办理。")
 
 
 def _demand_administrator(db: Session, *, was_one: bool) -> None:
     if was_one and not queries.has_administrator_of_all(db):
-        raise Conflict("这是最后一个管理全部县区的管理员。请先增加另一个,再停用或收回这一个。")
+        raise Conflict("这是最后一个管理全部县区的管理员。请先增加另一个，再停用或收回这一个。")
 
 
 def _record(

@@ -248,5 +248,5 @@ def _ground(db: Db, scope: Scope, new: GrantIn) -> Ground:
         return Ground(scope.county_id)
     area_id = queries.area_by_code(db, new.area, areas_in(scope, Right.ADMINISTRATOR))
     if area_id is None:
-        raise NotFound(f"没有代码为「{new.area}」的辖区,或不在您的权限内。")
+        raise NotFound(f"没有代码为「{new.area}」的辖区，或不在您的权限内。")
     return Ground(scope.county_id, area_id)

@@ -52,10 +52,10 @@ class Scope:
     def demand(self, *rights: Right) -> None:
         """Raise `Forbidden` unless any of `rights` (or administrator) holds in at least one area."""
         if not self.holds(*rights):
-            raise Forbidden(f"需要「{'」或「'.join(r.zh for r in rights)}」权限,请联系本县管理员开通。")
+            raise Forbidden(f"需要「{'」或「'.join(r.zh for r in rights)}」权限，请联系本县管理员开通。")
 
     def demand_county(self, *rights: Right) -> None:
         """Raise `Forbidden` unless any of `rights` (or administrator) holds in the whole county."""
         self.demand(*rights)
         if self.areas(*rights) is not None:
-            raise Forbidden("这项操作涉及全县,您的权限只到部分辖区,请联系县级管理员办理。")
+            raise Forbidden("这项操作涉及全县，您的权限只到部分辖区，请联系县级管理员办理。")

@@ -65,8 +65,8 @@ class Refused:
     detail: str
 
 
-_WRONG = Refused("登录名或密码不对,请检查后重新输入。")
-_LOCKED = Refused("连续输错次数过多,已暂停登录 30 分钟。请稍后再试,或请管理员重置密码。")
+_WRONG = Refused("登录名或密码不对，请检查后重新输入。")
+_LOCKED = Refused("连续输错次数过多，已暂停登录 30 分钟。请稍后再试，或请管理员重置密码。")
 
 
 def sign_in(
@@ -133,7 +133,7 @@ def sign_ins(db: Session, account_id: uuid.UUID) -> list[SignIn]:
 def end_own(db: Session, who: Identity, sign_in_id: int) -> None:
     """End one of the own sessions or tokens; raises `NotFound`."""
     if not queries.revoke_sign_ins(db, who.account_id, _now(), sign_in_id=sign_in_id):
-        raise NotFound("没有这个登录或令牌,可能已经失效。")
+        raise NotFound("没有这个登录或令牌，可能已经失效。")
     _record(db, who.account_id, "accounts.end_sign_in", None, sign_in=sign_in_id)
 
 
@@ -262,13 +262,13 @@ def choose_county(counties: Sequence[queries.Reached], code: str | None) -> quer
     if code is not None:
         found = next((county for county in counties if county.code == code), None)
         if found is None:
-            raise NotFound(f"没有代码为「{code}」的县,或不在您的权限内。")
+            raise NotFound(f"没有代码为「{code}」的县，或不在您的权限内。")
         return found
     if not counties:
-        raise NotFound("还没有可以查看的县。请先用 geo-service areas 建立县和辖区,或请管理员为您开通权限。")
+        raise NotFound("还没有可以查看的县。请先用 geo-service areas 建立县和辖区，或请管理员为您开通权限。")
     if len(counties) > 1:
         listed = "、".join(f"{county.code}({county.name})" for county in counties[:20])
-        raise Invalid(f"您可以查看多个县,请用 county(命令行用 --county)注明其中一个:{listed}。")
+        raise Invalid(f"您可以查看多个县，请用 county（命令行用 --county）注明其中一个：{listed}。")
     return counties[0]
 
 
@@ -294,9 +294,10 @@ def _verified(
 ) -> Account | Refused:
     login, now = tidy_login(login), _now()
     keys = lockout.keys_of(login, address)
+    is_locked = lockout.is_locked(db, keys, now)
     account = queries.account_by_login(db, login)
     account_id = account.id if account else None
-    if lockout.is_locked(db, keys, now):
+    if is_locked:
         _record(db, account_id, "accounts.sign_in_refused", request_id, reason="locked")
         return _LOCKED
     usable = account is not None and account.disabled_at is None

@@ -5,23 +5,22 @@ import itertools
 import re
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from fastapi import Depends, FastAPI, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
-from fastapi.staticfiles import StaticFiles
+from fastapi import FastAPI
+from fastapi.responses import Response
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from geo_service import db as database
-from geo_service.accounts import doors, lockout, passwords, register, routes, service
-from geo_service.accounts.dependencies import Signed, at_the_door, page_for
+from geo_service.accounts import doors, lockout, passwords, register, service
+from geo_service.accounts.dependencies import Signed
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
 from geo_service.accounts.service import Opened, Refused
-from geo_service.errors import Conflict, Forbidden, Invalid, NotFound, status_of
+from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.settings import Settings
 from geo_service.tables import Account, Area, Audit, County, Grant, Person, SignIn, SignInFailure
 from layers.errors import YinxunError
@@ -61,13 +60,8 @@ def clerk(db: Session, county: County) -> Account:
 
 
 @pytest.fixture
-def app(db: Session) -> FastAPI:
-    """The accounts' routes with the door before them, on the test's own transaction."""
-    app = FastAPI(dependencies=[Depends(at_the_door)])
-    app.state.settings = Settings()
-    app.state.limiter = doors.Limiter()
-    app.include_router(routes.router)
-    app.mount("/static", StaticFiles(packages=[("geo_service", "web/static")]))
+def client(app: FastAPI, client: TestClient) -> TestClient:
+    """A browser of the application, which has a few routes of the test's own."""
 
     @app.get("/api/forgotten")
     def forgotten() -> str:
@@ -77,30 +71,11 @@ def app(db: Session) -> FastAPI:
     def forgotten_write() -> str:
         return "a write that forgot to ask who comes"
 
-    @app.get("/api/county")
+    @app.get("/api/county-of-request")
     def county_of_request(scope: Signed) -> int:
         return scope.county_id
 
-    @app.exception_handler(YinxunError)
-    def answer(request: Request, error: Exception) -> Response:
-        assert isinstance(error, YinxunError)
-        page = page_for(request, error)
-        if page is not None:
-            return RedirectResponse(page, status_code=303)
-        return JSONResponse({"code": error.code, "detail": error.detail}, status_of(error))
-
-    def session() -> Iterator[Session]:
-        with db.begin_nested():
-            yield db
-        db.expire_all()
-
-    app.dependency_overrides[database._session] = session
-    return app
-
-
-@pytest.fixture
-def client(app: FastAPI) -> TestClient:
-    return TestClient(app, follow_redirects=False)
+    return client
 
 
 def token_in(page: str) -> str:
@@ -140,10 +115,10 @@ def test_a_password_opens_a_session_and_sign_out_ends_it(client: TestClient, cle
 
 
 def test_a_browser_is_led_to_the_sign_in_and_back(client: TestClient, clerk: Account):
-    answer = client.get("/api/county?layer=河", headers={"Accept": "text/html"})
+    answer = client.get("/api/county-of-request?layer=河", headers={"Accept": "text/html"})
     assert answer.status_code == 303
     form = client.get(answer.headers["location"]).text
-    assert 'name="next" value="/api/county?layer=%E6%B2%B3"' in form
+    assert 'name="next" value="/api/county-of-request?layer=%E6%B2%B3"' in form
 
 
 @pytest.mark.parametrize(
@@ -398,7 +373,7 @@ def test_a_one_time_password_opens_nothing_but_the_change(client: TestClient, db
     assert answer.headers["location"] == "/password"
     assert client.get("/api/me").status_code == 403
     assert client.get("/api/me").json()["code"] == "must_change_password"
-    led = client.get("/api/county", headers={"Accept": "text/html"})
+    led = client.get("/api/county-of-request", headers={"Accept": "text/html"})
     assert led.headers["location"] == "/password"
     form = client.get("/password").text
     assert "一次性密码" in form
@@ -410,6 +385,7 @@ def test_a_one_time_password_opens_nothing_but_the_change(client: TestClient, db
     assert client.post("/password", data=change).headers["location"] == "/"
     assert client.cookies["yinxun"] != before
     assert client.get("/api/me").status_code == 200
+    db.expire_all()
     assert isinstance(service.sign_in(db, "li.na", str(password)), Refused)
 
 
@@ -577,13 +553,13 @@ def test_a_token_acts_without_cookie_and_form_token_until_it_is_revoked(
     program, _ = register.add(db, COMMANDS, "sync", Right.COORDINATOR, Ground(county.id), is_program=True)
     token = register.token(db, COMMANDS, program, "乡镇平台同步", days=30)
     bearer = {"Authorization": f"Bearer {token}"}
-    assert client.get("/api/county", headers=bearer).json() == county.id
+    assert client.get("/api/county-of-request", headers=bearer).json() == county.id
     assert client.post("/api/forgotten", headers=bearer).status_code == 200
-    assert client.get("/api/county", headers={"Authorization": token}).status_code == 401
+    assert client.get("/api/county-of-request", headers={"Authorization": token}).status_code == 401
     listed = client.get("/api/me/sign-ins", headers=bearer).json()
     assert [(way["kind"], way["name"]) for way in listed] == [("token", "乡镇平台同步")]
     assert client.delete(f"/api/me/sign-ins/{listed[0]['id']}", headers=bearer).status_code == 204
-    assert client.get("/api/county", headers=bearer).status_code == 401
+    assert client.get("/api/county-of-request", headers=bearer).status_code == 401
 
 
 def test_a_token_is_not_a_cookie_and_a_session_is_not_a_token(
