@@ -100,7 +100,7 @@ def _village_roads(land: Land, rng: np.random.Generator) -> Iterator[_Way]:
 
 
 def _town_streets(land: Land, rng: np.random.Generator) -> Iterator[_Way]:
-    """Yield streets between communities: where a block was cut inside a town there is no river but a street."""
+    """Yield streets between communities: a cut inside a town is no river but a street."""
     urban = shapely.union_all([shapely.box(*v.rect) for v in land.villages if v.is_urban])
     fresh = names.streets(rng)
     for line, _, _ in land.cuts:
