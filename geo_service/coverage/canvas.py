@@ -38,7 +38,7 @@ class Canvas:
     def lines(self) -> LineSet:
         """The lines in degrees with their stored measures; areas have no length here."""
         is_line = shapely.get_type_id(self.geometries) == shapely.GeometryType.MULTILINESTRING
-        return LineSet.of(np.where(is_line, self.geometries, None))
+        return LineSet.of([g if yes else None for g, yes in zip(self.geometries, is_line, strict=True)])
 
     def spans(self, spans_dm: SpanSet) -> Geometries:
         """Return each span as a MultiLineString, split at part ends, shape (n,)."""

@@ -88,6 +88,14 @@ def gather(db: Session, scope: Scope, query: Query) -> Ground:
     return replace(ground, whole=whole, townships=windows.townships(db, scope.county_id, ground.index))
 
 
+def area_id(db: Session, scope: Scope, code: str) -> int:
+    """Return the id of the area with a code; NotFound if there is none."""
+    found = windows.area_id(db, scope.county_id, code)
+    if found is None:
+        raise _no_such_area()
+    return found
+
+
 def _areas(db: Session, scope: Scope, query: Query) -> frozenset[int] | None:
     """Return the areas to which an answer is cut: the one asked for, and of the scope's where it has some."""
     own = scope.areas(Right.COORDINATOR, Right.PLANNER)
@@ -98,8 +106,12 @@ def _areas(db: Session, scope: Scope, query: Query) -> frozenset[int] | None:
     asked = areas_service.descendants(db, scope.county_id, [query.area_id])
     chosen = asked if own is None else asked & own
     if not chosen:
-        raise NotFound("没有这个辖区,或者它不在您的权限范围内;请从辖区列表里选择。")
+        raise _no_such_area()
     return chosen
+
+
+def _no_such_area() -> NotFound:
+    return NotFound("没有这个辖区,或者它不在您的权限范围内;请从辖区列表里选择。")
 
 
 def covered(db: Session, scope: Scope, ground: Ground) -> SpanSet:

@@ -57,6 +57,11 @@ class Outings:
     last_day: dt.date
 
 
+def area_id(db: Session, county_id: int, code: str) -> int | None:
+    """Return the id of the area with a code."""
+    return db.scalar(select(Area.id).where(Area.county_id == county_id, Area.code == code))
+
+
 def places(
     db: Session,
     scope: Scope,

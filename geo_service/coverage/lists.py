@@ -1,0 +1,139 @@
+"""Coverage and gaps as lists: the columns that people, spreadsheets and maps get."""
+
+from typing import Any
+
+import numpy as np
+
+from geo_service.columns import Column, Listing
+from geo_service.coverage.answers import CoverageRow, CoverageTable
+from geo_service.coverage.canvas import Canvas, stretch_words
+from geo_service.coverage.gaps import GapRow, GapTable
+from geo_service.coverage.ground import DM_PER_M, Query
+from geo_service.coverage.windows import PlaceRow
+
+_PLACE = (
+    Column("layer", "图层"),
+    Column("code", "编码"),
+    Column("name", "名称"),
+    Column("townships", "镇街"),
+)
+_GEOMETRY = Column("geometry", "几何", "geometry")
+_COVERAGE = (
+    Column("in_scheme", "纳管", "flag"),
+    Column("length_m", "长度(米)", "number"),
+    Column("covered_m", "已覆盖(米)", "number"),
+    Column("area_m2", "面积(平方米)", "number"),
+    Column("seen_m2", "已看到(平方米)", "number"),
+    Column("share", "覆盖率", "number"),
+    Column("times", "巡查次数", "whole"),
+    Column("people", "巡查人数", "whole"),
+    Column("last_day", "最近巡查", "day"),
+    Column("holders", "责任人"),
+    Column("walkers", "巡查人"),
+)
+_GAP = (
+    Column("kind", "空白"),
+    Column("stretch", "位置"),
+    Column("from_m", "起点(米)", "number"),
+    Column("to_m", "止点(米)", "number"),
+    Column("length_m", "长度(米)", "number"),
+    Column("area_m2", "面积(平方米)", "number"),
+    Column("holders", "责任人"),
+)
+_UNMAPPED = "未上图"
+
+
+def coverage_list(table: CoverageTable, canvas: Canvas | None = None) -> Listing:
+    """Return the coverage by place; with a canvas, each place with its geometry."""
+    columns = (*_PLACE, *_COVERAGE, *((_GEOMETRY,) if canvas else ()))
+    rows = [
+        (*_place(row.place, row.townships), *_coverage(row), *((canvas.geometries[k],) if canvas else ()))
+        for k, row in enumerate(table.rows)
+    ]
+    return Listing("coverage", f"覆盖情况 {_window(table.ground.query)}", columns, rows)
+
+
+def gap_list(table: GapTable, canvas: Canvas, *, drawn: bool = False) -> Listing:
+    """Return the gaps, a row a stretch of a line or an area place; `drawn`: with their geometry."""
+    columns = (*_PLACE, *_GAP, *((_GEOMETRY,) if drawn else ()))
+    words = _stretches(table, canvas)
+    geometries = gap_geometries(table, canvas) if drawn else [None] * len(table.rows)
+    rows = [
+        (*_place(row.place, row.townships), table.kind, said, *_gap(row), *((geometry,) if drawn else ()))
+        for row, said, geometry in zip(table.rows, words, geometries, strict=True)
+    ]
+    return Listing("gaps", f"{table.kind.zh} {_window(table.ground.query)}", columns, rows)
+
+
+def gap_geometries(table: GapTable, canvas: Canvas) -> list[Any]:
+    """Return each gap drawn in lon, lat; None while 未上图."""
+    by_span = dict(
+        zip(
+            zip(table.gaps.place.tolist(), table.gaps.start.tolist(), strict=True),
+            canvas.spans(table.gaps),
+            strict=True,
+        )
+    )
+    return [_gap_geometry(row, table, canvas, by_span) for row in table.rows]
+
+
+def _gap_geometry(row: GapRow, table: GapTable, canvas: Canvas, by_span: dict[tuple[int, float], Any]) -> Any:
+    if row.span_dm is not None:
+        return by_span[row.number, float(row.span_dm[0])]
+    if row.size is None:
+        return None
+    cells = table.missing[row.number]
+    if cells is None:
+        return canvas.without(row.number, table.except_cells.get(row.number))
+    return canvas.cells(row.number, cells)
+
+
+def _stretches(table: GapTable, canvas: Canvas) -> list[str]:
+    lines = [row for row in table.rows if row.span_dm is not None]
+    spans = [row.span_dm for row in lines if row.span_dm is not None]
+    words = iter(stretch_words(canvas, [row.number for row in lines], spans))
+    return [
+        next(words) if row.span_dm is not None else _UNMAPPED if row.size is None else _part(row)
+        for row in table.rows
+    ]
+
+
+def _part(row: GapRow) -> str:
+    whole = row.place.area_m2 or 0.0
+    return "全域" if row.size is not None and np.isclose(row.size, whole, rtol=1e-3) else "部分区域"
+
+
+def _place(place: PlaceRow, townships: Any) -> tuple[Any, ...]:
+    return place.layer, place.code, place.name, list(townships)
+
+
+def _coverage(row: CoverageRow) -> tuple[Any, ...]:
+    line = row.place.layer.is_line
+    sizes = (_round(row.whole), _round(row.covered))
+    out = row.outings
+    return (
+        row.place.in_scheme,
+        *(sizes if line else (None, None)),
+        *((None, None) if line else sizes),
+        None if row.share is None else round(row.share, 4),
+        out.times if out else 0,
+        out.people if out else 0,
+        out.last_day if out else None,
+        list(row.holders),
+        list(row.walkers),
+    )
+
+
+def _gap(row: GapRow) -> tuple[Any, ...]:
+    if row.span_dm is not None:
+        a, b = (end / DM_PER_M for end in row.span_dm)
+        return a, b, _round(row.size), None, list(row.holders)
+    return None, None, None, _round(row.size), list(row.holders)
+
+
+def _round(size: float | None) -> float | None:
+    return None if size is None else round(size, 1)
+
+
+def _window(query: Query) -> str:
+    return f"{query.first_day}至{query.last_day}"
