@@ -117,8 +117,9 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 with self._engine.connect() as connection:
-                    connection.detach()  # closed at the end, with every lock it may still hold
-                    self._serve(connection.execution_options(isolation_level="AUTOCOMMIT"))
+                    own = connection.execution_options(isolation_level="AUTOCOMMIT")
+                    own.detach()  # closed at the end, with every lock it may still hold
+                    self._serve(own)
             except SQLAlchemyError as failure:
                 log.warning("the database does not answer the jobs: %s", type(failure).__name__)
                 self._stopping.wait(LOOK_EVERY_S)
