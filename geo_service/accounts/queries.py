@@ -291,7 +291,7 @@ def area_by_code(db: Session, code: str, condition: ColumnElement[bool]) -> int 
     return db.scalar(select(Area.id).where(Area.code == code, condition))
 
 
-def person_by_number(db: Session, county_id: int, number: str) -> uuid.UUID | None:
+def person_by_number(db: Session, county_id: int | None, number: str) -> uuid.UUID | None:
     """Return the id of the person with the office's number."""
     return db.scalar(
         select(Person.id).where(

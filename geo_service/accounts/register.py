@@ -7,7 +7,7 @@ beyond: otherwise the administrator of a township could take over a county's acc
 import datetime as dt
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from geo_service import audit
 from geo_service.accounts import lockout, passwords, queries
 from geo_service.accounts.scope import Actor, Scope
-from geo_service.accounts.service import make_token, os_user, set_password, tidy_login
+from geo_service.accounts.service import choose_county, make_token, os_user, set_password, tidy_login
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
-from geo_service.tables import Account, Grant
+from geo_service.tables import Account, Area, Grant
 from layers.vocabulary import Right
 
 _LOGIN = re.compile(r"[\w.@+-]{2,40}")
@@ -60,6 +60,23 @@ class Manager:
         if ground.county_id != self.county_id:
             return False
         return self.areas is None or ground.area_id in self.areas
+
+
+def ground_of(db: Session, right: Right, county: str | None, area: str | None) -> Ground:
+    """Return the ground that commands name by codes; raises as `service.choose_county`.
+
+    Administrators and auditors for whom neither is named reach all counties; for the others the county
+    may be left out where there is only one.
+    """
+    if county is None and area is None and right in (Right.ADMINISTRATOR, Right.AUDITOR):
+        return Ground()
+    county_id = choose_county(queries.reached_counties(db, None), county).id
+    if area is None:
+        return Ground(county_id)
+    area_id = queries.area_by_code(db, area, Area.county_id == county_id)
+    if area_id is None:
+        raise NotFound(f"这个县没有代码为「{area}」的辖区。请先用 geo-service areas 导入辖区。")
+    return Ground(county_id, area_id)
 
 
 def add(
@@ -128,14 +145,11 @@ def grant(db: Session, manager: Manager, account: Account, right: Right, ground:
     return given
 
 
-def revoke(db: Session, manager: Manager, account: Account, grant_id: int) -> None:
+def revoke(db: Session, manager: Manager, account: Account, given: Grant | None) -> None:
     """Take a grant away; raises `NotFound`, or `Conflict` for the last administrator of all counties."""
-    given = db.get(Grant, grant_id)
     if given is None or given.account_id != account.id:
-        raise NotFound("这个账号没有这项权限。")
+        raise NotFound("这个账号没有这项权限。请先查看它现有的权限。")
     ground = Ground(given.county_id, given.area_id)
-    if not manager.reaches(ground):
-        raise NotFound("这个账号没有这项权限。")
     right = given.right
     db.delete(given)
     db.flush()
@@ -200,6 +214,14 @@ def listed(
 ) -> Sequence[queries.AccountRow]:
     """Return the accounts with a grant on the manager's ground, by login, with those grants."""
     return queries.accounts(db, manager.county_id, manager.areas, after=after, limit=limit)
+
+
+def all_listed(db: Session, manager: Manager) -> Iterator[queries.AccountRow]:
+    """Yield every account of the manager's ground, by login."""
+    after: str | None = None
+    while rows := listed(db, manager, after=after, limit=1000):
+        yield from rows
+        after = rows[-1].login
 
 
 def _demand_reach(db: Session, manager: Manager, account: Account) -> None:

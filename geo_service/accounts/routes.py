@@ -15,6 +15,7 @@ from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Scope
 from geo_service.db import Db
 from geo_service.errors import NotFound
+from geo_service.tables import Grant
 from layers.vocabulary import Right
 
 _MAX_BODY = 64 * 1024
@@ -189,7 +190,7 @@ def grant(db: Db, scope: Administers, account_id: uuid.UUID, new: GrantIn) -> qu
 def revoke(db: Db, scope: Administers, account_id: uuid.UUID, grant_id: int) -> None:
     """Take a grant away."""
     manager = Manager.of(scope)
-    register.revoke(db, manager, register.found(db, manager, account_id), grant_id)
+    register.revoke(db, manager, register.found(db, manager, account_id), db.get(Grant, grant_id))
 
 
 @api.post("/accounts/{account_id}/tokens", status_code=201, summary="Make a token for a program")

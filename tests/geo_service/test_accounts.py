@@ -706,7 +706,7 @@ def test_the_last_administrator_of_all_stays(db: Session, county: County):
     with pytest.raises(Conflict), db.begin_nested():
         register.disable(db, COMMANDS, first)
     with pytest.raises(Conflict), db.begin_nested():
-        register.revoke(db, COMMANDS, first, grant.id)
+        register.revoke(db, COMMANDS, first, grant)
     register.add(db, COMMANDS, "second", Right.ADMINISTRATOR, Ground())
     register.disable(db, COMMANDS, first)
     assert isinstance(service.sign_in(db, "admin", "x"), Refused)
