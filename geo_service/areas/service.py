@@ -22,13 +22,12 @@ from geo_service.areas.tree import (
     county_among,
     county_code,
     drafts,
-    full_code,
     is_chinese,
     plan,
 )
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.tables import County
-from layers import crs
+from layers import codes, crs
 from layers.errors import BadFile, UnknownTimeZone
 from layers.features import Box
 from layers.vocabulary import Datum, Level
@@ -169,18 +168,18 @@ def store_areas(
 def _code(db: Session, rows: Sequence[AreaRow], options: AreaOptions) -> str:
     """Return the full code of the county: as the user says, as the files say, else the only county's."""
     if options.code:
-        return full_code(options.code.strip())
+        return codes.full(options.code.strip())
     if found := county_among(rows):
         return found
     counties = queries.counties(db)
     if len(counties) == 1:
-        return full_code(counties[0].code)
+        return codes.full(counties[0].code)
     raise BadFile("看不出文件里哪一行是县;请给每行写上级编码,或用 --code 写县的编码、--county 写县名。")
 
 
 def _root(code: str, rows: Sequence[AreaRow], options: AreaOptions, stored: StoredArea | None) -> AreaDraft:
     """Return the county's own row: named by the user, by the files, or as it is stored."""
-    named = [options.name, *(row.name for row in rows if full_code(row.code) == code)]
+    named = [options.name, *(row.name for row in rows if codes.full(row.code) == code)]
     if stored is not None:
         named.append(stored.name)
     name = next((name for name in named if name), None)

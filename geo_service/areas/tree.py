@@ -13,11 +13,12 @@ from typing import Any
 
 import shapely
 
+from layers import codes
 from layers.errors import BadFile, BadRow
 from layers.vocabulary import Level
 
-_CHINESE = re.compile(r"(1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[12])(\d{4}|\d{7}|\d{10})", re.ASCII)
-"""A province of GB/T 2260, and the rest of 6, 9 or 12 digits."""
+_PROVINCE = re.compile("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[12]")
+"""The first two digits of a code in China (GB/T 2260)."""
 
 SAME_PLACE_DEG = 1e-7
 """Vertices nearer than this (about a centimetre) are the same."""
@@ -88,16 +89,7 @@ def is_chinese(code: str) -> bool:
     >>> [is_chinese(code) for code in ("321281", "321281001", "321281001002", "09472111", "DE-BY")]
     [True, True, True, False, False]
     """
-    return _CHINESE.fullmatch(code) is not None
-
-
-def full_code(code: str) -> str:
-    """Return the 12 digits of a code of China; any other code as it is.
-
-    >>> full_code("321281"), full_code("321281001"), full_code("DE-BY")
-    ('321281000000', '321281001000', 'DE-BY')
-    """
-    return code.ljust(12, "0") if is_chinese(code) else code
+    return codes.AREA.fullmatch(codes.full(code)) is not None and _PROVINCE.match(code) is not None
 
 
 def county_code(code: str) -> str:
@@ -120,21 +112,6 @@ def level_of(code: str) -> Level:
     return Level.TOWNSHIP if code[9:] == "000" else Level.VILLAGE
 
 
-def parent_of(code: str) -> str | None:
-    """Return the 12 digits of the area above, none for a county.
-
-    >>> parent_of("321281001002"), parent_of("321281001000"), parent_of("321281000000")
-    ('321281001000', '321281000000', None)
-    """
-    match level_of(code):
-        case Level.VILLAGE:
-            return code[:9] + "000"
-        case Level.TOWNSHIP:
-            return code[:6] + "000000"
-        case _:
-            return None
-
-
 def county_among(rows: Sequence[AreaRow]) -> str | None:
     """Return the full code of the county that the rows are of, none if they do not say.
 
@@ -143,17 +120,17 @@ def county_among(rows: Sequence[AreaRow]) -> str | None:
     if not all(is_chinese(row.code) for row in rows):
         tops = [row.code for row in rows if not row.parent]
         return tops[0] if len(tops) == 1 else None
-    codes = [full_code(row.code) for row in rows]
+    full = [codes.full(row.code) for row in rows]
     # A province and its cities may stand above the county; a city without counties is one itself.
     counties = (
-        {code[:6] for code in codes if level_of(code) is not Level.COUNTY}
-        or {code[:6] for code in codes if code[4:6] != "00"}
-        or {code[:6] for code in codes}
+        {code[:6] for code in full if level_of(code) is not Level.COUNTY}
+        or {code[:6] for code in full if code[4:6] != "00"}
+        or {code[:6] for code in full}
     )
     if len(counties) > 1:
         some = "、".join(sorted(counties)[:5])
         raise BadFile(f"文件里有 {len(counties)} 个县(如 {some});请用 --code 说明要哪一个。")
-    return full_code(counties.pop()) if counties else None
+    return codes.full(counties.pop()) if counties else None
 
 
 def drafts(
@@ -204,24 +181,24 @@ def _of_county(rows: Sequence[AreaRow], county: str) -> list[AreaRow]:
             raise row.refused(
                 f"编码「{row.code}」不是 6、9 或 12 位区划代码(如果是电子表格,请把编码列设为文本再保存)。"
             )
-    full = [replace(row, code=full_code(row.code)) for row in rows]
+    full = [replace(row, code=codes.full(row.code)) for row in rows]
     return [row for row in full if row.code[:6] == county]
 
 
 def _from_codes(rows: Sequence[AreaRow]) -> Iterable[tuple[AreaRow, AreaDraft]]:
     for row in rows:
-        yield row, AreaDraft(row.code, row.name, level_of(row.code), parent_of(row.code), row.geometry)
+        yield row, AreaDraft(row.code, row.name, level_of(row.code), codes.parent(row.code), row.geometry)
 
 
 def _from_parents(
     rows: Sequence[AreaRow], root: AreaDraft, known: set[str]
 ) -> Iterable[tuple[AreaRow, AreaDraft]]:
     """Text codes: a row names its parent by code or name; without one it lies right below the county."""
-    codes = {row.code for row in rows} | known | {root.code}
+    there = {row.code for row in rows} | known | {root.code}
     names = Counter(row.name for row in rows)
     by_name = {row.name: row.code for row in rows if names[row.name] == 1}
     parents = {
-        row.code: parent if parent in codes else by_name.get(parent, parent)
+        row.code: parent if parent in there else by_name.get(parent, parent)
         for row in rows
         if row.code != root.code
         for parent in [row.parent or root.code]

@@ -24,6 +24,7 @@ Geometries = NDArray[np.object_]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+DM_PER_M = 10
 ON_THE_BORDER_M = 0.01
 """A line that runs along a border lies in both areas."""
 
@@ -82,27 +83,29 @@ class Districts:
 
 
 Membership = dict[int, Floats | None]
-"""Area id -> its spans of a line in metres, shape (k, 2); None: it has the whole place (an area)."""
+"""Area id -> its spans of a line in whole decimetres, shape (k, 2); None: all of an area place."""
 
 
-def of_lines(lines: LineSet, listed: Sequence[int | None], districts: Districts) -> list[Membership]:
-    """Return each line's areas with their spans in metres.
+def of_lines(lines: LineSet, listed: Sequence[Sequence[int]], districts: Districts) -> list[Membership]:
+    """Return each line's areas with their spans in decimetres.
 
-    `lines` are in metres; `listed` names for each the area that the file puts it under, if any.
+    `lines` are in metres; `listed` names for each the areas that the file puts it under.
     """
     found = _by_border(lines, districts)
     memberships: list[Membership] = [{} for _ in range(lines.places)]
-    for id_, spans in _with_parents(found, districts).items():
+    for id_, metres in _with_parents(found, districts).items():
+        spans = metres.scaled(DM_PER_M).rounded()
         for place in np.unique(spans.place).tolist():
             memberships[place][id_] = spans.of_place(place)
-    for place, area_id in enumerate(listed):
-        if area_id is not None:
-            whole = np.array([[0.0, lines.length_m[place]]])
-            _add_listed(memberships[place], area_id, whole, districts)
+    for place, area_ids in enumerate(listed):
+        whole = np.array([[0.0, np.rint(lines.length_m[place] * DM_PER_M)]])
+        _add_listed(memberships[place], area_ids, whole, districts)
     return memberships
 
 
-def of_areas(polygons: Sequence[Any], listed: Sequence[int | None], districts: Districts) -> list[Membership]:
+def of_areas(
+    polygons: Sequence[Any], listed: Sequence[Sequence[int]], districts: Districts
+) -> list[Membership]:
     """Return each area place's village and township: those with most of it. `polygons` are in metres."""
     memberships: list[Membership] = [{} for _ in polygons]
     for place, shares in enumerate(_shares_m2(polygons, districts)):
@@ -110,9 +113,8 @@ def of_areas(polygons: Sequence[Any], listed: Sequence[int | None], districts: D
         while best := _largest(districts.children.get(above, []), shares, districts):
             memberships[place][best] = None
             above = best
-    for place, area_id in enumerate(listed):
-        if area_id is not None:
-            _add_listed(memberships[place], area_id, None, districts)
+    for place, area_ids in enumerate(listed):
+        _add_listed(memberships[place], area_ids, None, districts)
     return memberships
 
 
@@ -120,25 +122,25 @@ def main_area(membership: Membership, districts: Districts) -> int | None:
     """Return the lowest area that has most of a place."""
     main: int | None = None
     while inside := [child for child in districts.children.get(main, []) if child in membership]:
-        main = min((-_metres(membership[child]), child) for child in inside)[1]
+        main = min((-_length(membership[child]), child) for child in inside)[1]
     return main
 
 
-def _metres(spans: Floats | None) -> float:
+def _length(spans: Floats | None) -> float:
     return 0.0 if spans is None else float((spans[:, 1] - spans[:, 0]).sum())
 
 
-def _add_listed(membership: Membership, area_id: int, whole: Floats | None, districts: Districts) -> None:
-    """Put a place under the area that a file lists it under, where no border can tell."""
-    if districts.describes(area_id):
-        return
-    path = districts.path(area_id)
-    bordered = next((above for above in path if districts.describes(above)), None)
-    if bordered is not None and bordered not in membership:
-        return
-    for above in path:
-        if above not in membership:
-            membership[above] = whole if bordered is None else membership[bordered]
+def _add_listed(
+    membership: Membership, area_ids: Sequence[int], whole: Floats | None, districts: Districts
+) -> None:
+    """Put a place under the areas that a file lists it under, where no border can tell."""
+    for area_id in area_ids:
+        path = districts.path(area_id)
+        bordered = next((above for above in path if districts.describes(above)), None)
+        if bordered == area_id or (bordered is not None and bordered not in membership):
+            continue
+        for above in path:
+            membership.setdefault(above, whole if bordered is None else membership[bordered])
 
 
 # --- lines

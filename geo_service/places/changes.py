@@ -1,0 +1,103 @@
+"""What a matched draft changes of its stored place: pure, and told in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import shapely
+
+from geo_service.places.matching import StoredPlace
+from geo_service.places.membership import Districts
+from geo_service.places.prepared import Prepared, Shape
+
+SAME_VERTEX_DEG = 1e-7
+"""Vertices nearer than this (about a centimetre) are the same."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """New values of columns, a new shape, new sources of the old shape, and all of it in Chinese."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    shape: Shape | None = None
+    sources: Sequence[Mapping[str, Any]] | None = None
+    told: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.told)
+
+
+def change_of(stored: StoredPlace, prepared: Prepared, districts: Districts) -> Change:
+    """Compare a draft with its place. What the file does not say stays as it is."""
+    values = {
+        **_code(stored, prepared),
+        **_name(stored, prepared),
+        **_scheme(stored, prepared),
+        **_area(stored, prepared, districts),
+    }
+    told = [_told(key, getattr(stored, key), value, districts) for key, value in values.items()]
+    attributes = {**stored.attributes, **prepared.draft.attributes}
+    if attributes != stored.attributes:
+        values["attributes"] = attributes
+        told.append("属性")
+    shape, sources = _shape(stored, prepared)
+    if shape is not None:
+        told.append(f"图形({_size(stored.metres)} → {_size(shape.metres)})")
+    elif sources is not None:
+        told.append("来源")
+    if values.get("code") is not None:
+        values["code_made"] = False
+    return Change(values, shape, sources, told)
+
+
+def _code(stored: StoredPlace, prepared: Prepared) -> dict[str, Any]:
+    code = prepared.draft.code
+    return {} if code is None or code == stored.code else {"code": code}
+
+
+def _name(stored: StoredPlace, prepared: Prepared) -> dict[str, Any]:
+    name = prepared.draft.name
+    return {} if name is None or name == stored.name else {"name": name}
+
+
+def _scheme(stored: StoredPlace, prepared: Prepared) -> dict[str, Any]:
+    draft = prepared.draft
+    changes = draft.scheme_stated and draft.in_scheme != stored.in_scheme
+    return {"in_scheme": draft.in_scheme} if changes else {}
+
+
+def _area(stored: StoredPlace, prepared: Prepared, districts: Districts) -> dict[str, Any]:
+    # A township that is named says less than the village that is known in it.
+    new = prepared.area_id
+    known = districts.path(stored.area_id) if stored.area_id is not None else []
+    return {} if new is None or new in known else {"area_id": new}
+
+
+def _shape(
+    stored: StoredPlace, prepared: Prepared
+) -> tuple[Shape | None, Sequence[Mapping[str, Any]] | None]:
+    shape = prepared.shape
+    if shape is None:
+        return None, None
+    if stored.lonlat is None or not shapely.equals_exact(stored.lonlat, shape.lonlat, SAME_VERTEX_DEG):
+        return shape, None
+    sources = list(shape.sources)
+    return None, None if sources == list(stored.sources) or not sources else sources
+
+
+_WORDS = {"code": "编码", "name": "名称", "in_scheme": "纳管", "area_id": "辖区"}
+
+
+def _told(key: str, before: Any, after: Any, districts: Districts) -> str:
+    if key == "in_scheme":
+        return "纳入管护" if after else "不再纳管"
+    if key == "area_id":
+        before, after = (districts.areas[id_].name if id_ else None for id_ in (before, after))
+    return f"{_WORDS[key]}「{before or '无'}」→「{after}」"
+
+
+def _size(metres: Any | None) -> str:
+    if metres is None:
+        return "未上图"
+    area_m2 = float(shapely.area(metres))
+    return f"{area_m2:.0f} 平方米" if area_m2 else f"{shapely.length(metres):.0f} 米"

@@ -1,0 +1,103 @@
+"""Places that a file only lists: rows of a table, or features without a geometry (未上图)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from layers import sheets
+from layers.drafting import Scheme, Taken, attributes
+from layers.drafts import DraftOptions, PlaceDraft
+from layers.errors import BadRow
+from layers.features import Features, Refusal, Value
+from layers.readers import fields
+from layers.readers.synonyms import SYNONYMS
+from layers.vocabulary import Layer
+
+ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
+
+
+def is_list(path: Path) -> bool:
+    """Tell from its name whether a file is a table without geometry."""
+    return path.suffix.lower() in ENDINGS
+
+
+def read(path: Path, layer: Layer, *, mapping: Mapping[str, str], encoding: str | None = None) -> Features:
+    """Read a table of places as features without geometry.
+
+    `mapping`: standard name to column. Raises BadFile; rows that cannot be read come as refused.
+    """
+    heads = {key: (mapping[key],) if key in mapping else SYNONYMS[layer][key] for key in ("name", "code")}
+    with path.open("rb") as file:
+        sheet = sheets.read(file, path.name, heads, required=[["name", "code"]], encoding=encoding)
+    columns = fields.choose(sheet.headers, layer, mapping, file=path.name)
+    rows, refused = [], []
+    for row in sheet.rows:
+        try:
+            rows.append((row.number, _values(row, sheet.headers, columns)))
+        except Refusal as refusal:
+            refused.append(BadRow(f"{path.name} 第 {row.number} 行:{refusal.detail}。", row=row.number))
+    unused = [header for header in sheet.headers if header and header not in {c.column for c in columns}]
+    return Features(
+        file=path.name,
+        geometry=np.full(len(rows), None, dtype=object),
+        fields={c.standard: [values[c.standard] for _, values in rows] for c in columns},
+        rows=[number for number, _ in rows],
+        ids=[None] * len(rows),
+        refused=refused,
+        notes=[
+            "表格里没有图形,先按名称登记(未上图)。",
+            *([f"没有用到的列:{'、'.join(unused)}。"] if unused else []),
+        ],
+    )
+
+
+def _values(row: sheets.Row, headers: Sequence[str], columns: Sequence[fields.Column]) -> dict[str, Value]:
+    if row.problem:
+        raise Refusal(row.problem)
+    return {c.standard: fields.clean(row.cells[headers.index(c.column)] or None, c) for c in columns}
+
+
+def split(features: Features) -> tuple[Features, Features]:
+    """Part features with a geometry from those without; what is told of the file stays with the first."""
+    drawn = np.array([geometry is not None and not geometry.is_empty for geometry in features.geometry], bool)
+    listed = _chosen(features, ~drawn)
+    return _chosen(features, drawn), replace(listed, refused=(), repaired=(), notes=(), left_out={})
+
+
+def _chosen(features: Features, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Features:
+    at = np.flatnonzero(chosen).tolist()
+    return replace(
+        features,
+        geometry=features.geometry[at],
+        fields={name: [values[k] for k in at] for name, values in features.fields.items()},
+        rows=[features.rows[k] for k in at],
+        ids=[features.ids[k] for k in at],
+    )
+
+
+def unmapped(
+    features: Features, layer: Layer, options: DraftOptions
+) -> tuple[list[PlaceDraft], list[BadRow], Sequence[str]]:
+    """Return the places of features without geometry, the rows refused, and what the summary says."""
+    taken = Taken(features, layer, indices=list(range(len(features))))
+    scheme = Scheme(taken, options)
+    places, refused = [], []
+    for k in range(len(features)):
+        name, code = taken.text("name", k), taken.text("code", k)
+        if name is None and code is None:
+            refused.append(features.refuse(k, "既没有图形,也没有名称和编码,无法登记"))
+            continue
+        in_scheme, stated = scheme.of([k], name, code)
+        places.append(
+            PlaceDraft(
+                name=name,
+                code=code,
+                in_scheme=in_scheme,
+                scheme_stated=stated,
+                attributes=attributes(taken, [k], np.ones(len(features))),
+                rows=[features.rows[k]],
+            )
+        )
+    return places, refused, scheme.notes()

@@ -1,0 +1,179 @@
+"""Drafts made ready to be compared and stored: put in canonical order, measured, and laid on the areas."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geo_service.areas.names import AreaNames
+from geo_service.errors import Invalid
+from geo_service.places import membership
+from geo_service.places.membership import DM_PER_M, Districts, Membership
+from layers import crs as crs_
+from layers.cells import AreaCells
+from layers.drafts import PlaceDraft, Source
+from layers.errors import BadRow
+from layers.lines import LineSet, canonical, measured
+from layers.spans import SpanSet
+from layers.vocabulary import Layer
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A place's geometry as a version holds it."""
+
+    lonlat: Any
+    """Degrees: MultiLineString with M in metres of the county's CRS, or MultiPolygon."""
+    metres: Any
+    """The same in the county's CRS, 2-D."""
+    length_dm: int | None = None
+    area_m2: float | None = None
+    sources: Sequence[Mapping[str, Any]] = ()
+    """As `place_version.sources` holds them."""
+    cells: AreaCells | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A draft with its shape (None: 未上图) and its areas."""
+
+    draft: PlaceDraft
+    shape: Shape | None
+    areas: Membership
+    """The areas it lies in; without a shape those it is listed under."""
+    area_id: int | None
+    """The one it is listed under, else the lowest that has most of it."""
+
+
+def prepare(
+    layer: Layer, drafts: Sequence[PlaceDraft], crs: str, names: AreaNames, districts: Districts
+) -> tuple[list[Prepared], list[BadRow]]:
+    """Measure drafts and lay them on the areas; those that cannot be taken come back as refusals."""
+    listed, refused = _listed(drafts, names, districts)
+    kept = [draft for draft in drafts if id(draft) in listed]
+    shapes = shapes_of(layer, kept, crs)
+    empty = [draft for draft, shape in zip(kept, shapes, strict=True) if shape and shape.length_dm == 0]
+    refused += [_refusal(draft, "长度不到 0.1 米,请检查图形") for draft in empty]
+    metres = [shape.metres if shape else None for shape in shapes]
+    areas = areas_of(layer, metres, [listed[id(draft)] for draft in kept], districts)
+    prepared = [
+        Prepared(draft, shape, area, _main(listed[id(draft)], area, districts))
+        for draft, shape, area in zip(kept, shapes, areas, strict=True)
+        if not (shape and shape.length_dm == 0)
+    ]
+    return prepared, refused
+
+
+def areas_of(
+    layer: Layer, metres: Sequence[Any | None], listed: Sequence[Sequence[int]], districts: Districts
+) -> list[Membership]:
+    """Return each place's areas: by borders, else by the area it is listed under; None: 未上图."""
+    of = (
+        membership.of_lines(LineSet.of(metres), listed, districts)
+        if layer.is_line
+        else (membership.of_areas(metres, listed, districts))
+    )
+    for k, geometry in enumerate(metres):
+        if geometry is None:
+            of[k] = dict.fromkeys((above for id_ in listed[k] for above in districts.path(id_)), None)
+    return of
+
+
+def _main(listed: Sequence[int], areas: Membership, districts: Districts) -> int | None:
+    """Return the area it is listed under (of several what holds them all, else the first), or lies in."""
+    if not listed:
+        return membership.main_area(areas, districts)
+    first, *others = (districts.path(id_) for id_ in listed)
+    return next((id_ for id_ in first if all(id_ in path for path in others)), listed[0])
+
+
+def _listed(
+    drafts: Sequence[PlaceDraft], names: AreaNames, districts: Districts
+) -> tuple[dict[int, list[int]], list[BadRow]]:
+    """Return for each draft (by identity) the areas that the file puts it under.
+
+    A name that is not there is refused only where no border can say where the place lies.
+    """
+    listed: dict[int, list[int]] = {}
+    refused = []
+    for draft in drafts:
+        try:
+            listed[id(draft)] = listed_under(draft.attributes, names)
+        except Invalid as error:
+            if draft.geometry is None or not len(districts.ids):
+                refused.append(_refusal(draft, error.detail.removesuffix("。")))
+            else:
+                listed[id(draft)] = []
+    return listed, refused
+
+
+def listed_under(attributes: Mapping[str, Any], names: AreaNames) -> list[int]:
+    """Return the areas that the columns township and village name; raises Invalid for unknown ones."""
+    townships, villages = (_said(attributes.get(key)) for key in ("township", "village"))
+    if villages:
+        township = townships[0] if len(townships) == 1 else None
+        found = [names.find(township, village) for village in villages]
+    else:
+        found = [names.find(township) for township in townships]
+    return list(dict.fromkeys(area.id for area in found if area is not None))
+
+
+def _said(value: Any) -> list[str]:
+    """Return the names in a cell that may hold several."""
+    return [name for part in re.split("[、,，;；/]", str(value or "")) if (name := part.strip())]
+
+
+def _refusal(draft: PlaceDraft, why: str) -> BadRow:
+    row = min(draft.rows, default=0)
+    return BadRow(f"第 {row} 行「{draft.name or '无名'}」:{why}。", row=row)
+
+
+def shapes_of(layer: Layer, drafts: Sequence[PlaceDraft], crs: str) -> list[Shape | None]:
+    """Measure the geometries of drafts: lines in metres along their parts, areas in cells."""
+    make = _line if layer.is_line else _area
+    return [None if draft.geometry is None else make(draft, crs) for draft in drafts]
+
+
+def _line(draft: PlaceDraft, crs: str) -> Shape:
+    lonlat, length_m = measured(canonical(draft.geometry), crs)
+    metres = crs_.project(lonlat, crs)
+    return Shape(
+        lonlat,
+        metres,
+        length_dm=round(length_m * DM_PER_M),
+        sources=[
+            {"id": id_, "spans": spans}
+            for id_, spans in _spans_of_sources(metres, draft.sources, crs).items()
+        ],
+    )
+
+
+def _area(draft: PlaceDraft, crs: str) -> Shape:
+    lonlat = shapely.normalize(draft.geometry)
+    metres = crs_.project(lonlat, crs)
+    return Shape(
+        lonlat,
+        metres,
+        area_m2=float(shapely.area(metres)),
+        sources=[{"id": id_, "spans": []} for id_ in dict.fromkeys(source.id for source in draft.sources)],
+        cells=AreaCells.of(metres),
+    )
+
+
+def _spans_of_sources(metres: Any, sources: Sequence[Source], crs: str) -> dict[str, list[list[int]]]:
+    """Return which stretches, in decimetres, came from which source: by the piece nearest to each segment."""
+    line = LineSet.of([metres])
+    ids = list(dict.fromkeys(source.id for source in sources))
+    if len(ids) == 1:
+        return {ids[0]: [[0, round(float(line.length_m[0]) * DM_PER_M)]]}
+    pieces = LineSet.of([source.geometry for source in sources], crs=crs)
+    middle = (line.a + line.b) / 2
+    segment, piece, _, _ = pieces.locate(middle)
+    number = np.array([ids.index(source.id) for source in sources], np.int64)
+    owner: NDArray[np.int64] = number[piece] if ids else piece
+    spans = SpanSet.of(owner, line.from_m[segment], line.to_m[segment]).scaled(DM_PER_M).rounded()
+    return {id_: spans.of_place(k).astype(int).tolist() for k, id_ in enumerate(ids)}

@@ -1,0 +1,338 @@
+"""Places, their versions, and where they lie, in SQL; rows in bulk go by COPY."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from psycopg.types.json import Jsonb
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    any_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.orm import Session
+
+from geo_service.bulk import copy_rows, multirange, new_ids
+from geo_service.places.matching import StoredPlace
+from geo_service.places.membership import Districts, Membership
+from geo_service.places.prepared import Prepared, Shape
+from geo_service.tables import (
+    Duty,
+    DutyCells,
+    Import,
+    Person,
+    Place,
+    PlaceArea,
+    PlaceCells,
+    PlaceVersion,
+)
+from layers import crs as crs_
+from layers.cells import CellSet
+from layers.vocabulary import Layer
+
+_GEOMETRY = func.ST_AsBinary(func.coalesce(PlaceVersion.line, PlaceVersion.polygon))
+
+
+@dataclass(frozen=True)
+class NewPlace:
+    """A place about to be stored, with the code and name it was given."""
+
+    prepared: Prepared
+    code: str
+    name: str | None
+    id: int | None = None
+
+    @property
+    def code_made(self) -> bool:
+        """Whether the code was made here."""
+        return self.prepared.draft.code is None
+
+
+# --- reading
+
+
+def stored_places(
+    db: Session, county_id: int, layer: Layer, crs: str, districts: Districts
+) -> list[StoredPlace]:
+    """Return all places of a layer with their versions in force."""
+    lies_in = (
+        select(PlaceArea.place_version_id, func.array_agg(PlaceArea.area_id).label("areas"))
+        .where(PlaceArea.county_id == county_id)
+        .group_by(PlaceArea.place_version_id)
+        .subquery()
+    )
+    rows = db.execute(
+        select(Place, PlaceVersion.number, PlaceVersion.sources, _GEOMETRY, lies_in.c.areas)
+        .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
+        .outerjoin(lies_in, lies_in.c.place_version_id == Place.version_id)
+        .where(Place.county_id == county_id, Place.layer == layer.value)
+        .order_by(Place.id)
+    ).all()
+    lonlat = shapely.from_wkb(np.array([geometry for *_, geometry, _ in rows], dtype=object))
+    metres = crs_.project(lonlat, crs)
+    return [
+        StoredPlace(
+            place.id,
+            place.code,
+            place.code_made,
+            place.name,
+            place.in_scheme,
+            place.area_id,
+            place.attributes,
+            place.version_id,
+            number or 0,
+            lonlat[k],
+            metres[k],
+            sources or (),
+            frozenset(areas or districts.path(place.area_id or 0)),
+        )
+        for k, (place, number, sources, _, areas) in enumerate(rows)
+    ]
+
+
+def taken(db: Session, county_id: int, layer: Layer) -> tuple[set[str], set[str]]:
+    """Return all codes and all names of a layer."""
+    rows = db.execute(
+        select(Place.code, Place.name).where(Place.county_id == county_id, Place.layer == layer.value)
+    ).all()
+    return {code for code, _ in rows}, {name for _, name in rows if name}
+
+
+# --- writing
+
+
+def insert_places(db: Session, county_id: int, layer: Layer, places: Sequence[NewPlace]) -> list[int]:
+    """Store places without their versions, and return their ids."""
+    ids = new_ids(db, Place, len(places))
+    columns = ["county_id", "id", "layer", "code", "code_made", "name", "in_scheme", "area_id", "attributes"]
+    copy_rows(
+        db,
+        Place,
+        columns,
+        (
+            (
+                county_id,
+                id_,
+                layer.value,
+                place.code,
+                place.code_made,
+                place.name,
+                place.prepared.draft.in_scheme,
+                place.prepared.area_id,
+                Jsonb(dict(place.prepared.draft.attributes)),
+            )
+            for id_, place in zip(ids, places, strict=True)
+        ),
+    )
+    return ids
+
+
+@dataclass(frozen=True, eq=False)
+class NewVersion:
+    """A version about to be stored and put in force."""
+
+    place_id: int
+    number: int
+    shape: Shape
+    areas: Membership
+    reach_m: float | None = None
+
+
+def insert_versions(db: Session, county_id: int, versions: Sequence[NewVersion]) -> list[int]:
+    """Store versions with their cells and areas, put them in force, and return their ids."""
+    ids = new_ids(db, PlaceVersion, len(versions))
+    columns = [
+        "county_id",
+        "id",
+        "place_id",
+        "number",
+        "line",
+        "polygon",
+        "length_dm",
+        "area_m2",
+        "reach_m",
+        "sources",
+    ]
+    rows = list(zip(ids, versions, strict=True))
+    copy_rows(db, PlaceVersion, columns, (_version_row(county_id, id_, version) for id_, version in rows))
+    insert_memberships(db, county_id, [(id_, version.areas) for id_, version in rows])
+    cell_columns = ["county_id", "place_version_id", "block_x", "block_y", "inside", "edge_cell", "edge_m2"]
+    cells = (row for id_, version in rows for row in _cell_rows(county_id, id_, version.shape))
+    copy_rows(db, PlaceCells, cell_columns, cells)
+    db.execute(
+        update(Place)
+        .where(Place.id == PlaceVersion.place_id, PlaceVersion.id == any_(_array(ids)))
+        .values(version_id=PlaceVersion.id)
+    )
+    return ids
+
+
+def _version_row(county_id: int, id_: int, version: NewVersion) -> tuple[Any, ...]:
+    shape = version.shape
+    geometry = shapely.to_wkb(shapely.set_srid(shape.lonlat, 4326), hex=True, include_srid=True)
+    is_line = shape.length_dm is not None
+    return (
+        county_id,
+        id_,
+        version.place_id,
+        version.number,
+        geometry if is_line else None,
+        None if is_line else geometry,
+        shape.length_dm,
+        shape.area_m2,
+        version.reach_m,
+        Jsonb(list(shape.sources)),
+    )
+
+
+def _cell_rows(county_id: int, version_id: int, shape: Shape) -> Iterable[tuple[Any, ...]]:
+    if shape.cells is None:
+        return
+    for x, y, bits in shape.cells.inside.to_bits():
+        flags, part_m2 = shape.cells.edge_m2[x, y]
+        yield county_id, version_id, x, y, bits, flags.tolist(), part_m2.tolist()
+
+
+def insert_memberships(db: Session, county_id: int, memberships: Iterable[tuple[int, Membership]]) -> None:
+    """Store in which areas versions lie: version id and its areas."""
+    copy_rows(
+        db,
+        PlaceArea,
+        ["county_id", "place_version_id", "area_id", "spans"],
+        (
+            (county_id, id_, area_id, None if spans is None else multirange(spans))
+            for id_, areas in memberships
+            for area_id, spans in areas.items()
+        ),
+    )
+
+
+def delete_memberships(db: Session, county_id: int, version_ids: Sequence[int]) -> None:
+    """Forget in which areas versions lie."""
+    db.execute(
+        delete(PlaceArea).where(
+            PlaceArea.county_id == county_id, PlaceArea.place_version_id == any_(_array(version_ids))
+        )
+    )
+
+
+def _array(ids: Sequence[int]) -> BindParameter[Any]:
+    # One parameter however many ids: PostgreSQL takes 65,535 at most.
+    return literal(list(ids), ARRAY(BigInteger))
+
+
+def set_area_ids(db: Session, area_ids: Mapping[int, int | None]) -> None:
+    """List places under areas: place id -> area id."""
+    if area_ids:
+        db.connection().execute(
+            update(Place).where(Place.id == bindparam("place")).values(area_id=bindparam("area")),
+            [{"place": place, "area": area} for place, area in area_ids.items()],
+        )
+
+
+def update_place(db: Session, place_id: int, values: Mapping[str, Any]) -> None:
+    """Change columns of a place."""
+    db.execute(update(Place).where(Place.id == place_id).values(**values))
+
+
+def update_sources(db: Session, version_id: int, sources: Sequence[Mapping[str, Any]]) -> None:
+    """Change the sources of a version whose geometry stayed."""
+    db.execute(update(PlaceVersion).where(PlaceVersion.id == version_id).values(sources=list(sources)))
+
+
+def reach_of(db: Session, version_id: int) -> float | None:
+    """Return a version's own reach."""
+    return db.scalar(select(PlaceVersion.reach_m).where(PlaceVersion.id == version_id))
+
+
+# --- duties follow their place
+
+
+@dataclass(frozen=True)
+class SpanDuty:
+    """A duty for spans of a line, in decimetres."""
+
+    id: int
+    person: str
+    spans: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class CellDuty:
+    """A duty for cells of an area place."""
+
+    id: int
+    person: str
+    cells: CellSet
+
+
+def duty_spans(db: Session, county_id: int, place_id: int) -> list[SpanDuty]:
+    """Return the duties that are for spans of a place; those for all of it need no change."""
+    rows = db.execute(
+        select(Duty.id, Person.name, Duty.spans)
+        .join(Person, Person.id == Duty.person_id)
+        .where(Duty.county_id == county_id, Duty.place_id == place_id, Duty.spans.is_not(None))
+        .order_by(Duty.id)
+    )
+    return [
+        SpanDuty(id_, person, [(span.lower or 0, span.upper or 0) for span in spans or ()])
+        for id_, person, spans in rows
+    ]
+
+
+def set_duty_spans(db: Session, duty_id: int, spans: Iterable[tuple[int, int]]) -> None:
+    """Change what a duty is for; no spans: nothing of the place (not all of it)."""
+    db.execute(
+        update(Duty).where(Duty.id == duty_id).values(spans=[Range(start, stop) for start, stop in spans])
+    )
+
+
+def duty_cells(db: Session, county_id: int, place_id: int) -> list[CellDuty]:
+    """Return the duties that are for cells of a place; those for all of it need no change."""
+    rows = db.execute(
+        select(Duty.id, Person.name, DutyCells.block_x, DutyCells.block_y, DutyCells.cells)
+        .join(Duty, Duty.id == DutyCells.duty_id)
+        .join(Person, Person.id == Duty.person_id)
+        .where(Duty.county_id == county_id, Duty.place_id == place_id)
+        .order_by(Duty.id)
+    ).all()
+    return [
+        CellDuty(id_, person, CellSet.from_bits([(r.block_x, r.block_y, str(r.cells)) for r in own]))
+        for (id_, person), own in itertools.groupby(rows, key=lambda row: (row.id, row.name))
+    ]
+
+
+def set_duty_cells(db: Session, county_id: int, duty_id: int, cells: CellSet) -> None:
+    """Change what a duty is for; where nothing is left an empty block says so (no row would mean all)."""
+    db.execute(delete(DutyCells).where(DutyCells.county_id == county_id, DutyCells.duty_id == duty_id))
+    rows = cells.to_bits() or [(0, 0, "0" * 4096)]
+    db.execute(
+        insert(DutyCells),
+        [
+            {"county_id": county_id, "duty_id": duty_id, "block_x": x, "block_y": y, "cells": bits}
+            for x, y, bits in rows
+        ],
+    )
+
+
+def record_import(
+    db: Session, county_id: int, what: str, file_name: str, sha256: bytes, summary: Mapping[str, Any]
+) -> None:
+    """Write down which file changed something, and what it did."""
+    db.execute(
+        insert(Import).values(
+            county_id=county_id, what=what, file_name=file_name, sha256=sha256, summary=dict(summary)
+        )
+    )
