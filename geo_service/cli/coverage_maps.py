@@ -1,0 +1,179 @@
+"""`geo-service coverage`, `gaps` and `map`: the answers as tables, files and maps to send."""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from geo_service import audit
+from geo_service.accounts import service as accounts_service
+from geo_service.accounts.scope import Scope
+from geo_service.cli.connect import connect
+from geo_service.columns import Column, Listing
+from geo_service.coverage import answers, gaps, lists
+from geo_service.coverage.answers import Total
+from geo_service.coverage.asked import Asked
+from geo_service.coverage.canvas import Canvas
+from geo_service.coverage.ground import Query, Register
+from geo_service.db import transaction
+from geo_service.errors import Invalid
+from geo_service.listing import As, emit
+from geo_service.tables import County
+from geo_service.web import pictures
+from layers.vocabulary import DutyKind, GapKind, Layer, Level
+from maps.web import draw
+
+app = typer.Typer()
+map_ = typer.Typer(help="画成一个可以发送的地图文件(.html),断网也能打开。", no_args_is_help=True)
+app.add_typer(map_, name="map")
+
+Layers = Annotated[list[Layer] | None, typer.Option("--layer", help="图层,可写多次;不写就是全部")]
+AreaCode = Annotated[str | None, typer.Option("--area", help="镇村代码;不写就是全县")]
+First = Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="时段的第一天")]
+Last = Annotated[dt.datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="时段的最后一天")]
+Duty = Annotated[DutyKind, typer.Option("--duty", help="谁的职责")]
+DutyLevel = Annotated[Level | None, typer.Option("--level", help="职责的级别;不写就是不限")]
+Places = Annotated[Register, typer.Option("--register", help="scheme 纳管对象,all 全部在册对象")]
+Kind = Annotated[GapKind, typer.Option("--kind", help="空白的种类")]
+CountyCode = Annotated[str | None, typer.Option("--county", help="县的代码,只有一个县时不用写")]
+Form = Annotated[As | None, typer.Option("--as", help="输出格式,不写就显示表格")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="写到文件")]
+MapFile = Annotated[Path, typer.Option("-o", "--output", help="地图文件,.html")]
+GapKinds = Annotated[list[GapKind] | None, typer.Option("--kind", help="空白的种类,可写多次;不写就是全部")]
+
+_SUMS = (
+    Column("layer", "图层"),
+    Column("places", "对象数", "whole"),
+    Column("touched", "走到的对象数", "whole"),
+    Column("length_km", "长度(公里)", "number"),
+    Column("covered_km", "已覆盖(公里)", "number"),
+    Column("area_km2", "面积(平方公里)", "number"),
+    Column("seen_km2", "已看到(平方公里)", "number"),
+    Column("share", "覆盖率", "number"),
+)
+
+
+@app.command(help="覆盖情况:每个对象走到了多少、几次、最近哪天。")
+def coverage(
+    layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
+    duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",
+    county: CountyCode = None, form: Form = None, output: Output = None,
+) -> None:  # fmt: skip
+    """Print or write the coverage by place, and by layer in sum."""
+    with _asking(county) as (db, scope):
+        query = _query(db, scope, layer, area, first, last, duty, level, register)
+        table = answers.coverage(db, scope, query)
+        canvas = Canvas.of(db, table.ground, _county(db, scope)) if _is_drawn(form, output) else None
+        _record(db, scope, "coverage.export", output)
+    emit(lists.coverage_list(table, canvas), form, output)
+    if form is None and output is None:
+        emit(Listing("totals", "合计", _SUMS, [_sum(total) for total in table.totals]))
+
+
+@app.command("gaps", help="空白:没有责任人的、没人巡查的、有责任人却没人巡查的。")
+def gaps_(
+    kind: Kind, layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
+    duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",
+    county: CountyCode = None, form: Form = None, output: Output = None,
+) -> None:  # fmt: skip
+    """Print or write the gaps of one kind."""
+    with _asking(county) as (db, scope):
+        query = _query(db, scope, layer, area, first, last, duty, level, register)
+        table = gaps.gaps(db, scope, query, kind)
+        canvas = Canvas.of(db, table.ground, _county(db, scope))
+        _record(db, scope, "gaps.export", output)
+    emit(lists.gap_list(table, canvas, drawn=_is_drawn(form, output)), form, output)
+
+
+@map_.command("coverage", help="覆盖地图:走到的按新旧分色,没走到的用虚线。")
+def coverage_map(
+    output: MapFile, layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
+    duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",
+    county: CountyCode = None,
+) -> None:  # fmt: skip
+    """Write the coverage as one self-contained file."""
+    _check_html(output)
+    with _asking(county) as (db, scope):
+        query = _query(db, scope, layer, area, first, last, duty, level, register)
+        data = pictures.coverage_map(db, scope, query)
+        _record(db, scope, "coverage.map", output)
+    _write(output, draw(data).html)
+
+
+@map_.command("gaps", help="空白地图。")
+def gap_map(
+    output: MapFile, kind: GapKinds = None, layer: Layers = None, area: AreaCode = None,
+    first: First = None, last: Last = None, duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None,
+    register: Places = "scheme", county: CountyCode = None,
+) -> None:  # fmt: skip
+    """Write the gaps as one self-contained file."""
+    _check_html(output)
+    with _asking(county) as (db, scope):
+        query = _query(db, scope, layer, area, first, last, duty, level, register)
+        data = pictures.gap_map(db, scope, query, tuple(kind or GapKind))
+        _record(db, scope, "gaps.map", output)
+    _write(output, draw(data).html)
+
+
+@contextmanager
+def _asking(county: str | None) -> Iterator[tuple[Session, Scope]]:
+    """Yield a session and the scope of whoever runs the machine."""
+    with connect() as (engine, _), transaction(engine) as db:
+        yield db, accounts_service.command_scope(db, county)
+
+
+def _query(
+    db: Session, scope: Scope, layer: list[Layer] | None, area: str | None, first: dt.datetime | None,
+    last: dt.datetime | None, duty: DutyKind, level: Level | None, register: Register,
+) -> Query:  # fmt: skip
+    asked = Asked(
+        layer=layer or [],
+        area=area,
+        first=first.date() if first else None,
+        last=last.date() if last else None,
+        duty=duty,
+        level=level,
+        of=register,
+    )
+    return asked.query(db, scope)
+
+
+def _county(db: Session, scope: Scope) -> County:
+    return db.get_one(County, scope.county_id)
+
+
+def _record(db: Session, scope: Scope, action: str, output: Path | None) -> None:
+    """Write into the audit what leaves as a file; a look on the own screen is none."""
+    if output is not None:
+        audit.record(db, scope.actor, action, county_id=scope.county_id, form=output.suffix.removeprefix("."))
+
+
+def _is_drawn(form: As | None, output: Path | None) -> bool:
+    wanted = form or (output.suffix.lower().removeprefix(".") if output else None)
+    return wanted in (As.GEOJSON, As.GPKG)
+
+
+def _check_html(output: Path) -> None:
+    if output.suffix.lower() != ".html":
+        raise Invalid(f"地图文件要以 .html 结尾,而不是「{output.name}」。")
+
+
+def _write(output: Path, html: str) -> None:
+    try:
+        output.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise Invalid(f"写不了 {output}:{error.strerror}。请换一个位置。") from error
+    typer.echo(f"已写好 {output}({len(html.encode()) / 1e6:.1f} MB),用浏览器打开即可。")
+
+
+def _sum(total: Total) -> tuple[object, ...]:
+    sizes = (total.whole, total.covered)
+    line = total.layer.is_line
+    kilometres = [round(size / 1e3, 2) for size in sizes] if line else [None, None]
+    square = [None, None] if line else [round(size / 1e6, 3) for size in sizes]
+    share = None if total.share is None else round(total.share, 4)
+    return (total.layer, total.places, total.touched, *kilometres, *square, share)
