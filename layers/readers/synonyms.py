@@ -60,7 +60,7 @@ _COMPOUND = {
 }
 _AREA = {
     "name": "行政区名称 区划名称 政区名称 xzqmc",
-    "code": "行政区划代码 区划代码 统计用区划代码 行政区代码 政区代码 xzqdm adcode",
+    "code": "行政区划代码 区划代码 统计用区划代码 行政区代码 政区代码 xzqdm adcode gb",
     "parent": "上级代码 父级代码 上级区划代码 parent parent_code pcode",
     "level": "级别 层级 行政级别 level",
 }
