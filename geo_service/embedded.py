@@ -111,6 +111,30 @@ def service_user(data_dir: Path) -> pwd.struct_passwd:
     )
 
 
+def make_private(folder: Path, user: pwd.struct_passwd) -> None:
+    """Make a directory for `user` alone, if it is not there; raise `CannotRun` if he cannot write in it."""
+    if not folder.exists():
+        folder.mkdir(parents=True, mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(folder, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    if subprocess.run(as_user(user, "/usr/bin/test", "-w", folder), check=False).returncode:
+        raise CannotRun(
+            f"用户 {user.pw_name} 进不了目录 {folder}。"
+            "请用 GEO_DATA_DIR 换一个目录，例如 /var/lib/yinxun/data。"
+        )
+
+
+def as_user(user: pwd.struct_passwd, program: str | Path, *args: str | Path) -> list[str]:
+    """Return the command line that runs a program as `user` and ends it with the thread that started it.
+
+    setpriv asks for the signal after the change of user, which would clear it.
+    """
+    become: list[str] = []
+    if os.geteuid() == 0:
+        become = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups"]
+    return ["setpriv", *become, "--pdeathsig=INT", "--", str(program), *map(str, args)]
+
+
 def _user(uid: int) -> pwd.struct_passwd:
     try:
         return pwd.getpwuid(uid)
@@ -238,20 +262,12 @@ class Cluster:
 
         Raises `CannotRun` if that user cannot enter them.
         """
-        for folder in (self.data_dir, self.socket_dir):
-            if not folder.exists():
-                folder.mkdir(parents=True, mode=0o700)
-            if os.geteuid() == 0:
-                os.chown(folder, self.user.pw_uid, self.user.pw_gid, follow_symlinks=False)
+        make_private(self.data_dir, self.user)
+        make_private(self.socket_dir, self.user)
         held = self.socket_dir.lstat()
         if not stat.S_ISDIR(held.st_mode) or held.st_uid != self.user.pw_uid or held.st_mode & 0o077:
             raise CannotRun(
                 f"{self.socket_dir} 应是只有用户 {self.user.pw_name} 能进入的目录。请移走它再试。"
-            )
-        if subprocess.run(self._as_user("/usr/bin/test", "-w", self.data_dir), check=False).returncode:
-            raise CannotRun(
-                f"用户 {self.user.pw_name} 进不了数据目录 {self.data_dir}。请用 GEO_DATA_DIR 换一个目录，"
-                "例如 /var/lib/yinxun/data。"
             )
 
     def _initdb(self) -> None:
@@ -360,15 +376,7 @@ class Cluster:
             os.kill(pid, how)
 
     def _as_user(self, program: str, *args: str | Path) -> list[str]:
-        """Build the command line that runs a program as the service's user and ends it with its parent.
-
-        setpriv asks for the signal after the change of user, which would clear it.
-        """
-        become: list[str] = []
-        if os.geteuid() == 0:
-            become = [f"--reuid={self.user.pw_uid}", f"--regid={self.user.pw_gid}", "--init-groups"]
-        path = self.binaries.folder / program  # an absolute program stays itself
-        return ["setpriv", *become, "--pdeathsig=INT", "--", str(path), *map(str, args)]
+        return as_user(self.user, self.binaries.folder / program, *args)
 
     def _environment(self) -> dict[str, str]:
         return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}

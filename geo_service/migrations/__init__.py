@@ -49,6 +49,12 @@ def is_current(connection: Connection) -> bool:
     return current(connection) == revisions()[0]
 
 
+def is_empty(engine: Engine) -> bool:
+    """Whether the database has none of our tables yet."""
+    with engine.connect() as connection:
+        return current(connection) is None
+
+
 def check(engine: Engine) -> None:
     """Raise `CannotRun` unless the database has exactly the tables this code expects."""
     with engine.connect() as connection:
@@ -56,7 +62,7 @@ def check(engine: Engine) -> None:
     _refuse_newer(found)
     if found != revisions()[0]:
         raise CannotRun(
-            "正在运行的服务和本命令的版本不同，数据库的表还是旧的。请先重新启动服务（geo-service serve）。",
+            "数据库的表还是旧版本的。请先启动（或重新启动）一次服务：geo-service serve，它会先备份再升级。",
             title="The tables are older than this code.",
         )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from geo_service.embedded import LONGEST_SOCKET_PATH, Cluster, service_user
+from geo_service.embedded import LONGEST_SOCKET_PATH, Cluster, as_user, service_user
 from geo_service.errors import CannotRun
 from geo_service.keeper import joined, kept
 
@@ -232,7 +232,7 @@ def test_an_orphan_that_outlived_its_parent_is_ended_first(made):
 
 def test_a_pid_file_whose_number_now_belongs_to_another_program_misleads_nobody(made):
     cluster = Cluster.at(made)
-    bystander = subprocess.Popen(cluster._as_user("/bin/sleep", "60"))
+    bystander = subprocess.Popen(as_user(cluster.user, "/bin/sleep", "60"))
     for stale in (cluster.pgdata / "postmaster.pid", cluster.socket_dir / ".s.PGSQL.5432.lock"):
         stale.write_text(f"{bystander.pid}\n{cluster.pgdata}\n1\n5432\n{cluster.socket_dir}\n\n\nready\n")
     with joined(cluster) as url:

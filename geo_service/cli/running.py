@@ -1,0 +1,183 @@
+"""`serve` and `doctor`: the service itself and whether this machine can run it."""
+
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from geo_service import doctor as examination
+from geo_service import jobs, logs, migrations, privileges
+from geo_service.accounts import service as accounts
+from geo_service.accounts.scope import Actor
+from geo_service.app import create_app
+from geo_service.db import make_engine, transaction
+from geo_service.embedded import Cluster, make_private, service_user
+from geo_service.errors import CannotRun, NotFound
+from geo_service.jobs import Work, Worker
+from geo_service.keeper import kept
+from geo_service.settings import Settings, load
+from geo_service.tables import County
+
+log = logging.getLogger(__name__)
+app = typer.Typer()
+
+GRACE_S = 10
+"""How long requests under way may take when the service is told to stop."""
+
+
+@app.command(help="启动服务：数据库、网页、接口和后台工作，直到按 Ctrl+C。")
+def serve(
+    host: Annotated[str | None, typer.Option(help="监听地址，默认 127.0.0.1（只有本机能访问）。")] = None,
+    port: Annotated[int | None, typer.Option(help="监听端口，默认 8000。")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="HTTPS 证书（PEM，含中间证书）。")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="HTTPS 私钥（PEM）。")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="没有任何县时，生成演示县。")] = False,
+    link: Annotated[bool, typer.Option("--link", help="打印管理员的一次性登录链接。")] = False,
+    stay_root: Annotated[
+        bool, typer.Option("--stay-root", hidden=True, help="Do not drop root: for tests and containers.")
+    ] = False,
+) -> None:
+    """Run database, pages, interface and jobs until told to stop."""
+    settings = load(host=host, port=port, tls_cert=tls_cert, tls_key=tls_key)
+    logs.set_up()
+    signal.signal(signal.SIGTERM, _interrupt)
+    tls = _tls(settings)
+    listening = _listen(settings)
+    _become_service(settings, stay_root=stay_root)
+    try:
+        with _database(settings) as url:
+            engine = make_engine(url)
+            migrations.upgrade(engine, settings.data_dir / "dumps")
+            with transaction(engine) as db:
+                _greet(db, settings, link=link)
+                if demo:
+                    _ask_for_demo(db)
+            _run(settings, engine, listening, tls)
+    except KeyboardInterrupt:
+        typer.echo("银巡已停止。")
+    finally:
+        listening.close()
+
+
+@app.command(help="检查本机能否运行银巡；每一项都说明是否正常、该怎么办。")
+def doctor() -> None:
+    """Tell what on this machine is well, and what to do about the rest."""
+    findings = examination.examine(load())
+    for finding in findings:
+        typer.echo(f"{'正常' if finding.is_well else '注意'}  {finding.subject}：{finding.told}")
+    if not all(finding.is_well for finding in findings):
+        raise typer.Exit(1)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """Load certificate and key while we may still be root."""
+    if settings.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as failure:
+        raise CannotRun(
+            f"HTTPS 证书或私钥不能用：{failure.strerror or failure}。"
+            f"{settings.tls_cert} 和 {settings.tls_key} 须是配对的 PEM 文件。"
+        ) from failure
+    return context
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Open the port before anything is started for it, and while we may still be root."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except (OSError, OverflowError) as failure:
+        listening.close()
+        raise CannotRun(
+            f"不能在 {settings.host}:{settings.port} 上监听：{getattr(failure, 'strerror', failure)}。"
+            "可能已有程序在用这个端口；可用 --port 换一个。"
+        ) from failure
+    return listening
+
+
+def _become_service(settings: Settings, *, stay_root: bool) -> None:
+    user = service_user(settings.data_dir)
+    make_private(settings.data_dir, user)
+    if os.geteuid() == 0 and not stay_root:
+        privileges.demand_readable(user)
+        privileges.drop(user)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with kept(Cluster.at(settings.data_dir)) as url:
+        yield url
+
+
+def _greet(db: Session, settings: Settings, *, link: bool) -> None:
+    """Tell where the service is, and how to get in."""
+    typer.echo(f"银巡已启动：{settings.address}/")
+    if first := accounts.first_administrator(db):
+        login, password = first
+        typer.echo(
+            f"第一次启动，已建立管理员。登录名 {login}，一次性密码 {password}（登录后须改为自己的密码）。"
+        )
+    if link:
+        actor = Actor(os_user=accounts.os_user())
+        try:
+            path = accounts.one_time_link(db, accounts.FIRST_LOGIN, actor)
+        except NotFound:
+            typer.echo(f"登录：{settings.address}/sign-in")
+        else:
+            typer.echo(f"一次性登录链接（30 分钟内有效）：{settings.address}{path}")
+    sys.stdout.flush()
+
+
+def _ask_for_demo(db: Session) -> None:
+    """Have the demo made by a job, while the pages are open already; never beside real counties."""
+    if db.scalar(select(County.id).limit(1)) is None and jobs.unfinished(db, "demo.make") is None:
+        jobs.enqueue(db, "demo.make")
+
+
+def _work(settings: Settings) -> Work:
+    """Say which function does which kind of job."""
+    return Work({}, ())
+
+
+def _run(settings: Settings, engine: Engine, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
+    config = uvicorn.Config(
+        create_app(settings, engine),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        proxy_headers=settings.trusted_proxy is not None,
+        forwarded_allow_ips=str(settings.trusted_proxy or ""),
+        timeout_graceful_shutdown=GRACE_S,
+        ssl_context_factory=(lambda _config, _default: tls) if tls else None,
+    )
+    worker = Worker(engine, _work(settings))
+    worker.start()
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        worker.stop()
+        engine.dispose()
