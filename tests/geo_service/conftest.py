@@ -1,0 +1,119 @@
+"""A small county to walk in: places drawn in metres, walks along corners."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import shapely
+from geoalchemy2.shape import from_shape
+from sqlalchemy.dialects.postgresql import Range as PgRange
+from sqlalchemy.orm import Session
+
+from geo_service.bulk import copy_rows
+from geo_service.coverage import service
+from geo_service.tables import Area, County, Patrol, Person, Place, PlaceArea, PlaceCells, PlaceVersion
+from layers.cells import AreaCells
+from layers.crs import project, to_lonlat, unproject
+from layers.lines import canonical, measured
+from layers.tracks import Recording, Track, clean
+from layers.vocabulary import Layer
+
+CRS = "EPSG:4549"
+ORIGIN = np.array([480_000.0, 3_640_000.0])
+NOON = dt.datetime(2026, 5, 1, 4, tzinfo=dt.UTC)
+"""12:00 in Shanghai."""
+
+
+@dataclass(frozen=True)
+class SmallCounty:
+    """A county in which tests put places and people, in metres around an origin."""
+
+    db: Session
+    row: County
+
+    @property
+    def id(self) -> int:
+        return self.row.id
+
+    def place(self, layer: Layer, code: str, wkt: str | None, *, in_scheme: bool = True) -> Place:
+        place = Place(county_id=self.id, layer=layer, code=code, name=code, in_scheme=in_scheme)
+        self.db.add(place)
+        self.db.flush()
+        if wkt is not None:
+            self.version(place, wkt)
+        return place
+
+    def version(self, place: Place, wkt: str) -> PlaceVersion:
+        """Add a geometry as the place's version in force."""
+        geometry = unproject(shapely.transform(shapely.from_wkt(wkt), lambda xy: xy + ORIGIN), CRS)
+        number = 1 if place.version_id is None else 2
+        version = PlaceVersion(county_id=self.id, place_id=place.id, number=number)
+        if Layer(place.layer).is_line:
+            line, length_m = measured(canonical(geometry), CRS)
+            version.line, version.length_dm = from_shape(line, srid=4326), round(length_m * 10)
+            cells = None
+        else:
+            polygon = shapely.multipolygons([geometry])
+            cells = AreaCells.of(project(polygon, CRS))
+            version.polygon, version.area_m2 = from_shape(polygon, srid=4326), cells.area_m2()
+        self.db.add(version)
+        self.db.flush()
+        place.version_id = version.id
+        for block in cells.inside.to_bits() if cells else ():
+            edge, m2 = cells.edge_m2[block[:2]]
+            row = (self.id, version.id, *block, edge.tolist(), m2.tolist())
+            copy_rows(self.db, PlaceCells, [c.name for c in PlaceCells.__table__.columns], [row])
+        self.db.flush()
+        return version
+
+    def area(self, code: str, parent: Area | None = None, level: str = "township") -> Area:
+        area = Area(
+            county_id=self.id, code=code, name=f"{code}镇", level=level, parent_id=parent and parent.id
+        )
+        self.db.add(area)
+        self.db.flush()
+        return area
+
+    def lies_in(self, place: Place, area: Area, spans: list[tuple[int, int]] | None = None) -> None:
+        """Put a place, or spans (dm) of it, into an area."""
+        ranges = None if spans is None else [PgRange(a, b) for a, b in spans]
+        self.db.add(
+            PlaceArea(county_id=self.id, place_version_id=place.version_id, area_id=area.id, spans=ranges)
+        )
+        self.db.flush()
+
+    def person(self, name: str, area: Area | None = None) -> uuid.UUID:
+        person = Person(county_id=self.id, name=name, area_id=area and area.id)
+        self.db.add(person)
+        self.db.flush()
+        return person.id
+
+    def patrol(self, track: Track, person_id: uuid.UUID | None = None) -> tuple[uuid.UUID, service.Recorded]:
+        begun = dt.datetime.fromtimestamp(track.time_s[0], dt.UTC)
+        row = Patrol(
+            county_id=self.id, id=uuid.uuid4(), person_id=person_id, day=begun.date(), started_at=begun,
+            ended_at=begun, walked_m=0.0, fixes=len(track),
+        )  # fmt: skip
+        self.db.add(row)
+        self.db.flush()
+        return row.id, service.record(self.db, self.row, row.id, track)
+
+    @staticmethod
+    def walk(
+        *corners: tuple[float, float], start: dt.datetime = NOON, step_m: float = 6.0, step_s: float = 5.0
+    ) -> Track:
+        line = shapely.linestrings(np.array(corners, float))
+        xy = shapely.get_coordinates(shapely.line_interpolate_point(line, np.arange(0, line.length, step_m)))
+        time_s = start.timestamp() + np.arange(len(xy)) * step_s
+        return clean(Recording(time_s, to_lonlat(xy + ORIGIN, CRS)), CRS)
+
+
+@pytest.fixture
+def small_county(db: Session) -> SmallCounty:
+    """An empty county at 兴化, its clock that of Shanghai."""
+    row = County(code="999901", name="试县", time_zone="Asia/Shanghai", crs=CRS)
+    db.add(row)
+    db.flush()
+    return SmallCounty(db, row)
