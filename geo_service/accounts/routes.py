@@ -113,7 +113,7 @@ class AuditPage(_Model):
 @api.get("/me", summary="Who I am, and which counties I reach")
 def me(db: Db, who: SignedIn) -> Me:
     """Return who came with the request."""
-    counties = queries.reached_counties(db, who.account_id)
+    counties = service.reached(db, who.account_id)
     return Me(account_id=who.account_id, login=who.login, person_id=who.person_id, counties=counties)
 
 

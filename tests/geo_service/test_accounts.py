@@ -2,17 +2,21 @@
 
 import datetime as dt
 import itertools
+import json
 import re
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
+from click.testing import Result
 from fastapi import FastAPI
 from fastapi.responses import Response
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.orm import Session
+from typer.testing import CliRunner
 
 from geo_service import db as database
 from geo_service.accounts import doors, lockout, passwords, register, service
@@ -20,6 +24,7 @@ from geo_service.accounts.dependencies import Signed
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
 from geo_service.accounts.service import Opened, Refused
+from geo_service.cli import accounts as commands
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.settings import Settings
 from geo_service.tables import Account, Area, Audit, County, Grant, Person, SignIn, SignInFailure
@@ -831,3 +836,103 @@ def test_sign_ins_stand_in_the_audit_without_login_or_secret(client: TestClient,
     told = " ".join(f"{line.subject} {line.detail}" for line in lines)
     assert "Passw0rd" not in told
     assert "wang" not in told
+
+
+# --- the commands
+
+
+@pytest.fixture
+def run(db: Session, county: County, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run `geo-service user ...` on the test's own transaction."""
+
+    @contextmanager
+    def connect() -> Iterator[tuple[Connection, Settings]]:
+        yield db.connection(), Settings(public_url="https://xunhe.example/")
+
+    monkeypatch.setattr(commands, "connect", connect)
+
+    def run(*words: str) -> Result:
+        result = CliRunner().invoke(commands.app, ["user", *words])
+        db.expire_all()
+        return result
+
+    return run
+
+
+def refusal(result: Result) -> str:
+    assert isinstance(result.exception, YinxunError)
+    return result.exception.detail
+
+
+def test_an_account_by_commands_from_adding_to_disabling(
+    run: Callable[..., Result], client: TestClient, db: Session, town: Area
+):
+    added = run("add", "Li.Na", "--right", "coordinator", "--area", town.code)
+    password = re.search(r"一次性密码：(\S+)", added.output)
+    assert password
+    assert sign_in(client, "li.na", password[1]).headers["location"] == "/password"
+    account = db.scalars(select(Account).where(Account.login == "li.na")).one()
+    assert service.scope_of(db, account.id).areas(Right.COORDINATOR) == {town.id}
+    assert run("grant", "li.na", "--right", "planner").exit_code == 0
+    listed = json.loads(run("list", "--as", "json").stdout)
+    assert [(row["login"], row["rights"]) for row in listed] == [
+        ("li.na", ["协调员（戴窑镇）", "规划员（321281）"])
+    ]
+    assert run("revoke", "li.na", "--right", "planner").exit_code == 0
+    assert "没有这项权限" in refusal(run("revoke", "li.na", "--right", "planner"))
+    again = re.search(r"一次性密码：(\S+)", run("password", "li.na").output)
+    assert again
+    assert again[1] != password[1]
+    assert run("disable", "li.na").exit_code == 0
+    assert isinstance(service.sign_in(db, "li.na", again[1]), Refused)
+    assert "已停用" in run("list").output
+    assert run("disable", "li.na", "--undo").exit_code == 0
+    opened(service.sign_in(db, "li.na", again[1]))
+    told = db.scalars(select(Audit.os_user).where(Audit.subject == f"account/{account.id}")).all()
+    assert service.os_user() in told, "the audit names the user of the operating system"
+
+
+def test_a_token_by_command_is_listed_and_ended(run: Callable[..., Result], client: TestClient):
+    run("add", "sync", "--right", "planner", "--program")
+    made = run("token", "sync", "--name", "平台")
+    bearer = {"Authorization": f"Bearer {made.stdout.strip()}"}
+    assert client.get("/api/me", headers=bearer).status_code == 200
+    number, name, _ = run("token", "sync").stdout.split(maxsplit=2)
+    assert name == "平台"
+    assert run("token", "sync", "--end", number).exit_code == 0
+    assert client.get("/api/me", headers=bearer).status_code == 401
+    assert "还没有令牌" in run("token", "sync").stdout
+
+
+def test_a_link_by_command_is_whole_and_works(run: Callable[..., Result], db: Session, clerk: Account):
+    address = run("link", "wang.fang").stdout.strip()
+    assert address.startswith("https://xunhe.example/link#")
+    opened(service.redeem_link(db, address.partition("#")[2]))
+
+
+def test_a_volunteer_by_command_is_a_person_of_the_roster(
+    run: Callable[..., Result], db: Session, county: County
+):
+    assert "人员" in refusal(run("add", "v1", "--right", "volunteer"))
+    assert "007" in refusal(run("add", "v1", "--right", "volunteer", "--person", "007"))
+    person = Person(county_id=county.id, number="007", name="老王")
+    db.add(person)
+    db.flush()
+    assert run("add", "v1", "--right", "volunteer", "--person", "007").exit_code == 0
+    assert db.scalars(select(Account.person_id)).one() == person.id
+
+
+def test_commands_work_before_there_is_a_county(run: Callable[..., Result], db: Session):
+    db.execute(delete(County))
+    assert run("add", "boss", "--right", "administrator").exit_code == 0
+    assert "全部县" in run("list").output
+    assert "geo-service areas" in refusal(run("add", "li", "--right", "planner"))
+
+
+def test_several_counties_must_be_told_apart(run: Callable[..., Result], db: Session, county: County):
+    db.add(County(code="410184", name="新郑市", time_zone="Asia/Shanghai"))
+    db.flush()
+    assert "--county" in refusal(run("add", "li", "--right", "planner"))
+    assert run("add", "li", "--right", "planner", "--county", "410184").exit_code == 0
+    assert "辖区" in refusal(run("grant", "li", "--right", "planner", "--county", "410184", "--area", "x"))
+    assert run("add", "li", "--right", "king").exit_code == 2
