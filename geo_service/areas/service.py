@@ -216,7 +216,7 @@ def _set_time_zone(db: Session, county: County, name: str) -> None:
 
 def _set_extent(db: Session, county: County, bounds: Box | None) -> bool:
     """Set the county's box from its borders, else from the bounds given; tell whether it changed."""
-    before = _box_of(county)
+    before = box_of(county)
     box = _box_of_borders(queries.areas(db, county.id), _checked_box(bounds) if bounds else before)
     if box is None or box == before:
         return False
@@ -224,7 +224,8 @@ def _set_extent(db: Session, county: County, bounds: Box | None) -> bool:
     return True
 
 
-def _box_of(county: County) -> Box | None:
+def box_of(county: County) -> Box | None:
+    """Return the county's box in degrees, None while its extent is not known."""
     sides = (county.west, county.south, county.east, county.north)
     return Box(*sides) if all(side is not None for side in sides) else None  # type: ignore[arg-type]
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layers import sheets
 from layers.drafting import Scheme, Taken, attributes
@@ -62,12 +63,13 @@ def _values(row: sheets.Row, headers: Sequence[str], columns: Sequence[fields.Co
 def split(features: Features) -> tuple[Features, Features]:
     """Part features with a geometry from those without; what is told of the file stays with the first."""
     drawn = np.array([geometry is not None and not geometry.is_empty for geometry in features.geometry], bool)
-    listed = _chosen(features, ~drawn)
-    return _chosen(features, drawn), replace(listed, refused=(), repaired=(), notes=(), left_out={})
+    listed = chosen(features, ~drawn)
+    return chosen(features, drawn), replace(listed, refused=(), repaired=(), notes=(), left_out={})
 
 
-def _chosen(features: Features, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Features:
-    at = np.flatnonzero(chosen).tolist()
+def chosen(features: Features, which: NDArray[np.bool_]) -> Features:
+    """Return some of the features; what is told of the file stays."""
+    at = np.flatnonzero(which).tolist()
     return replace(
         features,
         geometry=features.geometry[at],

@@ -20,6 +20,9 @@ from layers.names import plain
 Ranked = tuple[float, int, int]
 """A pair that could be: its rank (the smallest first), the index of the draft, the index of the place."""
 
+ID_PREFIX = "place-"
+"""Begins the id of every question that is asked here."""
+
 BESIDE_M = 20.0
 """Lines overlap where they run within this distance of each other."""
 HALF = 0.5
@@ -213,7 +216,7 @@ def _question(search: _Search, d: int, candidates: Sequence[int], text: str) -> 
     asked = [prepared.draft.name or "", *sorted(place.code for place in places)]
     if prepared.shape is not None:
         asked.append(shapely.to_wkt(shapely.force_2d(prepared.shape.lonlat), rounding_precision=6))
-    id_ = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:12]
+    id_ = ID_PREFIX + hashlib.sha256("\n".join(asked).encode()).hexdigest()[:12]
     answers = {place.code: f"是已登记的 {place.code}「{place.name or '无名'}」" for place in places}
     answers[APART] = "都不是,是另一个新的对象"
     answer = search.answers.get(id_)

@@ -29,6 +29,7 @@ from geo_service.places.matching import StoredPlace
 from geo_service.places.membership import Districts, Membership
 from geo_service.places.prepared import Prepared, Shape
 from geo_service.tables import (
+    County,
     Duty,
     DutyCells,
     Import,
@@ -52,7 +53,8 @@ class NewPlace:
     prepared: Prepared
     code: str
     name: str | None
-    id: int | None = None
+    id: int = 0
+    """Given when it is stored."""
 
     @property
     def code_made(self) -> bool:
@@ -61,6 +63,11 @@ class NewPlace:
 
 
 # --- reading
+
+
+def locked_county(db: Session, county_id: int) -> County:
+    """Return the county, for this transaction alone: imports come one after the other."""
+    return db.scalars(select(County).where(County.id == county_id).with_for_update()).one()
 
 
 def stored_places(
