@@ -7,6 +7,7 @@ import json
 import tracemalloc
 import zipfile
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -248,6 +249,15 @@ class TestCsv:
     def test_reads_every_form_of_time(self, time: str) -> None:
         table = f"time;lat;lon\n{time};32.93;119.84\n"
         assert parse(table.encode(), time_zone="Asia/Shanghai").time_s.tolist() == [START_S]
+
+    def test_follows_the_clock_of_the_zone(self) -> None:
+        clocks = ("2026-03-29 01:59:59", "2026-03-29 03:00:00", "2026-10-25 02:30:00", "2026-10-25 03:00:00")
+        table = "time,lat,lon\n" + "".join(f"{clock},53.5,9.9\n" for clock in clocks)
+        berlin = ZoneInfo("Europe/Berlin")
+        expected = [dt.datetime.fromisoformat(c).replace(tzinfo=berlin, fold=1).timestamp() for c in clocks]
+        assert parse(table.encode(), time_zone="Europe/Berlin").time_s.tolist() == expected
+        far = parse(b"time,lat,lon\n9999-01-01 00:00:00,1,1\n", time_zone="Asia/Shanghai").time_s[0]
+        assert far == dt.datetime(9999, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()
 
     def test_joins_date_and_time_under_a_title(self) -> None:
         table = "五月巡查\n\n日期\t时间\t经度\t纬度\n2026-05-01\t08:00:00\t119.84\t32.93\n\n"

@@ -1,0 +1,74 @@
+"""What a walker learns of a patrol: what it covered and saw, and what was left out and why."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from geo_service.coverage.service import CoveredLine, SeenArea
+from geo_service.patrols import queries
+from geo_service.tables import County, Patrol
+from layers.vocabulary import Verdict
+
+
+@dataclass(frozen=True)
+class PatrolAnswer:
+    """A patrol as its walker is told of it."""
+
+    patrol_id: uuid.UUID
+    person_id: uuid.UUID | None
+    day: dt.date
+    started_at: dt.datetime
+    """In the county's time zone, like `ended_at`."""
+    ended_at: dt.datetime
+    walked_m: float
+    fixes: int
+    verdict: Verdict
+    covered: Sequence[CoveredLine]
+    seen: Sequence[SeenArea]
+    dropped: Mapping[str, int]
+    """How many fixes each rule of the cleaning left out."""
+    hidden: int
+    """How many fixes near the ends are not kept, so that nobody sees where someone lives."""
+    notes: Sequence[str]
+    """What the walker should know (Chinese)."""
+    voided_at: dt.datetime | None = None
+    void_reason: str | None = None
+    already: bool = False
+    """It was stored before: nothing was added."""
+
+
+def answer(db: Session, county: County, patrol: Patrol) -> PatrolAnswer:
+    """Build the answer from what is stored, so that every answer to a sending is the same."""
+    zone = ZoneInfo(county.time_zone)
+    lines = [
+        CoveredLine(place_id, layer, name, spans, sum(b - a for a, b in spans) / 10)
+        for place_id, layer, name, spans in queries.covered_lines(db, county.id, patrol.id)
+    ]
+    areas_ = [
+        SeenArea(
+            s.place_id, s.layer, s.name, round(s.seen_m2, 1),
+            round(min(s.seen_m2 / s.area_m2, 1.0), 4) if s.area_m2 else 0.0, round(s.dwell_s, 1),
+        )
+        for s in queries.seen_areas(db, county.id, patrol.id)
+    ]  # fmt: skip
+    return PatrolAnswer(
+        patrol_id=patrol.id,
+        person_id=patrol.person_id,
+        day=patrol.day,
+        started_at=patrol.started_at.astimezone(zone),
+        ended_at=patrol.ended_at.astimezone(zone),
+        walked_m=patrol.walked_m,
+        fixes=patrol.fixes,
+        verdict=Verdict(patrol.verdict),
+        covered=sorted(lines, key=lambda line: (-line.metres, line.place_id)),
+        seen=sorted(areas_, key=lambda area: (-area.seen_m2, area.place_id)),
+        dropped=patrol.cleaning.get("dropped", {}),
+        hidden=patrol.cleaning.get("home_cut", 0),
+        notes=patrol.cleaning.get("notes", []),
+        voided_at=patrol.voided_at,
+        void_reason=patrol.void_reason,
+    )

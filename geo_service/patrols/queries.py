@@ -1,0 +1,328 @@
+"""The SQL of patrols: one row an outing with its track, one row a sending with its raw fixes."""
+
+import contextlib
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from psycopg.types.json import Jsonb
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.orm import Session, defer
+
+from geo_service.patrols.arrays import Doubles, Reals, accept_arrays
+from geo_service.tables import (
+    AreaVisit,
+    Batch,
+    CellCoverage,
+    County,
+    Json,
+    LineCoverage,
+    Patrol,
+    Person,
+    Place,
+    PlaceCells,
+    PlaceVersion,
+)
+from layers.cells import AreaCells, CellSet
+from layers.lines import multilinestring_m
+from layers.tracks import Recording, Track
+from layers.vocabulary import Datum, Layer
+
+Condition = ColumnElement[bool]
+_WITHOUT_TRACK = (defer(Patrol.track, raiseload=True), defer(Patrol.accuracy_m, raiseload=True))
+"""A list would else carry every vertex of every walk."""
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NewPatrol:
+    """What is stored of a patrol beside its track."""
+
+    id: uuid.UUID
+    county_id: int
+    person_id: uuid.UUID
+    day: dt.date
+    started_at: dt.datetime
+    ended_at: dt.datetime
+    walked_m: float
+    fixes: int
+    cleaning: Json
+
+
+@dataclass(frozen=True)
+class NewBatch:
+    """One sending: its id, hash, datum and device."""
+
+    id: uuid.UUID
+    sha256: bytes
+    datum: Datum
+    device: str | None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A sending that is stored, and whose patrol it is."""
+
+    patrol_id: uuid.UUID
+    batch_id: uuid.UUID
+    county_id: int
+    person_id: uuid.UUID | None
+    sha256: bytes
+    datum: Datum
+    voided: bool
+
+
+@dataclass(frozen=True)
+class SeenCells:
+    """What a patrol saw of an area place in force: its cells there, and how long it stayed."""
+
+    place_id: int
+    layer: Layer
+    name: str | None
+    area_m2: float
+    seen_m2: float
+    dwell_s: float
+
+
+def county(db: Session, county_id: int) -> County:
+    """Return the county of a scope."""
+    return db.get_one(County, county_id)
+
+
+def person(db: Session, person_id: uuid.UUID, where: Condition) -> Person | None:
+    """Return a person of the register that meets a condition."""
+    return db.scalars(
+        select(Person).where(Person.id == person_id, Person.deleted_at.is_(None), where)
+    ).one_or_none()
+
+
+def people_called(db: Session, county_id: int, word: str) -> Sequence[Person]:
+    """Return the people of a county with this id, number or name."""
+    known = [Person.number == word, Person.name == word]
+    with contextlib.suppress(ValueError):
+        known.append(Person.id == uuid.UUID(word))
+    return db.scalars(
+        select(Person)
+        .where(Person.county_id == county_id, Person.deleted_at.is_(None), or_(*known))
+        .order_by(Person.name, Person.number)
+    ).all()
+
+
+def sent(db: Session, patrol_id: uuid.UUID) -> list[Sent]:
+    """Return the stored sendings of a patrol id, whatever county it belongs to."""
+    return _sent(db, Patrol.id == patrol_id)
+
+
+def sent_with(db: Session, county_id: int, sha256: bytes) -> list[Sent]:
+    """Return the stored sendings of a county with this content."""
+    return _sent(db, and_(Batch.county_id == county_id, Batch.sha256 == sha256))
+
+
+def _sent(db: Session, where: Condition) -> list[Sent]:
+    rows = db.execute(
+        select(
+            Patrol.id, Batch.id, Patrol.county_id, Patrol.person_id, Batch.sha256, Batch.datum,
+            Patrol.voided_at.is_not(None),
+        )
+        .join(Batch, Batch.patrol_id == Patrol.id)
+        .where(where)
+        .order_by(Batch.received_at, Batch.id)
+    )  # fmt: skip
+    return [Sent(*row[:5], Datum(row[5]), row[6]) for row in rows]
+
+
+def overlapping(
+    db: Session, county_id: int, person_id: uuid.UUID, started_at: dt.datetime, ended_at: dt.datetime
+) -> Sequence[dt.datetime]:
+    """Return when a person's other patrols began that were under way at the same time."""
+    return db.scalars(
+        select(Patrol.started_at)
+        .where(
+            Patrol.county_id == county_id,
+            Patrol.person_id == person_id,
+            Patrol.voided_at.is_(None),
+            Patrol.day.between(
+                started_at.date() - dt.timedelta(days=2), ended_at.date() + dt.timedelta(days=2)
+            ),
+            Patrol.started_at < ended_at,
+            Patrol.ended_at > started_at,
+        )
+        .order_by(Patrol.started_at)
+    ).all()
+
+
+_NO_TRACK = bytes.fromhex("010500004000000000")
+"""MULTILINESTRING M EMPTY as WKB: shapely forgets the M of what is empty."""
+_INSERT_PATROL = text(
+    "insert into patrol (county_id, id, person_id, day, started_at, ended_at, walked_m, fixes, cleaning,"
+    " track, accuracy_m) values (:county_id, :id, :person_id, :day, :started_at, :ended_at, :walked_m,"
+    " :fixes, :cleaning, ST_GeomFromWKB(:track, 4326), :accuracy_m) on conflict (id) do nothing returning id"
+)
+_INSERT_BATCH = text(
+    "insert into batch (county_id, patrol_id, id, sha256, datum, device, time_s, lon, lat, accuracy_m)"
+    " values (:county_id, :patrol_id, :id, :sha256, :datum, :device, :time_s, :lon, :lat, :accuracy_m)"
+)
+
+
+def insert_patrol(db: Session, patrol: NewPatrol, track: Track) -> bool:
+    """Store a patrol with its track; False if its id is stored already, be it this very moment."""
+    accept_arrays(db)
+    line = multilinestring_m(track.lonlat, track.time_s, track.piece)
+    values = vars(patrol) | {
+        "cleaning": Jsonb(patrol.cleaning),
+        "track": shapely.to_wkb(line) if len(track) else _NO_TRACK,
+        "accuracy_m": None if np.isnan(track.accuracy_m).all() else Reals(track.accuracy_m),
+    }
+    return db.execute(_INSERT_PATROL, values).first() is not None
+
+
+def insert_batch(
+    db: Session, county_id: int, patrol_id: uuid.UUID, batch: NewBatch, recording: Recording
+) -> None:
+    """Store a sending with its fixes as they came."""
+    accept_arrays(db)
+    accuracy_m = recording.accuracy_m
+    db.execute(
+        _INSERT_BATCH,
+        vars(batch)
+        | {
+            "county_id": county_id,
+            "patrol_id": patrol_id,
+            "time_s": Doubles(recording.time_s),
+            "lon": Doubles(recording.lonlat[:, 0]),
+            "lat": Doubles(recording.lonlat[:, 1]),
+            "accuracy_m": None if accuracy_m is None else Reals(accuracy_m),
+        },
+    )
+
+
+def patrol(db: Session, patrol_id: uuid.UUID, where: Condition, *, locked: bool = False) -> Patrol | None:
+    """Return a patrol that meets a condition; `locked` until the transaction ends."""
+    query = select(Patrol).options(*_WITHOUT_TRACK).where(Patrol.id == patrol_id, where)
+    query = query.execution_options(populate_existing=True)
+    return db.scalars(query.with_for_update() if locked else query).one_or_none()
+
+
+def track(db: Session, patrol_id: uuid.UUID) -> Any:
+    """Return a patrol's track as a MultiLineString with M in epoch seconds; None after the retention."""
+    return shapely.from_wkb(db.scalar(select(func.ST_AsBinary(Patrol.track)).where(Patrol.id == patrol_id)))
+
+
+def patrols(
+    db: Session, where: Sequence[Condition], *, after: tuple[dt.datetime, uuid.UUID] | None, limit: int
+) -> Sequence[Row[Patrol, str]]:
+    """Return patrols with their person's name (or None), latest first, behind the key (started_at, id)."""
+    query = (
+        select(Patrol, Person.name)
+        .options(*_WITHOUT_TRACK)
+        .outerjoin(Person, Person.id == Patrol.person_id)
+        .where(*where)
+        .order_by(Patrol.started_at.desc(), Patrol.id.desc())
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(Patrol.started_at, Patrol.id) < after)
+    return db.execute(query).all()
+
+
+def covered_lines(
+    db: Session, county_id: int, patrol_id: uuid.UUID
+) -> list[tuple[int, Layer, str | None, list[tuple[int, int]]]]:
+    """Return what a patrol covered of lines in force, over all its days: place, layer, name, spans in dm."""
+    rows = db.execute(
+        select(Place.id, Place.layer, Place.name, func.range_agg(LineCoverage.spans))
+        .join(Place, Place.version_id == LineCoverage.place_version_id)
+        .where(LineCoverage.county_id == county_id, LineCoverage.patrol_id == patrol_id)
+        .group_by(Place.id)
+    )
+    return [(id_, Layer(layer), name, _pairs(spans)) for id_, layer, name, spans in rows]
+
+
+def _pairs(spans: Sequence[Range[int]]) -> list[tuple[int, int]]:
+    return [(span.lower or 0, span.upper or 0) for span in spans]
+
+
+def seen_areas(db: Session, county_id: int, patrol_id: uuid.UUID) -> list[SeenCells]:
+    """Return what a patrol saw of area places in force, over all its days."""
+    visits = db.execute(
+        select(
+            PlaceVersion.id, Place.id, Place.layer, Place.name, PlaceVersion.area_m2,
+            func.sum(AreaVisit.dwell_s),
+        )
+        .join(Place, Place.version_id == PlaceVersion.id)
+        .join(AreaVisit, AreaVisit.place_version_id == PlaceVersion.id)
+        .where(AreaVisit.county_id == county_id, AreaVisit.patrol_id == patrol_id)
+        .group_by(PlaceVersion.id, Place.id)
+    ).all()  # fmt: skip
+    if not visits:
+        return []
+    seen_m2 = _seen_m2(db, county_id, patrol_id)
+    return [
+        SeenCells(place_id, Layer(layer), name, area_m2 or 0.0, seen_m2.get(version_id, 0.0), dwell_s)
+        for version_id, place_id, layer, name, area_m2, dwell_s in visits
+    ]
+
+
+def _seen_m2(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:
+    """Return the inner area of the cells that a patrol saw, by version."""
+    rows = db.execute(
+        select(
+            CellCoverage.place_version_id, CellCoverage.block_x, CellCoverage.block_y,
+            func.bit_or(CellCoverage.seen), PlaceCells.inside, PlaceCells.edge_cell, PlaceCells.edge_m2,
+        )
+        .join(
+            PlaceCells,
+            and_(
+                PlaceCells.place_version_id == CellCoverage.place_version_id,
+                PlaceCells.block_x == CellCoverage.block_x,
+                PlaceCells.block_y == CellCoverage.block_y,
+            ),
+        )
+        .where(CellCoverage.county_id == county_id, CellCoverage.patrol_id == patrol_id)
+        .group_by(
+            CellCoverage.place_version_id, CellCoverage.block_x, CellCoverage.block_y, PlaceCells.inside,
+            PlaceCells.edge_cell, PlaceCells.edge_m2,
+        )
+    )  # fmt: skip
+    seen_m2: dict[int, float] = {}
+    for version_id, x, y, seen, inside, edge_cell, edge_m2 in rows:
+        edges = {(x, y): (np.array(edge_cell, np.int64), np.array(edge_m2, np.float64))}
+        block = AreaCells(CellSet.from_bits([(x, y, inside)]), edges)
+        here_m2 = block.area_m2(CellSet.from_bits([(x, y, seen)]))
+        seen_m2[version_id] = seen_m2.get(version_id, 0.0) + here_m2
+    return seen_m2
+
+
+def void(db: Session, patrol_id: uuid.UUID, reason: str, at: dt.datetime) -> None:
+    """Mark a patrol as voided."""
+    db.execute(update(Patrol).where(Patrol.id == patrol_id).values(voided_at=at, void_reason=reason))
+
+
+def empty_batches(db: Session, before: dt.datetime) -> int:
+    """Drop the fixes of sendings that came before a time; their ids and hashes stay, to know a repeat."""
+    return _count(
+        db,
+        "with dropped as (update batch set time_s = '{}', lon = '{}', lat = '{}', accuracy_m = null"
+        " where received_at < :before and time_s <> '{}' returning 1) select count(*) from dropped",
+        before,
+    )
+
+
+def drop_tracks(db: Session, before: dt.datetime) -> int:
+    """Drop track and person of patrols that came before a time; what was covered stays."""
+    return _count(
+        db,
+        "with dropped as (update patrol set track = null, accuracy_m = null, person_id = null"
+        " where created_at < :before and track is not null returning 1) select count(*) from dropped",
+        before,
+    )
+
+
+def _count(db: Session, statement: str, before: dt.datetime) -> int:
+    return int(db.scalar(text(statement), {"before": before}) or 0)
