@@ -43,6 +43,8 @@ class MapFeature:
     title: str
     rows: Sequence[tuple[str, str]] = ()
     """Label and value, as people read them."""
+    place: str = ""
+    """What the features of one place share, so that a search lists it once; empty: each by its title."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,10 @@ def draw(data: MapData, *, tiles: Tianditu | None = None, max_bytes: int = MAX_B
     Raise MapTooLarge when it cannot be simplified enough.
     """
     pairs = [(layer, f) for layer in data.layers for f in layer.features if _drawable(f)]
-    properties = [_json([f.class_key, f.title, list(f.rows)]) for _, f in pairs]
+    properties = [_json([f.class_key, f.title, list(f.rows), f.place]) for _, f in pairs]
     fixed = len(_document(data, [], 0.0, tiles)[0].encode()) + sum(len(p.encode()) + 8 for p in properties)
     shapes, tolerance_m = fit([f.geometry for _, f in pairs if f.geometry is not None], max_bytes - fixed)
-    # Each feature is [class, title, rows, geometry].
+    # Each feature is [class, title, rows, place, geometry].
     rows = [
         (layer.key, f"{known[:-1]},{shape}]")
         for (layer, _), known, shape in zip(pairs, properties, shapes, strict=True)

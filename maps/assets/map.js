@@ -109,10 +109,10 @@ const yinxun = (() => {
 
   function rowsOf(layer) {
     layer.rows ??= JSON.parse(document.getElementById(`data-${layer.key}`).textContent).map(
-      ([look, title, facts_, geometry]) => ({
+      ([look, title, told, place, geometry]) => ({
         type: "Feature",
         geometry,
-        properties: { look, title, rows: facts_ },
+        properties: { look, title, rows: told, place },
       }),
     );
     return layer.rows;
@@ -277,8 +277,8 @@ const yinxun = (() => {
     const found = new Map();
     for (const layer of layers.filter((each) => !each.named)) {
       for (const feature of rowsOf(layer)) {
-        const { title } = feature.properties;
-        const key = `${layer.key} ${title}`;
+        const { title, place } = feature.properties;
+        const key = `${layer.key} ${place || title}`;
         if (title.includes(words) && !found.has(key)) found.set(key, { layer, feature });
         if (found.size >= FOUND_AT_MOST) break;
       }

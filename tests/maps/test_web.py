@@ -115,13 +115,13 @@ def test_the_policy_names_every_script_and_style_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("evil", EVIL)
 def test_words_of_users_come_back_as_words(evil: str) -> None:
-    layer = MapLayer("river", evil, [MapFeature(LINE, "fresh_7", evil, [(evil, evil)])])
+    layer = MapLayer("river", evil, [MapFeature(LINE, "fresh_7", evil, [(evil, evil)], evil)])
     harmless = draw(replace(one(MapFeature(LINE, "fresh_7", "x")), layers=[replace(layer, label="y")]))
     drawn = draw(MapData(evil, evil, [layer], county.DATE))
     parts, expected = Parts(drawn.html), Parts(harmless.html)
     assert [tag for tag, _ in parts.elements] == [tag for tag, _ in expected.elements]
     (row,) = rows_of(drawn.html, "river")
-    assert row[:3] == ["fresh_7", evil, [[evil, evil]]]
+    assert row[:4] == ["fresh_7", evil, [[evil, evil]], evil]
     texts = [text for tag, text in parts.texts if tag in ("title", "h1")]
     assert texts[0] == evil
     assert texts[1].strip() == evil.strip()

@@ -1,0 +1,62 @@
+"""What the address of a map page asks for, by the names of the API; an empty field of a form is not given."""
+
+import datetime as dt
+from typing import Annotated, Any
+
+from fastapi import Query as FromAddress
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from geo_service.accounts.scope import Scope
+from geo_service.coverage import ground
+from geo_service.coverage.ground import Query, Register
+from geo_service.tables import County
+from geo_service.web import service
+from layers.vocabulary import DutyKind, GapKind, Layer, Level
+
+
+def _given(value: Any) -> Any:
+    return None if value == "" else value
+
+
+class Asked(BaseModel):
+    """Layers, area, window, duties and kinds of gap; all may be left out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    layer: list[Layer] = []
+    area: Annotated[str | None, BeforeValidator(_given), Field(max_length=40)] = None
+    """Code of a township or village."""
+    first: Annotated[dt.date | None, BeforeValidator(_given)] = None
+    last: Annotated[dt.date | None, BeforeValidator(_given)] = None
+    duty: DutyKind = DutyKind.VOLUNTEER
+    level: Annotated[Level | None, BeforeValidator(_given)] = None
+    of: Annotated[Register, Field(alias="register")] = "scheme"
+    kind: list[GapKind] = []
+
+    def query(self, db: Session, scope: Scope) -> Query:
+        """Return the question; without a window the year up to the county's today."""
+        usual = service.usual_window(db.get_one(County, scope.county_id))
+        last = self.last or usual.last
+        return Query(
+            first_day=self.first or last - dt.timedelta(days=service.WINDOW_DAYS - 1),
+            last_day=last,
+            layers=tuple(layer for layer in Layer if not self.layer or layer in self.layer),
+            area_id=None if self.area is None else ground.area_id(db, scope, self.area),
+            kind=self.duty,
+            level=self.level,
+            register=self.of,
+        )
+
+    @property
+    def kinds(self) -> tuple[GapKind, ...]:
+        """The kinds of gap; none named: all."""
+        return tuple(kind for kind in GapKind if not self.kind or kind in self.kind)
+
+    @property
+    def pairs(self) -> dict[str, Any]:
+        """What was given, for the address of another page or of the API."""
+        return self.model_dump(mode="json", exclude_defaults=True, by_alias=True)
+
+
+FromTheAddress = Annotated[Asked, FromAddress()]

@@ -1,0 +1,285 @@
+"""Coverage and gaps as the values that maps draw: the one place where answers become layers of a map."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from geo_service.accounts.scope import Scope
+from geo_service.coverage import answers, gaps
+from geo_service.coverage.answers import CoverageRow, CoverageTable
+from geo_service.coverage.canvas import Canvas, stretch_words
+from geo_service.coverage.gaps import GapRow, GapTable
+from geo_service.coverage.ground import Ground, Query, may_name
+from geo_service.coverage.lists import gap_geometries
+from geo_service.tables import Area, County
+from geo_service.web import queries
+from geo_service.web.words import area_words, length_words, share_words, window_words
+from layers.spans import SpanSet
+from layers.vocabulary import GapKind, Layer, Role
+from maps.style import FRESHNESS, FRESHNESS_DAYS, GAPS, REGISTERED, UNCOVERED, WHOLE, freshness, gap_words
+from maps.web import MapData, MapFeature, MapLayer
+
+_MANY = 2_000
+"""A layer of the register that is larger is not shown before it is asked for."""
+_DRAWN_FIRST = (Layer.GRID, Layer.COMPOUND, Layer.ROAD, Layer.RIVER)
+"""From the bottom of the map to its top: lines lie above areas."""
+
+
+def coverage_map(db: Session, scope: Scope, query: Query) -> MapData:
+    """Return the map of what was covered, how recently, and of what was not."""
+    county = db.get_one(County, scope.county_id)
+    table = answers.coverage(db, scope, query)
+    canvas = Canvas.of(db, table.ground, county)
+    told = _Telling(query, names=may_name(scope))
+    classes = answers.freshness(db, scope, table, FRESHNESS_DAYS)
+    lines = [*_covered_stretches(canvas, table, classes, told)]
+    areas = [*_seen_parts(canvas, table, told)]
+    off_map = [MapFeature(None, WHOLE.key, _title(row)) for row in table.rows if row.place.version_id is None]
+    layers = [
+        MapLayer(layer.value, layer.zh, own, layer=layer)
+        for layer in _DRAWN_FIRST
+        if (own := [feature for number, feature in (*lines, *areas) if _layer(table, number) is layer])
+    ]
+    return MapData(
+        f"{county.name}巡查覆盖图",
+        _subtitle(db, query),
+        [*_beneath(db, scope, query), *layers, *_unmapped(off_map), *_borders(db, scope)],
+        query.last_day,
+        bounds=_bounds(county, query),
+        legend=[*(look.key for look in FRESHNESS), UNCOVERED.key],
+        made_up=county.made_up,
+    )
+
+
+def gap_map(db: Session, scope: Scope, query: Query, kinds: Sequence[GapKind] = tuple(GapKind)) -> MapData:
+    """Return the map of the gaps of some kinds, over the whole places that were asked for."""
+    county = db.get_one(County, scope.county_id)
+    tables = [gaps.gaps(db, scope, query, kind) for kind in kinds]
+    ground = tables[0].ground
+    canvas = Canvas.of(db, ground, county)
+    told = _Telling(query, names=may_name(scope))
+    off_map = [MapFeature(None, WHOLE.key, "") for place in ground.places if place.version_id is None]
+    return MapData(
+        f"{county.name}巡查空白图",
+        _subtitle(db, query),
+        [
+            *_beneath(db, scope, query),
+            *_wholes(canvas, ground),
+            *(layer for table in _drawn_order(tables) for layer in _gap_layers(canvas, table, told)),
+            *_unmapped(off_map),
+            *_borders(db, scope),
+        ],
+        query.last_day,
+        bounds=_bounds(county, query),
+        legend=[GAPS[kind].key for kind in kinds],
+        made_up=county.made_up,
+    )
+
+
+@dataclass(frozen=True)
+class _Telling:
+    """What popups say of a place, its holders and its gaps."""
+
+    query: Query
+    names: bool
+
+    def place(self, row: CoverageRow) -> list[tuple[str, str]]:
+        """Return steward, last patrol and share of a place."""
+        return [
+            *self._facts(row.place.layer, row.place.code, row.townships),
+            *self._steward(row.place.layer, row.holders),
+            ("最近巡查", self._last(row)),
+            ("时段内巡查", f"{row.outings.times if row.outings else 0} 次"),
+            ("覆盖率", _covered_words(row)),
+        ]
+
+    def gap(self, row: GapRow, kind: GapKind, where: str | None) -> list[tuple[str, str]]:
+        """Return what is missing, where, and whose it is."""
+        layer, size = row.place.layer, row.size or 0.0
+        return [
+            ("空白", gap_words(kind, layer, self.query.kind)),
+            ("长度", length_words(size)) if layer.is_line else ("面积", area_words(size)),
+            *([("位置", where)] if where else []),
+            *self._facts(layer, row.place.code, row.townships),
+            *self._steward(layer, row.holders),
+        ]
+
+    def _facts(self, layer: Layer, code: str, townships: Sequence[str]) -> Iterator[tuple[str, str]]:
+        yield "类别", layer.zh
+        if townships:
+            yield "所在镇街", "、".join(townships)
+        yield "编号", code
+
+    def _steward(self, layer: Layer, holders: Sequence[str]) -> Iterator[tuple[str, str]]:
+        if self.names:
+            kind = self.query.kind
+            nobody = gap_words(GapKind.UNASSIGNED, layer, kind)
+            yield f"{kind.zh}（{Role.of(layer).zh}）", "、".join(holders) or nobody
+
+    def _last(self, row: CoverageRow) -> str:
+        if row.outings is None:
+            return "时段内没有"
+        by = f"，{row.walkers[0]}" if row.walkers else ""
+        return f"{row.outings.last_day.isoformat()}{by}"
+
+
+def _covered_stretches(
+    canvas: Canvas,
+    table: CoverageTable,
+    classes: Sequence[tuple[int | None, SpanSet]],
+    told: _Telling,
+) -> Iterator[tuple[int, MapFeature]]:
+    """Yield number and feature of every stretch of the lines, covered or not."""
+    uncovered = table.ground.whole - table.covered
+    looks = [*zip((look.key for look in FRESHNESS), (spans for _, spans in classes), strict=True)]
+    rows = {k: told.place(row) for k, row in enumerate(table.rows) if row.place.layer.is_line}
+    for key, spans in (*looks, (UNCOVERED.key, uncovered)):
+        numbers: list[int] = spans.place.tolist()
+        words = stretch_words(canvas, numbers, _pairs(spans))
+        for number, where, shape in zip(numbers, words, canvas.spans(spans), strict=True):
+            row = table.rows[number]
+            told_here = [*rows[number], ("本段", where)]
+            yield number, MapFeature(shape, key, _title(row), told_here, str(row.place.place_id))
+
+
+def _seen_parts(canvas: Canvas, table: CoverageTable, told: _Telling) -> Iterator[tuple[int, MapFeature]]:
+    """Yield number and feature of the seen and the unseen part of every area place."""
+    for number, row in enumerate(table.rows):
+        if row.place.layer.is_line or canvas.geometries[number] is None:
+            continue
+        rows, title, place = told.place(row), _title(row), str(row.place.place_id)
+        seen = table.seen.get(number)
+        if seen is None or row.outings is None:
+            yield number, MapFeature(canvas.geometries[number], UNCOVERED.key, title, rows, place)
+            continue
+        look = freshness(_days(table.ground.query, row.outings.last_day))
+        yield number, MapFeature(canvas.cells(number, seen), look.key, title, rows, place)
+        rest = canvas.without(number, seen)
+        if not rest.is_empty:
+            yield number, MapFeature(rest, UNCOVERED.key, title, rows, place)
+
+
+def _gap_layers(canvas: Canvas, table: GapTable, told: _Telling) -> Iterator[MapLayer]:
+    """Yield one switch for each layer that has gaps of the table's kind."""
+    lines = [row for row in table.rows if row.span_dm is not None]
+    pairs = [row.span_dm for row in lines if row.span_dm is not None]
+    words = dict(
+        zip(map(id, lines), stretch_words(canvas, [row.number for row in lines], pairs), strict=True)
+    )
+    drawn = [*zip(table.rows, gap_geometries(table, canvas), strict=True)]
+    for layer in _DRAWN_FIRST:
+        features = [
+            MapFeature(
+                shape,
+                GAPS[table.kind].key,
+                _name(row.place.name, layer, row.townships),
+                told.gap(row, table.kind, words.get(id(row))),
+                str(row.place.place_id),
+            )
+            for row, shape in drawn
+            if row.place.layer is layer and shape is not None
+        ]
+        if features:
+            label = f"{layer.zh}：{gap_words(table.kind, layer, table.ground.query.kind)}"
+            yield MapLayer(f"{layer.value}_{table.kind.value}", label, features, layer=layer)
+
+
+def _drawn_order(tables: Sequence[GapTable]) -> list[GapTable]:
+    """Return the tables from the bottom of the map to its top: what nobody walks lies beneath."""
+    order = [GapKind.UNPATROLLED, GapKind.NEGLECTED, GapKind.UNASSIGNED]
+    return sorted(tables, key=lambda table: order.index(table.kind))
+
+
+def _wholes(canvas: Canvas, ground: Ground) -> Iterator[MapLayer]:
+    """Yield the whole places, so that gaps are seen as parts of them."""
+    for layer in _DRAWN_FIRST:
+        features = [
+            MapFeature(
+                canvas.geometries[k],
+                WHOLE.key,
+                _name(place.name, layer, ground.township_names(k)),
+                [("类别", layer.zh), ("编号", place.code)],
+                str(place.place_id),
+            )
+            for k, place in enumerate(ground.places)
+            if place.layer is layer and place.version_id is not None
+        ]
+        if features:
+            yield MapLayer(f"{layer.value}_whole", f"{layer.zh}（全部）", features, layer=layer)
+
+
+def _beneath(db: Session, scope: Scope, query: Query) -> Iterator[MapLayer]:
+    """Yield the county's own lines that are not in the scheme: the ground of a map without tiles."""
+    if query.register == "all":
+        return
+    for layer in (Layer.ROAD, Layer.RIVER):
+        lines = queries.registered_lines(db, scope, layer)
+        if lines:
+            features = [
+                MapFeature(line, REGISTERED.key, name or f"未命名{layer.zh}", [("编号", code)], code)
+                for code, name, line in lines
+            ]
+            label = f"{layer.zh}（在册、未纳管）"
+            yield MapLayer(f"{layer.value}_registered", label, features, shown=len(features) <= _MANY)
+
+
+def _borders(db: Session, scope: Scope) -> Iterator[MapLayer]:
+    borders = queries.borders(db, scope)
+    if borders:
+        features = [MapFeature(border, "boundary", name) for name, border in borders]
+        yield MapLayer("borders", "镇村界线", features, named=True)
+
+
+def _unmapped(features: Sequence[MapFeature]) -> Iterator[MapLayer]:
+    """Yield a layer without a picture, so that the map says how many places it could not draw."""
+    if features:
+        yield MapLayer("unmapped", "未上图", features, shown=False)
+
+
+def _subtitle(db: Session, query: Query) -> str:
+    area = db.get(Area, query.area_id) if query.area_id is not None else None
+    register = "纳管对象" if query.register == "scheme" else "全部在册对象"
+    duty = query.kind.zh if query.level is None else f"{query.level.zh}{query.kind.zh}"
+    window = window_words(query.first_day, query.last_day)
+    return " · ".join([area.name if area else "全县", window, register, f"职责：{duty}"])
+
+
+def _bounds(county: County, query: Query) -> tuple[float, float, float, float] | None:
+    sides = (county.west, county.south, county.east, county.north)
+    if query.area_id is not None or any(side is None for side in sides):
+        return None
+    west, south, east, north = (side for side in sides if side is not None)
+    return west, south, east, north
+
+
+def _layer(table: CoverageTable, number: int) -> Layer:
+    return table.rows[number].place.layer
+
+
+def _title(row: CoverageRow) -> str:
+    return _name(row.place.name, row.place.layer, row.townships)
+
+
+def _name(name: str | None, layer: Layer, townships: Iterable[str]) -> str:
+    """Return a name that tells the 中心河 of one township from that of another."""
+    towns = list(townships)
+    where = f"（{towns[0]}{'等' if len(towns) > 1 else ''}）" if towns else ""
+    return f"{name or f'未命名{layer.zh}'}{where}"
+
+
+def _covered_words(row: CoverageRow) -> str:
+    if row.whole is None or row.covered is None:
+        return "未上图"
+    words = length_words if row.place.layer.is_line else area_words
+    return f"{share_words(row.share)}（{words(row.covered)} / {words(row.whole)}）"
+
+
+def _pairs(spans: SpanSet) -> list[tuple[int, int]]:
+    """Return from and to of each span in whole decimetres."""
+    return [(round(a), round(b)) for a, b in zip(spans.start.tolist(), spans.stop.tolist(), strict=True)]
+
+
+def _days(query: Query, day: dt.date) -> int:
+    return (query.last_day - day).days

@@ -1,0 +1,281 @@
+"""What pages read beside the features' own services: counts, lists and the facts of one place."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import shapely
+from geoalchemy2 import Geometry
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.functions import coalesce
+
+from geo_service.accounts.narrow import areas_in, duties_in, patrols_in, places_in
+from geo_service.accounts.scope import Scope
+from geo_service.tables import Area, Duty, Job, Patrol, Person, Place, PlaceArea, PlaceVersion
+from layers.vocabulary import DutyKind, Layer, Level, Role
+
+Spans = list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class LayerCount:
+    """How many places a layer has."""
+
+    layer: Layer
+    registered: int
+    in_scheme: int
+    off_map: int
+    """In the scheme, without a geometry (未上图)."""
+
+
+@dataclass(frozen=True)
+class AreaChoice:
+    """A township or village to choose from."""
+
+    code: str
+    name: str
+    level: Level
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A place in a list."""
+
+    id: int
+    layer: Layer
+    code: str
+    name: str | None
+    in_scheme: bool
+    on_map: bool
+    length_m: float | None
+    area_m2: float | None
+    areas: list[str]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A place's geometry as it was from a day on."""
+
+    id: int
+    number: int
+    length_m: float | None
+    area_m2: float | None
+    sources: list[Any]
+    created_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Someone's duty for a place; spans in decimetres, None: all of it."""
+
+    name: str
+    role: Role
+    kind: DutyKind
+    level: Level
+    first_day: dt.date | None
+    last_day: dt.date | None
+    spans_dm: Spans | None
+
+
+def layer_counts(db: Session, scope: Scope) -> list[LayerCount]:
+    """Return the counts of every layer that has places in the scope, in the vocabulary's order."""
+    off_map = Place.in_scheme & Place.version_id.is_(None)
+    rows = db.execute(
+        select(
+            Place.layer,
+            func.count(),
+            func.count().filter(Place.in_scheme),
+            func.count().filter(off_map),
+        )
+        .where(places_in(scope))
+        .group_by(Place.layer)
+    )
+    counts = {layer: LayerCount(Layer(layer), *numbers) for layer, *numbers in rows}
+    return [counts[layer] for layer in Layer if layer in counts]
+
+
+def stewards(db: Session, scope: Scope, day: dt.date) -> int:
+    """Count the volunteers with a duty in force on a day, as far as the scope sees them."""
+    in_force = Duty.in_force.contains(day)
+    volunteers = Duty.kind == DutyKind.VOLUNTEER
+    found = select(func.count(Duty.person_id.distinct())).where(duties_in(scope), in_force, volunteers)
+    return db.scalar(found) or 0
+
+
+def patrols(db: Session, scope: Scope, first: dt.date, last: dt.date) -> int:
+    """Count the patrols of a window that were not voided, as far as the scope sees them."""
+    found = select(func.count()).where(
+        patrols_in(scope), Patrol.day.between(first, last), Patrol.voided_at.is_(None)
+    )
+    return db.scalar(found) or 0
+
+
+def area_choices(db: Session, scope: Scope) -> list[AreaChoice]:
+    """Return the townships and villages of the scope by code."""
+    rows = db.execute(
+        select(Area.code, Area.name, Area.level)
+        .where(areas_in(scope), Area.level != Level.COUNTY)
+        .order_by(Area.code)
+    )
+    return [AreaChoice(code, name, Level(level)) for code, name, level in rows]
+
+
+def borders(db: Session, scope: Scope) -> list[tuple[str, Any]]:
+    """Return names and borders (lon, lat) of the townships of the scope."""
+    rows = db.execute(
+        select(Area.name, func.ST_AsBinary(Area.geom)).where(
+            areas_in(scope), Area.level == Level.TOWNSHIP, Area.geom.is_not(None)
+        )
+    )
+    return [(name, shapely.from_wkb(bytes(border))) for name, border in rows]
+
+
+def registered_lines(db: Session, scope: Scope, layer: Layer) -> list[tuple[str, str | None, Any]]:
+    """Return code, name and line (lon, lat) of the places of a layer that are not in the scheme."""
+    flat = func.ST_AsBinary(func.ST_Force2D(PlaceVersion.line, type_=Geometry))
+    rows = db.execute(
+        select(Place.code, Place.name, flat)
+        .join(PlaceVersion, PlaceVersion.id == Place.version_id)
+        .where(places_in(scope), Place.layer == layer, ~Place.in_scheme, PlaceVersion.line.is_not(None))
+        .order_by(Place.id)
+    )
+    return [(code, name, shapely.from_wkb(bytes(line))) for code, name, line in rows]
+
+
+def found_places(
+    db: Session,
+    scope: Scope,
+    *,
+    layer: Layer | None,
+    text: str,
+    only_scheme: bool,
+    limit: int,
+    offset: int,
+) -> Sequence[Listed]:
+    """Return places of the scope by name; `text` is a part of the name or the beginning of the code."""
+    chosen = _place_rows().where(places_in(scope))
+    if layer is not None:
+        chosen = chosen.where(Place.layer == layer)
+    if only_scheme:
+        chosen = chosen.where(Place.in_scheme)
+    if text:
+        in_name = Place.name.contains(text, autoescape=True)
+        chosen = chosen.where(or_(in_name, Place.code.startswith(text, autoescape=True)))
+    ordered = chosen.order_by(Place.layer, Place.name, Place.id).limit(limit).offset(offset)
+    return _listed(db, scope, ordered)
+
+
+def place(db: Session, scope: Scope, place_id: int) -> Listed | None:
+    """Return one place of the scope."""
+    found = _listed(db, scope, _place_rows().where(places_in(scope), Place.id == place_id))
+    return found[0] if found else None
+
+
+def versions(db: Session, county_id: int, place_id: int) -> list[Version]:
+    """Return the versions of a place, the newest first."""
+    rows = db.scalars(
+        select(PlaceVersion)
+        .where(PlaceVersion.county_id == county_id, PlaceVersion.place_id == place_id)
+        .order_by(PlaceVersion.number.desc())
+    )
+    return [Version(v.id, v.number, _metres(v.length_dm), v.area_m2, v.sources, v.created_at) for v in rows]
+
+
+def holders(db: Session, scope: Scope, place_id: int) -> list[Holder]:
+    """Return everybody's duties for a place, the latest first, as far as the scope sees them."""
+    rows = db.execute(
+        select(Person.name, Duty.role, Duty.kind, Duty.level, Duty.in_force, Duty.spans)
+        .join(Person, Person.id == Duty.person_id)
+        .where(duties_in(scope), Duty.place_id == place_id)
+        .order_by(func.lower(Duty.in_force).desc(), Duty.id)
+    )
+    return [
+        Holder(name, Role(role), DutyKind(kind), Level(level), *_days(force), _pairs(spans))
+        for name, role, kind, level, force, spans in rows
+    ]
+
+
+def latest_job(db: Session, kind: str) -> Job | None:
+    """Return the job of a kind that was made last."""
+    return db.scalars(select(Job).where(Job.kind == kind).order_by(Job.id.desc()).limit(1)).one_or_none()
+
+
+def _place_rows() -> Select[Any]:
+    columns: list[Any] = [
+        Place.id,
+        Place.layer,
+        Place.code,
+        Place.name,
+        Place.in_scheme,
+        Place.version_id,
+        Place.area_id,
+        PlaceVersion.length_dm,
+        PlaceVersion.area_m2,
+    ]
+    return select(*columns).outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
+
+
+def _listed(db: Session, scope: Scope, chosen: Select[Any]) -> list[Listed]:
+    rows = db.execute(chosen).all()
+    names = _area_names(db, scope, [row.version_id for row in rows], [row.area_id for row in rows])
+    return [
+        Listed(
+            row.id,
+            Layer(row.layer),
+            row.code,
+            row.name,
+            row.in_scheme,
+            row.version_id is not None,
+            _metres(row.length_dm),
+            row.area_m2,
+            names.get(("version", row.version_id)) or names.get(("area", row.area_id), []),
+        )
+        for row in rows
+    ]
+
+
+def _area_names(
+    db: Session, scope: Scope, version_ids: Sequence[int | None], area_ids: Sequence[int | None]
+) -> dict[tuple[str, int], list[str]]:
+    """Return the townships in which versions lie, and the names of areas."""
+    names: dict[tuple[str, int], list[str]] = {}
+    above = aliased(Area)
+    township: ColumnElement[str] = coalesce(above.name, Area.name)
+    lying = db.execute(
+        select(PlaceArea.place_version_id, Area.name)
+        .join(Area, Area.id == PlaceArea.area_id)
+        .where(
+            PlaceArea.county_id == scope.county_id,
+            PlaceArea.place_version_id.in_([v for v in version_ids if v is not None]),
+            Area.level == Level.TOWNSHIP,
+        )
+        .order_by(Area.code)
+    )
+    for version_id, name in lying:
+        names.setdefault(("version", version_id), []).append(name)
+    listed = db.execute(
+        select(Area.id, township)
+        .outerjoin(above, (above.id == Area.parent_id) & (Area.level == Level.VILLAGE))
+        .where(Area.county_id == scope.county_id, Area.id.in_([a for a in area_ids if a is not None]))
+    )
+    for area_id, name in listed:
+        names[("area", area_id)] = [name]
+    return names
+
+
+def _metres(length_dm: int | None) -> float | None:
+    return None if length_dm is None else length_dm / 10
+
+
+def _days(force: Range[dt.date]) -> tuple[dt.date | None, dt.date | None]:
+    """Return the first and the last day of a half-open range; None: no end."""
+    return force.lower, None if force.upper is None else force.upper - dt.timedelta(days=1)
+
+
+def _pairs(spans: list[Range[int]] | None) -> Spans | None:
+    if spans is None:
+        return None
+    return [(s.lower, s.upper) for s in spans if s.lower is not None and s.upper is not None]

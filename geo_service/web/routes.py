@@ -1,0 +1,201 @@
+"""The pages of the service: start, maps, places."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
+from pydantic import BaseModel, BeforeValidator, Field
+
+from geo_service import audit
+from geo_service.accounts import service as accounts
+from geo_service.accounts.dependencies import SignedIn, request_id_of
+from geo_service.coverage import answers, gaps
+from geo_service.coverage.ground import Query as Question
+from geo_service.db import Db
+from geo_service.settings import Settings
+from geo_service.tables import County
+from geo_service.web import pictures, queries, service
+from geo_service.web.asked import FromTheAddress
+from geo_service.web.frame import Frame, Framed
+from geo_service.web.service import Progress
+from layers.vocabulary import DutyKind, GapKind, Layer, Level
+from maps.style import FRESHNESS, UNCOVERED, gap_words
+from maps.web import MapData, Tianditu, draw
+
+router = APIRouter()
+pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+api = APIRouter(prefix="/api", tags=["web"])
+
+PAGE_ROWS = 50
+LISTED_ROWS = 100
+"""Rows of the list beneath a map; all are in the files to download."""
+
+
+@pages.get("/", summary="Show the start page")
+def start(request: Request, db: Db, who: SignedIn, county: str | None = None) -> Response:
+    """Show how far the demo is, which counties there are, or what a county holds and what was covered."""
+    reached = accounts.reached(db, who.account_id)
+    progress = service.demo_progress(db)
+    if county is None and len(reached) != 1:
+        return Frame(request, who.login).show("start.html", {"progress": progress, "counties": reached})
+    scope = accounts.scope_of(
+        db, who.account_id, county, person_id=who.person_id, request_id=request_id_of(request)
+    )
+    frame = Frame(request, who.login, db.get_one(County, scope.county_id), scope)
+    window = service.usual_window(frame.own_county)
+    question = Question(window.first, window.last)
+    unassigned = gaps.gaps(db, scope, question, GapKind.UNASSIGNED)
+    values: dict[str, Any] = {
+        "progress": progress,
+        "counties": [],
+        "window": window,
+        "register": service.register(db, scope, window),
+        "shares": service.shares(answers.coverage(db, scope, question), unassigned),
+    }
+    return frame.show("start.html", values)
+
+
+@api.get("/progress", summary="How far the making of the demo county is")
+def progress(db: Db) -> Progress | None:
+    """Return state, steps done and words; null where no demo was ever asked for."""
+    return service.demo_progress(db)
+
+
+@pages.get("/map/coverage", summary="Show the coverage map and its list")
+def coverage_page(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
+    """Show the map of what was covered, with the places that have the least share beneath."""
+    question = asked.query(db, frame.own_scope)
+    table = answers.coverage(db, frame.own_scope, question)
+    least = sorted(table.rows, key=lambda row: (row.share is None, row.share or 0.0, row.place.code))
+    values = {"totals": table.totals, "rows": least[:LISTED_ROWS], "count": len(table.rows)}
+    return frame.show("coverage.html", _choices(db, frame, asked, question) | values)
+
+
+@pages.get("/map/gaps", summary="Show the gap map and its list")
+def gaps_page(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
+    """Show the map of the gaps of one kind or of all, with the largest beneath."""
+    question = asked.query(db, frame.own_scope)
+    tables = [gaps.gaps(db, frame.own_scope, question, kind) for kind in asked.kinds]
+    largest = [
+        (table.kind, sorted(table.rows, key=lambda row: -(row.size or 0.0))[:LISTED_ROWS], len(table.rows))
+        for table in tables
+    ]
+    return frame.show("gaps.html", _choices(db, frame, asked, question) | {"tables": largest})
+
+
+@pages.get("/map/coverage/picture", summary="The coverage map as a document for its page")
+def coverage_picture(request: Request, db: Db, frame: Framed, asked: FromTheAddress) -> Response:
+    """Return the map with its own policy: its scripts are inline and known by their hash."""
+    question = asked.query(db, frame.own_scope)
+    return _picture(request, pictures.coverage_map(db, frame.own_scope, question))
+
+
+@pages.get("/map/gaps/picture", summary="The gap map as a document for its page")
+def gaps_picture(request: Request, db: Db, frame: Framed, asked: FromTheAddress) -> Response:
+    """Return the map with its own policy."""
+    question = asked.query(db, frame.own_scope)
+    return _picture(request, pictures.gap_map(db, frame.own_scope, question, asked.kinds))
+
+
+@pages.get("/map/coverage/file", summary="The coverage map as a file to keep and send")
+def coverage_file(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
+    """Return the map as a file that needs no network and holds no key."""
+    question = asked.query(db, frame.own_scope)
+    return _file(db, frame, pictures.coverage_map(db, frame.own_scope, question))
+
+
+@pages.get("/map/gaps/file", summary="The gap map as a file to keep and send")
+def gaps_file(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
+    """Return the map as a file that needs no network and holds no key."""
+    question = asked.query(db, frame.own_scope)
+    return _file(db, frame, pictures.gap_map(db, frame.own_scope, question, asked.kinds))
+
+
+class Sought(BaseModel):
+    """What the list of places looks for."""
+
+    layer: Annotated[Layer | None, BeforeValidator(lambda value: value or None)] = None
+    text: Annotated[str, Field(max_length=100)] = ""
+    register_: Annotated[str, Field(alias="register", pattern="^(scheme|all)$")] = "scheme"
+    page: Annotated[int, Field(ge=1, le=100_000)] = 1
+
+
+@pages.get("/places", summary="Show the register of places")
+def places(db: Db, frame: Framed, sought: Annotated[Sought, Query()]) -> Response:
+    """Show places of the scope by name or code, a page at a time."""
+    found = queries.found_places(
+        db,
+        frame.own_scope,
+        layer=sought.layer,
+        text=sought.text.strip(),
+        only_scheme=sought.register_ == "scheme",
+        limit=PAGE_ROWS + 1,
+        offset=(sought.page - 1) * PAGE_ROWS,
+    )
+    values = {
+        "layers": list(Layer),
+        "chosen": sought,
+        "register": sought.register_,
+        "places": found[:PAGE_ROWS],
+        "page": sought.page,
+        "more": len(found) > PAGE_ROWS,
+    }
+    return frame.show("places.html", values)
+
+
+@pages.get("/places/{place_id}", summary="Show the card of a place")
+def place(db: Db, frame: Framed, place_id: int, asked: FromTheAddress) -> Response:
+    """Show one place: its measure with what was covered and what was not, its people, its versions."""
+    card = service.card(db, frame.own_scope, place_id)
+    question = asked.query(db, frame.own_scope)
+    values = {
+        "card": card,
+        "question": question,
+        "measure": service.measure(db, frame.own_scope, card, question),
+        "today": service.today(frame.own_county),
+        "looks": [*FRESHNESS, UNCOVERED],
+        "uncovered": UNCOVERED,
+        "nobody": gap_words(GapKind.UNASSIGNED, card.place.layer),
+    }
+    return frame.show("place.html", values)
+
+
+def _choices(db: Db, frame: Frame, asked: Any, question: Question) -> dict[str, Any]:
+    """Return what the form of a map page offers, and what was chosen."""
+    return {
+        "asked": asked,
+        "question": question,
+        "layers": list(Layer),
+        "areas": queries.area_choices(db, frame.own_scope),
+        "duties": list(DutyKind),
+        "levels": list(Level),
+        "kinds": list(GapKind),
+    }
+
+
+def _picture(request: Request, data: MapData) -> Response:
+    settings: Settings = request.app.state.settings
+    tiles = Tianditu(settings.tianditu_key) if settings.tianditu_key else None
+    drawn = draw(data, tiles=tiles)
+    headers = {"Content-Security-Policy": f"{drawn.policy}; frame-ancestors 'self'"}
+    if tiles:
+        # The key is bound to this site's name, which the tile server learns from the referrer.
+        headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
+    return HTMLResponse(drawn.html, headers=headers)
+
+
+def _file(db: Db, frame: Frame, data: MapData) -> Response:
+    drawn = draw(data)
+    name = f"{data.title}-{data.date.isoformat()}.html"
+    scope = frame.own_scope
+    audit.record(db, scope.actor, "maps.export", county_id=scope.county_id, bytes=len(drawn.html))
+    headers = {
+        "Content-Disposition": f"attachment; filename=\"map.html\"; filename*=UTF-8''{quote(name)}",
+        "Content-Security-Policy": drawn.policy,
+    }
+    return HTMLResponse(drawn.html, headers=headers)
+
+
+router.include_router(pages)
+router.include_router(api)

@@ -1,0 +1,184 @@
+"""What the start page and the lists tell, gathered for a scope."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from geo_service.accounts.scope import Scope
+from geo_service.coverage import answers, gaps
+from geo_service.coverage.answers import CoverageRow, CoverageTable
+from geo_service.coverage.canvas import Canvas, stretch_words
+from geo_service.coverage.gaps import GapRow, GapTable
+from geo_service.coverage.ground import DM_PER_M, Query
+from geo_service.errors import NotFound
+from geo_service.tables import County, Job
+from geo_service.web import queries
+from geo_service.web.queries import Holder, LayerCount, Listed, Version
+from geo_service.web.strips import Bar, Stretch, bars
+from layers.vocabulary import GapKind, Layer
+from maps.style import FRESHNESS, FRESHNESS_DAYS, UNCOVERED, gap_words
+
+DEMO = "demo"
+"""The kind of the job that makes the demo county."""
+WINDOW_DAYS = 365
+"""What pages show when nothing is chosen: the year up to today."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """First and last local day, both included."""
+
+    first: dt.date
+    last: dt.date
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the making of the demo county is; `of` is 0 while that is not known."""
+
+    state: str
+    done: int
+    of: int
+    words: str
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Register:
+    """What a county's register holds and what its people did in a window."""
+
+    layers: Sequence[LayerCount]
+    stewards: int
+    patrols: int
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares of a layer's length or area in the scheme; None where nothing can be measured."""
+
+    covered: float | None
+    unassigned: float | None
+
+
+@dataclass(frozen=True)
+class PlaceGap:
+    """A gap of one place in words."""
+
+    words: str
+    where: str
+    row: GapRow
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A place's measure in a window: what was covered when, and the gaps; for an area in sum only."""
+
+    row: CoverageRow
+    bars: Sequence[Bar]
+    gaps: Sequence[PlaceGap]
+
+
+@dataclass(frozen=True)
+class Card:
+    """All that is known of one place besides its coverage."""
+
+    place: Listed
+    versions: Sequence[Version]
+    holders: Sequence[Holder]
+
+
+def today(county: County) -> dt.date:
+    """Return the county's own day."""
+    return dt.datetime.now(ZoneInfo(county.time_zone)).date()
+
+
+def usual_window(county: County) -> Window:
+    """Return the window of pages that name none."""
+    last = today(county)
+    return Window(last - dt.timedelta(days=WINDOW_DAYS - 1), last)
+
+
+def register(db: Session, scope: Scope, window: Window) -> Register:
+    """Count places, volunteers and patrols of the scope."""
+    return Register(
+        queries.layer_counts(db, scope),
+        queries.stewards(db, scope, window.last),
+        queries.patrols(db, scope, window.first, window.last),
+    )
+
+
+def card(db: Session, scope: Scope, place_id: int) -> Card:
+    """Return one place of the scope with its history and its people. Raises NotFound."""
+    place = queries.place(db, scope, place_id)
+    if place is None:
+        raise NotFound("没有这个对象，或者它不在您的辖区内。")
+    return Card(
+        place,
+        queries.versions(db, scope.county_id, place_id),
+        queries.holders(db, scope, place_id),
+    )
+
+
+def shares(table: CoverageTable, unassigned: GapTable) -> dict[Layer, Shares]:
+    """Return for every layer which share of it was covered, and which has nobody."""
+    nobody: dict[Layer, float] = {}
+    for row in unassigned.rows:
+        nobody[row.place.layer] = nobody.get(row.place.layer, 0.0) + (row.size or 0.0)
+    found = {layer: Shares(None, None) for layer in Layer}
+    for total in table.totals:
+        if total.whole:
+            found[total.layer] = Shares(total.share, min(nobody.get(total.layer, 0.0) / total.whole, 1.0))
+    return found
+
+
+def measure(db: Session, scope: Scope, card: Card, question: Query) -> Measure | None:
+    """Return the coverage of a card's place in the question's window; None while 未上图."""
+    if not card.place.on_map:
+        return None
+    own = replace(
+        question, layers=(card.place.layer,), register="all", place_ids=(card.place.id,), area_id=None
+    )
+    table = answers.coverage(db, scope, own)
+    tables = [gaps.gaps(db, scope, own, kind) for kind in GapKind]
+    canvas = Canvas.of(db, table.ground, db.get_one(County, scope.county_id))
+    found = [
+        PlaceGap(
+            gap_words(gap.kind, card.place.layer, question.kind),
+            stretch_words(canvas, [row.number], [row.span_dm])[0] if row.span_dm else "",
+            row,
+        )
+        for gap in tables
+        for row in gap.rows
+    ]
+    return Measure(table.rows[0], _bars(db, scope, table, card.place), found)
+
+
+def _bars(db: Session, scope: Scope, table: CoverageTable, place: Listed) -> list[Bar]:
+    if place.length_m is None:
+        return []
+    classes = [spans for _, spans in answers.freshness(db, scope, table, FRESHNESS_DAYS)]
+    looks = zip((*FRESHNESS, UNCOVERED), (*classes, table.ground.whole - table.covered), strict=True)
+    stretches = [
+        Stretch(start / DM_PER_M, stop / DM_PER_M, look.key)
+        for look, spans in looks
+        for start, stop in zip(spans.start.tolist(), spans.stop.tolist(), strict=True)
+    ]
+    return bars(place.length_m, sorted(stretches, key=lambda stretch: stretch.start_m))
+
+
+def demo_progress(db: Session) -> Progress | None:
+    """Return how far the making of the demo county is; None where none was ever made."""
+    job = queries.latest_job(db, DEMO)
+    return None if job is None else _progress(job)
+
+
+def _progress(job: Job) -> Progress:
+    told: dict[str, Any] = job.progress or {}
+    done, of = int(told.get("done") or 0), int(told.get("of") or 0)
+    what = str(told.get("what") or "准备中")
+    counted = f"（{done} / {of}）" if of else ""
+    return Progress(job.state, done, of, f"正在生成演示县：{what}{counted}", job.error)

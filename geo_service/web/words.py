@@ -1,0 +1,60 @@
+"""Numbers as people read them on pages and maps."""
+
+import datetime as dt
+
+
+def length_words(metres: float) -> str:
+    """Return a length: metres below one kilometre, else kilometres.
+
+    >>> length_words(349.6), length_words(999.7), length_words(12_345)
+    ('350 米', '1.0 公里', '12.3 公里')
+    """
+    return f"{metres:.0f} 米" if round(metres) < 1000 else f"{metres / 1000:,.1f} 公里"
+
+
+def area_words(square_metres: float) -> str:
+    """Return an area: square metres below one hectare, hectares, from one square kilometre on these.
+
+    >>> area_words(420), area_words(25_000), area_words(3_000_000)
+    ('420 平方米', '2.5 公顷', '3.00 平方公里')
+    """
+    if square_metres < 10_000:
+        return f"{square_metres:.0f} 平方米"
+    if square_metres < 1_000_000:
+        return f"{square_metres / 10_000:.1f} 公顷"
+    return f"{square_metres / 1_000_000:,.2f} 平方公里"
+
+
+def share_words(share: float | None) -> str:
+    """Return a share of one in per cent; not all is never 100 %, not nothing never 0 %.
+
+    >>> share_words(0.6249), share_words(0.99999), share_words(0.00001), share_words(1), share_words(None)
+    ('62%', '>99%', '<1%', '100%', '—')
+    """
+    if share is None:
+        return "—"
+    if 0.995 <= share < 1:
+        return ">99%"
+    if 0 < share < 0.005:
+        return "<1%"
+    return f"{share * 100:.0f}%"
+
+
+def days_words(days: int | None) -> str:
+    """Return how long ago something was.
+
+    >>> days_words(0), days_words(12), days_words(None)
+    ('今天', '12 天前', '时段内没有')
+    """
+    if days is None:
+        return "时段内没有"
+    return "今天" if days == 0 else f"{days} 天前"
+
+
+def window_words(first: dt.date, last: dt.date) -> str:
+    """Return a window, both ends included.
+
+    >>> window_words(dt.date(2025, 4, 1), dt.date(2025, 6, 30))
+    '2025-04-01 至 2025-06-30'
+    """
+    return f"{first.isoformat()} 至 {last.isoformat()}"

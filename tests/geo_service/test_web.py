@@ -1,0 +1,256 @@
+"""The pages as they are used: what they show to whom, and what they never do."""
+
+import datetime as dt
+import json
+import re
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from geo_service import jobs
+from geo_service.accounts import register
+from geo_service.accounts import service as accounts
+from geo_service.accounts.register import Ground, Manager
+from geo_service.accounts.scope import Actor
+from geo_service.settings import Settings
+from geo_service.tables import Account, Audit, County, Grant, Job
+from layers.vocabulary import Right
+from tests.geo_service.test_accounts import sign_in
+from tests.geo_service.watertown import DAY, EVIL, PASSWORD, Watertown, add_account, build
+
+WINDOW = {"first": DAY - dt.timedelta(days=30), "last": DAY + dt.timedelta(days=10)}
+
+
+@pytest.fixture
+def town(db: Session) -> Watertown:
+    return build(db, evil=True)
+
+
+@pytest.fixture
+def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
+    """The browser of a coordinator of the whole county."""
+    add_account(db, town.county, "clerk", Right.COORDINATOR)
+    assert sign_in(client, "clerk", PASSWORD).status_code == 303
+    return client
+
+
+def layers_of(html: str) -> dict[str, list[Any]]:
+    blocks = re.findall(r'<script type="application/json" id="data-(\w+)">(.*?)</script>', html, re.DOTALL)
+    return {key: json.loads(text) for key, text in blocks}
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def test_pages_need_a_sign_in(client: TestClient, town: Watertown) -> None:
+    for page in ("/", "/map/coverage", "/map/gaps/picture", "/places", f"/places/{town.rivers[0].id}"):
+        answer = client.get(page, headers={"Accept": "text/html"})
+        assert (answer.status_code, answer.headers["location"].split("?")[0]) == (303, "/sign-in")
+        assert client.get(page).status_code == 401
+
+
+def test_the_start_page_counts_each_layer(clerk: TestClient, town: Watertown) -> None:
+    html = clerk.get("/").text
+    assert "演示数据" in html
+    words = text_of(html)
+    assert "河道 4 3 1 " in words  # registered, in the scheme, 未上图
+    assert "网格 2 2 0 " in words
+    assert 'href="/map/coverage"' in html
+
+
+def test_the_start_page_shows_the_demo_being_made(db: Session, clerk: TestClient) -> None:
+    assert clerk.get("/api/progress").json() is None
+    jobs.enqueue(db, "demo")
+    job = db.scalars(select(Job)).one()
+    job.state, job.progress = "running", {"done": 12, "of": 40, "what": "画河道"}
+    db.flush()
+    told = clerk.get("/api/progress").json()
+    assert (told["state"], told["done"], told["of"]) == ("running", 12, 40)
+    assert told["words"] == "正在生成演示县：画河道（12 / 40）"
+    html = clerk.get("/").text
+    assert 'data-progress="/api/progress"' in html
+    assert 'src="/static/progress.js"' in html
+    job.state, job.error = "failed", "磁盘已满"
+    db.flush()
+    assert "磁盘已满" in clerk.get("/").text
+
+
+def test_without_a_county_the_start_page_says_what_to_do(db: Session, client: TestClient) -> None:
+    account, _ = register.add(db, Manager(Actor(os_user="tester")), "first", Right.ADMINISTRATOR, Ground())
+    accounts.set_password(account, PASSWORD, must_change=False)
+    db.flush()
+    sign_in(client, "first", PASSWORD)
+    assert "还没有县" in client.get("/").text
+
+
+def test_the_coverage_page_lists_the_least_covered_first(clerk: TestClient, town: Watertown) -> None:
+    html = clerk.get("/map/coverage", params=WINDOW).text
+    words = text_of(html)
+    assert "覆盖最少的" in words
+    assert f'href="/places/{town.rivers[0].id}?first=' in html
+    assert '<iframe class="map"' in html
+    assert "39%" in words or "40%" in words  # 800 of 2,000 m, less its ends
+    assert EVIL not in html
+
+
+def test_a_picture_has_its_own_policy_and_no_key(clerk: TestClient, town: Watertown) -> None:
+    answer = clerk.get("/map/coverage/picture", params=WINDOW)
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert policy.endswith("frame-ancestors 'self'")
+    assert "tianditu" not in answer.text
+    layers = layers_of(answer.text)
+    assert set(layers) == {"river_registered", "river", "road", "grid", "unmapped", "borders"}
+    covered = [row for row in layers["river"] if row[0].startswith("fresh") and row[1].startswith("中心河")]
+    assert len(covered) == 1
+    told = dict(covered[0][2])
+    assert told["银发志愿者（河长）"] == "王桂兰"
+    assert told["最近巡查"] == "2026-05-01，王桂兰"
+    assert told["覆盖率"].startswith(("39%", "40%"))
+    lonlat = [xy for part in covered[0][4]["coordinates"] for xy in part]
+    assert all(119 < lon < 121 and 32 < lat < 34 for lon, lat in lonlat)
+    nobody = next(row for row in layers["river"] if row[1].startswith(EVIL))
+    assert nobody[0] == "uncovered"
+    assert dict(nobody[2])["银发志愿者（河长）"] == "暂无银发河长"
+    assert "另有 1 个对象未上图" in answer.text
+    assert sorted(row[1] for row in layers["borders"]) == ["东湖镇", "西荡镇"]
+
+
+def test_gaps_of_three_kinds_are_drawn(clerk: TestClient, town: Watertown) -> None:
+    html = clerk.get("/map/gaps/picture", params=WINDOW).text
+    layers = layers_of(html)
+    assert {"river_unassigned", "river_unpatrolled", "river_neglected", "grid_unassigned"} <= set(layers)
+    unassigned = [row for row in layers["river_unassigned"] if row[1].startswith("中心河")]
+    told = dict(unassigned[0][2])
+    assert (told["空白"], told["长度"]) == ("暂无银发河长", "500 米")
+    assert told["位置"].endswith("1500–2000 米")
+    only = layers_of(clerk.get("/map/gaps/picture", params={**WINDOW, "kind": "neglected"}).text)
+    assert {key for key in only if key.endswith(("unassigned", "unpatrolled"))} == set()
+    assert "无人负责" not in html
+
+
+def test_a_map_file_is_a_download_that_the_audit_knows(
+    db: Session, clerk: TestClient, town: Watertown
+) -> None:
+    answer = clerk.get("/map/coverage/file", params=WINDOW)
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    assert "水乡县" in answer.text
+    assert db.scalars(select(Audit.action)).all().count("maps.export") == 1
+
+
+def test_the_key_is_on_pages_and_never_in_a_file(app: Any, clerk: TestClient, town: Watertown) -> None:
+    settings: Settings = app.state.settings
+    app.state.settings = settings.model_copy(update={"tianditu_key": "the-key"})
+    picture = clerk.get("/map/coverage/picture")
+    assert "tk=the-key" in picture.text
+    assert picture.headers["referrer-policy"] == "strict-origin-when-cross-origin"
+    assert "https://*.tianditu.gov.cn" in picture.headers["content-security-policy"]
+    for kind in ("coverage", "gaps"):
+        text = clerk.get(f"/map/{kind}/file").text
+        assert "the-key" not in text
+        assert "tianditu" not in text
+
+
+def test_filters_are_those_of_the_address(clerk: TestClient, town: Watertown) -> None:
+    asked = {**WINDOW, "layer": ["grid"], "area": town.west.code}
+    layers = layers_of(clerk.get("/map/coverage/picture", params=asked).text)
+    assert "river" not in layers
+    assert {row[3] for row in layers["grid"]} == {str(town.grids[0].id)}
+    page = clerk.get("/map/coverage", params={**asked, "level": ""}).text
+    assert f'<option value="{town.west.code}" selected>' in page
+    assert f"area={town.west.code}" in page
+    everything = layers_of(clerk.get("/map/coverage/picture", params={"register": "all"}).text)
+    assert {row[1].split("（")[0] for row in everything["river"]} >= {"中心河", "老圩沟"}
+    wrong = clerk.get("/map/coverage", params={"first": "2026-06-01", "last": "2026-05-01"})
+    assert wrong.status_code == 422
+
+
+def test_who_may_see_only_one_town_sees_only_that(db: Session, client: TestClient, town: Watertown) -> None:
+    add_account(db, town.county, "east", Right.COORDINATOR, town.east)
+    sign_in(client, "east", PASSWORD)
+    layers = layers_of(client.get("/map/coverage/picture", params=WINDOW).text)
+    assert {row[3] for row in layers["grid"]} == {str(town.grids[1].id)}
+    assert [row[1] for row in layers["borders"]] == ["东湖镇"]
+    assert client.get(f"/places/{town.grids[1].id}").status_code == 200
+    assert client.get(f"/places/{town.grids[0].id}").status_code == 404
+
+
+def test_a_planner_sees_no_names(db: Session, client: TestClient, town: Watertown) -> None:
+    add_account(db, town.county, "planner", Right.PLANNER)
+    sign_in(client, "planner", PASSWORD)
+    for page in (
+        "/map/coverage",
+        "/map/coverage/picture",
+        "/map/gaps/picture",
+        f"/places/{town.rivers[0].id}",
+    ):
+        assert "王桂兰" not in client.get(page, params=WINDOW).text, page
+
+
+def test_the_card_of_a_river(clerk: TestClient, town: Watertown) -> None:
+    html = clerk.get(f"/places/{town.rivers[0].id}", params=WINDOW).text
+    words = text_of(html)
+    assert "中心河" in words
+    assert "西荡镇、东湖镇" in words
+    assert "2.0 公里" in words
+    assert "王桂兰" in words
+    assert "0–1500 米" in words
+    assert "暂无银发河长" in words
+    assert "有责任人、时段内未巡查" in words
+    bars = re.findall(r'<rect x="([\d.]+)" width="([\d.]+)"', html)
+    assert sum(float(width) for _, width in bars) == pytest.approx(1000, abs=3)
+    assert 'fill="url(#hatch)"' in html
+
+
+def test_the_card_of_an_area_and_of_a_place_without_geometry(clerk: TestClient, town: Watertown) -> None:
+    grid = text_of(clerk.get(f"/places/{town.grids[0].id}", params=WINDOW).text)
+    assert "公顷" in grid
+    off_map = text_of(clerk.get(f"/places/{town.off_map.id}").text)
+    assert "还没有上图" in off_map
+    assert "西荡镇" in off_map
+    assert clerk.get("/places/999999").status_code == 404
+
+
+def test_places_are_found_by_name_and_code(clerk: TestClient, town: Watertown) -> None:
+    assert "中心河" in clerk.get("/places", params={"text": "中心"}).text
+    assert "老圩沟" not in clerk.get("/places").text
+    assert "老圩沟" in clerk.get("/places", params={"register": "all"}).text
+    assert "待上图河" in clerk.get("/places", params={"text": "R9", "layer": ""}).text
+    for text in ("%", "_", "' or 1=1 --", "不存在"):
+        assert "没有找到" in clerk.get("/places", params={"text": text}).text
+    assert clerk.get("/places", params={"text": "\x00"}).status_code == 422
+
+
+def test_names_are_escaped_on_every_page(clerk: TestClient, town: Watertown) -> None:
+    evil = town.rivers[1].id
+    for page in ("/places", f"/places/{evil}", "/map/coverage", "/map/gaps", "/map/coverage/picture"):
+        html = clerk.get(page, params=WINDOW).text
+        assert "<script>alert" not in html, page
+        assert "{{ 7*7 }}" in html or "49" not in html, page
+
+
+def test_several_counties_are_offered_and_kept_in_every_link(
+    db: Session, client: TestClient, town: Watertown
+) -> None:
+    login = add_account(db, town.county, "both", Right.COORDINATOR)
+    other = County(code="999903", name="另一县", time_zone="Asia/Shanghai")
+    db.add(other)
+    db.flush()
+    account = db.scalars(select(Account).where(Account.login == login)).one()
+    db.add(Grant(county_id=other.id, account_id=account.id, right=Right.COORDINATOR))
+    db.flush()
+    sign_in(client, "both", PASSWORD)
+    html = client.get("/").text
+    assert 'href="/?county=999902"' in html
+    assert "另一县" in html
+    page = client.get("/", params={"county": "999902"}).text
+    assert 'href="/map/coverage?county=999902"' in page
+    assert "county=999902" in client.get("/map/coverage", params={"county": "999902"}).text
+    empty = client.get("/", params={"county": "999903"}).text
+    assert "名册还是空的" in empty
+    assert "没有对象" in client.get("/map/coverage", params={"county": "999903"}).text
+    assert client.get("/map/coverage/picture", params={"county": "999903"}).status_code == 200
