@@ -266,7 +266,7 @@ class Patrol(Table):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     """Chosen by the client, so that a repeated sending is recognised."""
     person_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
-    """None after the person was deleted: what was covered stays."""
+    """None after the person was deleted or the track dropped: what was covered stays."""
     day: Mapped[dt.date]
     """The local date on which it starts."""
     started_at: Mapped[dt.datetime]
@@ -287,9 +287,13 @@ class Patrol(Table):
 
 
 class Batch(Table):
-    """One sending of fixes, as it came; dropped after the raw retention."""
+    """One sending of fixes, as it came; the fixes are dropped after the raw retention.
+
+    Its id and hash stay with the patrol, so that a late repeat is recognised.
+    """
 
     __tablename__ = "batch"
+    __table_args__ = (Index("ix_batch_sha256", "county_id", "sha256"),)
     county_id: Mapped[int] = _county()
     patrol_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True

@@ -393,6 +393,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("patrol_id", "id", name=op.f("pk_batch")),
     )
+    op.create_index("ix_batch_sha256", "batch", ["county_id", "sha256"], unique=False)
     op.create_table(
         "cell_coverage",
         sa.Column("county_id", sa.Integer(), nullable=False),
