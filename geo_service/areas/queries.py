@@ -5,7 +5,7 @@ from typing import Any
 
 import shapely
 from geoalchemy2 import WKBElement
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import exists, func, insert, null, select, update
 from sqlalchemy.orm import Session, aliased
 
 from geo_service.areas.tree import AreaDraft, StoredArea
@@ -36,7 +36,7 @@ def has_patrols(db: Session, county_id: int) -> bool:
 def areas(db: Session, county_id: int, *, borders: bool = True) -> list[StoredArea]:
     """Return the county's areas by code, with their borders or (for lists) without."""
     above = aliased(Area)
-    border = func.ST_AsBinary(Area.geom) if borders else func.null()
+    border = func.ST_AsBinary(Area.geom) if borders else null()
     rows = db.execute(
         select(Area.id, Area.code, Area.name, Area.level, above.code, border)
         .outerjoin(above, above.id == Area.parent_id)
