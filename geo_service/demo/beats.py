@@ -9,8 +9,10 @@ import numpy as np
 import shapely
 
 from geo_service.demo.land import Land
+from geo_service.demo.plan import CRS
 from geo_service.demo.streets import Road
 from geo_service.demo.waters import River
+from layers import crs
 from layers.lines import canonical
 from layers.vocabulary import Layer
 
@@ -67,8 +69,8 @@ def make_scheme(
     """Choose the rivers and roads of the scheme (all grids and compounds are in it), and cut the beats."""
     river_rows = _chosen([r.level for r in rivers], [r.name for r in rivers], RIVERS_IN_SCHEME, rng)
     road_rows = _chosen([r.kind for r in roads], [r.name for r in roads], ROADS_IN_SCHEME, rng)
-    river_lines = {rivers[i].code: canonical(rivers[i].line) for i in river_rows}
-    road_lines = {roads[i].code: canonical(roads[i].line) for i in road_rows}
+    river_lines = {rivers[i].code: _as_stored(rivers[i].line) for i in river_rows}
+    road_lines = {roads[i].code: _as_stored(roads[i].line) for i in road_rows}
     grids = dict(zip((g.code for g in land.grids), land.grid_polygons(), strict=True))
     compounds = dict(zip((c.code for c in land.compounds), land.compound_polygons(), strict=True))
     beats = [
@@ -79,6 +81,11 @@ def make_scheme(
     ]
     widths_m = {rivers[i].code: rivers[i].width_m for i in river_rows}
     return Scheme(river_lines, road_lines, grids, compounds, widths_m, tuple(beats))
+
+
+def _as_stored(line: Any) -> Any:
+    """Return a line in the direction in which it is stored: canonical in degrees, not in metres."""
+    return crs.project(canonical(crs.unproject(line, CRS)), CRS)
 
 
 def _chosen(

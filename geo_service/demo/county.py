@@ -17,6 +17,7 @@ from geo_service.demo.waters import River, make_rivers
 class DemoCounty:
     """All of the made-up county. Geometry in metres of `plan.CRS`."""
 
+    today: dt.date
     land: Land
     rivers: tuple[River, ...]
     roads: tuple[Road, ...]
@@ -39,4 +40,4 @@ def draw(seed: int, *, today: dt.date) -> DemoCounty:
     scheme = make_scheme(land, rivers, roads, scheme_rng)
     stewards = make_stewards(land, scheme, people_rng, today=today)
     outings = make_outings(scheme, stewards, outing_rng, today=today)
-    return DemoCounty(land, rivers, roads, scheme, stewards, outings)
+    return DemoCounty(today, land, rivers, roads, scheme, stewards, outings)
