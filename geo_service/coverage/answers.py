@@ -86,8 +86,8 @@ def coverage(db: Session, scope: Scope, query: Query) -> CoverageTable:
     whole_dm = ground.whole.lengths(len(ground.places))
     outings = windows.outings(db, scope.county_id, query.first_day, query.last_day, index)
     names = may_name(scope)
-    walkers = windows.walkers(db, scope.county_id, query.first_day, query.last_day, index) if names else {}
-    stewards = holders(duties_in_force(db, scope, ground)) if names else {}
+    walkers = windows.walkers(db, scope, query.first_day, query.last_day, index) if names else {}
+    stewards = holders(db, scope, duties_in_force(db, scope, ground)) if names else {}
     rows = [
         CoverageRow(
             place,

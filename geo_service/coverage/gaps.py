@@ -63,7 +63,7 @@ def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
     """
     ground = gather(db, scope, query)
     duties = duties_in_force(db, scope, ground)
-    stewards = holders(duties) if may_name(scope) else {}
+    stewards = holders(db, scope, duties) if may_name(scope) else {}
     line_gaps = _line_gaps(db, scope, ground, kind, duties)
     missing, except_cells = _missing_cells(db, scope, ground, kind, duties)
     missing_m2 = _missing_m2(db, scope.county_id, ground, missing, except_cells)

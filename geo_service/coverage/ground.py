@@ -147,12 +147,13 @@ def may_name(scope: Scope) -> bool:
     return scope.holds(Right.COORDINATOR)
 
 
-def holders(duties: Iterable[DutySpan]) -> dict[int, list[str]]:
-    """Return the names of those who hold duties, by place id."""
+def holders(db: Session, scope: Scope, duties: Iterable[DutySpan]) -> dict[int, list[str]]:
+    """Return the names of those who hold duties, by place id, as far as the scope may read them."""
+    seen = windows.duties_seen(db, scope)
     found: dict[int, list[str]] = {}
     for duty in duties:
         names = found.setdefault(duty.place_id, [])
-        if duty.name and duty.name not in names:
+        if duty.name and duty.duty_id in seen and duty.name not in names:
             names.append(duty.name)
     return found
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Select, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from geo_service.accounts.narrow import places_in
+from geo_service.accounts.narrow import duties_in, patrols_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.tables import (
     Area,
     AreaVisit,
     CellDay,
+    Duty,
     LineCoverage,
     LineDay,
     Patrol,
@@ -170,17 +171,22 @@ def outings(
     return found
 
 
+def duties_seen(db: Session, scope: Scope) -> set[int]:
+    """Return the ids of the duties whose holders the scope may read."""
+    return set(db.scalars(select(Duty.id).where(duties_in(scope))))
+
+
 def walkers(
-    db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
+    db: Session, scope: Scope, first: dt.date, last: dt.date, index: dict[int, int]
 ) -> dict[int, list[str]]:
-    """Return for each numbered place the names of those who patrolled it, by date of the last time."""
+    """Return for each numbered place who patrolled it, by date of the last time, as far as the scope sees."""
     found: dict[int, list[str]] = {}
     for table in (LineCoverage, AreaVisit):
         rows = db.execute(
             select(table.place_version_id, Person.name)
             .join(Patrol, Patrol.id == table.patrol_id)
             .join(Person, Person.id == Patrol.person_id)
-            .where(table.county_id == county_id, table.day.between(first, last), Person.deleted_at.is_(None))
+            .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None))
             .group_by(table.place_version_id, Person.id)
             .order_by(func.max(table.day).desc(), Person.name)
         )
