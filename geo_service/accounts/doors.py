@@ -44,8 +44,7 @@ DOORS = (
     _door("POST", "/link", "form token; 256-bit secret, one use, 30 minutes", 20),
     _door("GET HEAD", "/health", "says only that the process lives", None),
     _door("GET HEAD", "/ready", "says only ready or not", 240),
-    _door("GET", "/metrics", "loopback only", None),
-    _door("GET HEAD", "/favicon.ico", "a file of the release", None),
+    _door("GET HEAD", "/metrics", "loopback only", None),
     _door("GET HEAD", "/static/{path:path}", "files of the release, the same for everybody", None),
 )
 
