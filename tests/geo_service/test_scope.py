@@ -1,0 +1,476 @@
+"""Walk every route as every right in two townships: out of scope is 404, and nothing of others is told.
+
+A new route fails `test_every_route_has_an_entry` until `WALKS` says who may use it (or, if it needs no
+sign-in, `geo_service.accounts.doors.DOORS` says what guards it).
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from fastapi import Response
+from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.testclient import TestClient
+from sqlalchemy import Connection, Engine
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.orm import Session
+from starlette.routing import Mount
+
+from geo_service import audit
+from geo_service.accounts import doors, register, service
+from geo_service.accounts.register import Ground, Manager
+from geo_service.accounts.scope import Actor
+from geo_service.app import create_app
+from geo_service.settings import Settings
+from geo_service.tables import Account, Area, County, Duty, Grant, Person, Place, SignIn
+from layers.vocabulary import DutyKind, Layer, Level, Right, Role
+from tests.geo_service.conftest import CRS, NOON, SmallCounty
+
+COMMANDS = Manager(Actor(os_user="tester"))
+WEST, EAST, COUNTY = "west", "east", "county"
+"""The grounds of the accounts: two townships, and the whole county."""
+DAY = NOON.date().isoformat()
+
+STAFF = frozenset({Right.ADMINISTRATOR, Right.COORDINATOR})
+SEE_PLACES = STAFF | {Right.PLANNER, Right.VOLUNTEER}
+EVERYBODY = frozenset(Right)
+
+
+@dataclass
+class Town:
+    """One township with one of everything. What is secret carries its name or is an id."""
+
+    area: Area
+    river: Place
+    grid: Place
+    off_map: Place
+    walker: Person
+    """The person of the volunteer's account."""
+    neighbour: Person
+    duty: Duty
+    patrol_id: uuid.UUID
+    account: Account
+    """An account of somebody else, to be administered."""
+    grant: Grant
+    sign_in: SignIn
+    places: list[str] = field(default_factory=list)
+    """What only those may read who may see its places."""
+    people: list[str] = field(default_factory=list)
+    """What only those may read who may see its people."""
+    not_own: list[str] = field(default_factory=list)
+    """What not even its volunteer may read."""
+
+
+@dataclass
+class World:
+    connection: Connection
+    client: TestClient
+    county: County
+    towns: dict[str, Town]
+    tokens: dict[tuple[Right, str], str]
+    stranger: str
+    """The token of another county's administrator."""
+    mixed: str
+    """The token of a coordinator of the west who is a planner of the whole county."""
+
+    def ask(self, token: str | None, method: str, path: str, **more: Any) -> Response:
+        """Send a request, and take back whatever it did."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= more.pop("headers", {})
+        savepoint = self.connection.begin_nested()
+        try:
+            return self.client.request(method, path, headers=headers, **more)
+        finally:
+            savepoint.rollback()
+
+
+Request = dict[str, Any]
+"""`path`: values for the path's names; the rest goes to the client: params, json, data, files, content."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What a route must answer.
+
+    `may` holds the rights that may use it. `about` makes the request about something of a town: whoever
+    `may` gets `ok` in that town and in the whole county, and `beyond` in the other; without `about` the
+    route tells whatever lies in one's own scope. `whole` says that it needs a right in the whole county.
+    Whoever may not gets `without`. `own`: whether it is the volunteer's own, or beyond him too. `shows`
+    names the list of secrets of which staff of the town must be told something: an empty answer leaks
+    nothing, but is no answer.
+    """
+
+    may: frozenset[Right] = EVERYBODY
+    about: Callable[[Town], Request] | None = None
+    ok: int = 200
+    beyond: int = 404
+    without: int = 403
+    whole: bool = False
+    own: bool = True
+    shows: str | None = None
+
+
+def _of_account(town: Town) -> Request:
+    return {"path": {"account_id": town.account.id}}
+
+
+def _new_account(town: Town) -> Request:
+    return {"json": {"login": "newcomer", "right": "coordinator", "area": town.area.code}}
+
+
+def _of_river(town: Town) -> Request:
+    return {"path": {"place_id": town.river.id}}
+
+
+ADMINISTERS = frozenset({Right.ADMINISTRATOR})
+ONE_ACCOUNT = Walk(ADMINISTERS, _of_account)
+QUIET = Walk(ADMINISTERS, _of_account, ok=204)
+
+WALKS: dict[tuple[str, str], Walk] = {
+    ("GET", "/openapi.json"): Walk(),
+    ("GET", "/docs"): Walk(),
+    # accounts
+    ("GET", "/password"): Walk(),
+    ("POST", "/password"): Walk(ok=401),  # without the present password
+    ("POST", "/sign-out"): Walk(ok=303),
+    ("GET", "/api/me"): Walk(),
+    ("GET", "/api/me/sign-ins"): Walk(),
+    ("DELETE", "/api/me/sign-ins/{sign_in_id}"): Walk(
+        about=lambda town: {"path": {"sign_in_id": town.sign_in.id}}, ok=404
+    ),
+    ("GET", "/api/accounts"): Walk(ADMINISTERS, shows="not_own"),
+    ("POST", "/api/accounts"): Walk(ADMINISTERS, _new_account, ok=201),
+    ("POST", "/api/accounts/{account_id}/password"): ONE_ACCOUNT,
+    ("POST", "/api/accounts/{account_id}/disable"): QUIET,
+    ("POST", "/api/accounts/{account_id}/enable"): QUIET,
+    ("POST", "/api/accounts/{account_id}/grants"): Walk(
+        ADMINISTERS,
+        lambda town: {**_of_account(town), "json": {"right": "planner", "area": town.area.code}},
+        ok=201,
+    ),
+    ("DELETE", "/api/accounts/{account_id}/grants/{grant_id}"): Walk(
+        ADMINISTERS, lambda town: {"path": {"account_id": town.account.id, "grant_id": town.grant.id}}, ok=204
+    ),
+    ("POST", "/api/accounts/{account_id}/tokens"): Walk(
+        ADMINISTERS, lambda town: {**_of_account(town), "json": {"name": "test"}}, ok=201
+    ),
+    ("GET", "/api/accounts/{account_id}/sign-ins"): ONE_ACCOUNT,
+    ("DELETE", "/api/accounts/{account_id}/sign-ins/{sign_in_id}"): Walk(
+        ADMINISTERS,
+        lambda town: {"path": {"account_id": town.account.id, "sign_in_id": town.sign_in.id}},
+        ok=204,
+    ),
+    ("GET", "/api/audit"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
+    # coverage: whoever sees no place gets an empty answer
+    ("GET", "/api/coverage"): Walk(shows="places"),
+    ("GET", "/api/gaps"): Walk(about=lambda _: {"params": {"kind": "neglected"}}, beyond=200, shows="places"),
+    # pages
+    ("GET", "/"): Walk(),
+    ("GET", "/api/progress"): Walk(),
+    ("GET", "/map/coverage"): Walk(shows="places"),
+    ("GET", "/map/coverage/picture"): Walk(shows="places"),
+    ("GET", "/map/coverage/file"): Walk(shows="places"),
+    ("GET", "/map/gaps"): Walk(shows="places"),
+    ("GET", "/map/gaps/picture"): Walk(shows="places"),
+    ("GET", "/map/gaps/file"): Walk(shows="places"),
+    ("GET", "/places"): Walk(shows="places"),
+    ("GET", "/places/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="people"),
+}
+
+
+# --- the world
+
+
+@pytest.fixture(scope="module")
+def world(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A county of two townships, an account of every right in each and in the whole, and a neighbour."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
+    with engine.connect() as connection:
+        outer = connection.begin()
+        with Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as db:
+            county = _county(db, "999903", "试县")
+            towns = {
+                WEST: _town(county, "西独", "LINESTRING (0 0, 900 0)", 0),
+                EAST: _town(county, "东独", "LINESTRING (1100 0, 2000 0)", 1100),
+            }
+            other = _county(db, "999904", "邻县")
+            tokens = _tokens(db, county, towns)
+            stranger = _token(db, "stranger", Right.ADMINISTRATOR, Ground(other.id))
+            mixed = _mixed(db, county, towns[WEST])
+            db.commit()
+        app = create_app(settings, connection)
+        app.state.limiter = doors.Limiter(clock=_a_minute_each())
+        with TestClient(app, client=("127.0.0.1", 50000), follow_redirects=False) as client:
+            yield World(connection, client, county.row, towns, tokens, stranger, mixed)
+        outer.rollback()
+
+
+def _a_minute_each() -> Callable[[], float]:
+    """Return a clock on which every request comes a minute after the one before: no rate is reached."""
+    now = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += 60
+        return now
+
+    return clock
+
+
+def _county(db: Session, code: str, name: str) -> SmallCounty:
+    row = County(code=code, name=name, time_zone="Asia/Shanghai", crs=CRS)
+    row.west, row.south, row.east, row.north = 119.0, 32.0, 121.0, 34.0
+    db.add(row)
+    db.flush()
+    return SmallCounty(db, row)
+
+
+def _town(county: SmallCounty, name: str, line: str, x: float) -> Town:
+    area = county.area(f"{name}区")
+    square = f"POLYGON (({x} 50, {x + 300} 50, {x + 300} 350, {x} 350, {x} 50))"
+    river = county.place(Layer.RIVER, f"{name}河", line)
+    grid = county.place(Layer.GRID, f"{name}格", square)
+    off_map = county.place(Layer.RIVER, f"{name}待上图", None)
+    off_map.area_id = area.id
+    county.lies_in(river, area, [(0, 9000)])
+    county.lies_in(grid, area)
+    walker, neighbour = (
+        county.db.get_one(Person, county.person(f"{name}{who}", area)) for who in ("老王", "老李")
+    )
+    duty, _ = (_duty(county, person, river) for person in (walker, neighbour))
+    patrol_id, other_walk = (
+        county.patrol(county.walk((x, 5), (x + 600, 5)), person.id)[0] for person in (walker, neighbour)
+    )
+    account, grant, sign_in = _account(county, area, name)
+    audit.record(
+        county.db, Actor(account.id), "test.line", county_id=county.id, subject=f"account/{account.id}"
+    )
+    return Town(
+        area, river, grid, off_map, walker, neighbour, duty, patrol_id, account, grant, sign_in,
+        places=[f"{name}河", f"{name}格", f"{name}待上图"],
+        people=[f"{name}老王", str(walker.id), str(patrol_id)],
+        not_own=[f"{name}老李", str(neighbour.id), str(other_walk), f"{name}账号", str(account.id)],
+    )  # fmt: skip
+
+
+def _duty(county: SmallCounty, person: Person, place: Place) -> Duty:
+    row = Duty(
+        county_id=county.id, person_id=person.id, place_id=place.id, role=Role.of(Layer(place.layer)),
+        kind=DutyKind.VOLUNTEER, level=Level.VILLAGE, in_force=Range(NOON.date(), None),
+    )  # fmt: skip
+    county.db.add(row)
+    county.db.flush()
+    return row
+
+
+def _account(county: SmallCounty, area: Area, name: str) -> tuple[Account, Grant, SignIn]:
+    """Add an account with a session; it keeps a right in its town when one grant is revoked."""
+    ground = Ground(county.id, area.id)
+    account, _ = register.add(county.db, COMMANDS, f"{name}账号", Right.COORDINATOR, ground)
+    grant = register.grant(county.db, COMMANDS, account, Right.AUDITOR, ground)
+    service.open_session(county.db, account, "session", request_id=None, by="test")
+    return account, grant, service.sign_ins(county.db, account.id)[0]
+
+
+def _tokens(db: Session, county: SmallCounty, towns: dict[str, Town]) -> dict[tuple[Right, str], str]:
+    made = {}
+    for right in Right:
+        for where in (WEST, EAST, COUNTY):
+            town = towns.get(where)
+            ground = Ground(county.id, town.area.id if town else None)
+            person = town.walker if town else _somebody(county)
+            person_id = person.id if right is Right.VOLUNTEER else None
+            made[right, where] = _token(db, f"{right}-{where}", right, ground, person_id)
+    return made
+
+
+def _mixed(db: Session, county: SmallCounty, town: Town) -> str:
+    planner = Ground(county.id)
+    account, _ = register.add(db, COMMANDS, "mixed", Right.PLANNER, planner, is_program=True)
+    register.grant(db, COMMANDS, account, Right.COORDINATOR, Ground(county.id, town.area.id))
+    return register.token(db, COMMANDS, account, "walk", days=None)
+
+
+def _somebody(county: SmallCounty) -> Person:
+    """Return a new person without area, duty or patrol."""
+    return county.db.get_one(Person, county.person("全县某人"))
+
+
+def _token(db: Session, login: str, right: Right, ground: Ground, person_id: uuid.UUID | None = None) -> str:
+    account, _ = register.add(db, COMMANDS, login, right, ground, person_id=person_id, is_program=True)
+    return register.token(db, COMMANDS, account, "walk", days=None)
+
+
+# --- the routes
+
+
+def _routes(app: Any) -> Iterator[tuple[str, str, bool]]:
+    """Yield method, path and whether it is a route of FastAPI, which `at_the_door` stands before."""
+    for context in iter_route_contexts(app.routes):
+        guarded = isinstance(context.original_route, APIRoute)
+        if isinstance(context.original_route, Mount):
+            yield from ((method, f"{context.path}/{{path:path}}", False) for method in ("GET", "HEAD"))
+            continue
+        for method in sorted(context.methods or {"GET"}):
+            if not (guarded and method == "HEAD"):
+                yield method, str(context.path), guarded
+
+
+def _is_door(method: str, path: str) -> bool:
+    return any(method in door.methods and path == door.path for door in doors.DOORS)
+
+
+def test_every_route_has_an_entry(world: World):
+    routes = list(_routes(world.client.app))
+    missing = [
+        f"    {method} {path}"
+        for method, path, _ in routes
+        if (method, path) not in WALKS and not _is_door(method, path)
+    ]
+    assert not missing, (
+        "These routes are not in the table of expectations:\n" + "\n".join(missing) + "\n"
+        "Add to WALKS in tests/geo_service/test_scope.py an entry such as\n"
+        '    ("GET", "/api/places/{place_id}"): Walk(SEE_PLACES, _of_river)\n'
+        "that says which rights may use it and makes a request about something of a town (extend `Town` and\n"
+        "its lists of secrets if need be), or, when it must answer without a sign-in, declare it in\n"
+        "geo_service/accounts/doors.py with its guard and its rate."
+    )
+    unguarded = [f"{method} {path}" for method, path, guarded in routes if not guarded]
+    assert all(_is_door(*route.split(" ", 1)) for route in unguarded), (
+        f"{unguarded}: what is no FastAPI route is not guarded by `at_the_door`"
+    )
+
+
+def test_no_entry_is_left_over(world: World):
+    routes = {(method, path) for method, path, _ in _routes(world.client.app)}
+    assert set(WALKS) <= routes
+    stale = [door.path for door in doors.DOORS for m in door.methods if (m, door.path) not in routes]
+    assert not stale, "a door that leads nowhere is a door that somebody may one day open by accident"
+
+
+EVERY_ROUTE = pytest.mark.parametrize(
+    ("method", "path"), [pytest.param(*route, id=" ".join(route)) for route in sorted(WALKS)]
+)
+
+
+def _request(walk: Walk, path: str, town: Town) -> tuple[str, Request]:
+    made = walk.about(town) if walk.about else {}
+    return path.format(**made.pop("path", {})), made
+
+
+@EVERY_ROUTE
+def test_without_a_sign_in_every_route_is_closed(world: World, method: str, path: str):
+    address, made = _request(WALKS[method, path], path, world.towns[WEST])
+    for headers in ({}, {"Authorization": "Bearer yx_guess"}, {"Cookie": "yinxun=guess"}):
+        answer = world.ask(None, method, address, headers=headers, **made)
+        assert answer.status_code == 401, answer.text
+    page = world.ask(None, method, address, headers={"Accept": "text/html"}, **made)
+    assert page.status_code == (303 if method == "GET" else 401)
+
+
+@EVERY_ROUTE
+@pytest.mark.parametrize("right", Right)
+def test_every_right_gets_what_is_its_own(world: World, method: str, path: str, right: Right):
+    walk = WALKS[method, path]
+    pairs = [(WEST, WEST), (WEST, EAST), (EAST, WEST), (EAST, EAST), (COUNTY, WEST)]
+    for where, asked in pairs if walk.about else [(WEST, WEST), (EAST, EAST), (COUNTY, WEST)]:
+        address, made = _request(walk, path, world.towns[asked])
+        answer = world.ask(world.tokens[right, where], method, address, **made)
+        expected = _expected(walk, right, where, asked)
+        told = f"{right} of {where} asked about {asked}: {answer.status_code} {answer.text[:300]}"
+        assert answer.status_code == expected, told
+        _demand_no_secret(world, right, where, answer)
+        if walk.shows and right in STAFF & walk.may and where in (asked, COUNTY):
+            shown = getattr(world.towns[asked], walk.shows)
+            assert any(secret in answer.text for secret in shown), f"{told}: nothing of {shown}"
+
+
+@EVERY_ROUTE
+def test_a_right_in_one_town_lends_nothing_to_another_right_elsewhere(world: World, method: str, path: str):
+    """A coordinator of the west who plans for the whole county reads no names of the east."""
+    walk = WALKS[method, path]
+    for asked in (WEST, EAST):
+        address, made = _request(walk, path, world.towns[asked])
+        answer = world.ask(world.mixed, method, address, **made)
+        east = world.towns[EAST]
+        leaked = _leaked(answer, east.people + east.not_own)
+        assert not leaked, f"asked about {asked}: told {leaked}"
+
+
+@EVERY_ROUTE
+def test_another_countys_administrator_gets_nothing(world: World, method: str, path: str):
+    walk = WALKS[method, path]
+    for asked in (WEST, EAST):
+        address, made = _request(walk, path, world.towns[asked])
+        answer = world.ask(world.stranger, method, address, **made)
+        allowed = {walk.ok, walk.beyond} if walk.about is None else {walk.beyond}
+        assert answer.status_code in allowed, answer.text[:300]
+        assert not _leaked(answer, [s for town in world.towns.values() for s in _all_secrets(town)])
+        named = world.ask(world.stranger, method, address, **_in_county(made, world.county.code))
+        if "scope" in _asks_for(world, method, path):
+            assert named.status_code == 404, "a county out of reach is not there"
+
+
+def _expected(walk: Walk, right: Right, where: str, asked: str) -> int:
+    if right not in walk.may:
+        return walk.without
+    if walk.whole and where != COUNTY:
+        return walk.without
+    if walk.about is None:
+        return walk.ok
+    is_volunteer = right is Right.VOLUNTEER
+    if is_volunteer and (where == COUNTY or not walk.own):
+        return walk.beyond
+    return walk.ok if where in (asked, COUNTY) else walk.beyond
+
+
+def _demand_no_secret(world: World, right: Right, where: str, answer: Response) -> None:
+    secrets: list[str] = []
+    for name, town in world.towns.items():
+        here = where in (name, COUNTY)
+        if right in STAFF:
+            secrets += [] if here else _all_secrets(town)
+        elif right is Right.PLANNER:
+            secrets += town.people + town.not_own + ([] if here else town.places)
+        elif right is Right.VOLUNTEER:
+            secrets += town.not_own if where == name else _all_secrets(town)
+        elif where == COUNTY:  # an auditor reads opaque ids, and nothing else
+            secrets += [secret for secret in _all_secrets(town) if not _is_id(secret)]
+        else:
+            secrets += _all_secrets(town)
+    leaked = _leaked(answer, secrets)
+    assert not leaked, f"{right} of {where} was told {leaked}"
+
+
+def _all_secrets(town: Town) -> list[str]:
+    return town.places + town.people + town.not_own
+
+
+def _is_id(secret: str) -> bool:
+    return secret.count("-") == 4
+
+
+def _leaked(answer: Response, secrets: list[str]) -> list[str]:
+    sent = str(answer.request.url) + str(answer.request.content)
+    return [secret for secret in secrets if secret in answer.text and secret not in sent]
+
+
+def _in_county(made: Request, code: str) -> Request:
+    return {**made, "params": {**made.get("params", {}), "county": code}}
+
+
+def _asks_for(world: World, method: str, path: str) -> set[str]:
+    """Return "scope" if the route takes the county of the request."""
+    for context in iter_route_contexts(world.client.app.routes):
+        if context.path == path and method in (context.methods or ()):
+            names = {p.alias for p in _query_params(context.dependant)}
+            return {"scope"} if "county" in names else set()
+    return set()
+
+
+def _query_params(dependant: Any) -> Iterator[Any]:
+    yield from dependant.query_params
+    for below in dependant.dependencies:
+        yield from _query_params(below)
