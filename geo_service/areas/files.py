@@ -29,7 +29,7 @@ class AreaFile:
 
 
 def read(
-    path: Path, *, crs: str | None = None, datum: Datum | None = None, encoding: str | None = None
+    path: Path, *, crs: str | None = None, datum: Datum = Datum.WGS84, encoding: str | None = None
 ) -> AreaFile:
     """Read the rows of an areas file; rows marked 已撤销 are left out. Raises BadFile, BadRow."""
     if path.suffix.lower() in (".csv", ".tsv", ".txt", ".xlsx", ".xlsm"):
@@ -90,7 +90,7 @@ def _drawn(features: Features) -> AreaFile:
         raise features.refused[0]
     if len(features) and not {"name", "code"} <= features.fields.keys():
         raise BadFile(f"{features.file}:没有找到编码和名称两列;请把列名改成「编码」和「名称」。")
-    rows, notes = [], [*features.notes, *(remark.detail for remark in features.repaired)]
+    rows, notes = [], [*features.notes, *(remark.detail for remark in features.remarks)]
     for k, number in enumerate(features.rows):
         cells = {key: features.value(key, k) for key in ("name", "code", "parent", "level")}
         row = _row(features.file, number, _texts(features.file, number, cells))

@@ -44,7 +44,7 @@ class AreaOptions:
     bounds: Box | None = None
     time_zone: str | None = None
     crs: str | None = None
-    datum: Datum | None = None
+    datum: Datum = Datum.WGS84
     encoding: str | None = None
     made_up: bool = False
     """A demonstration."""

@@ -19,29 +19,32 @@ from layers.vocabulary import Layer
 ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
 
 
-def is_list(path: Path) -> bool:
+def is_list(name: str) -> bool:
     """Tell from its name whether a file is a table without geometry."""
-    return path.suffix.lower() in ENDINGS
+    return name.lower().endswith(ENDINGS)
 
 
-def read(path: Path, layer: Layer, *, mapping: Mapping[str, str], encoding: str | None = None) -> Features:
+def read(
+    path: Path, name: str, layer: Layer, *, mapping: Mapping[str, str], encoding: str | None = None
+) -> Features:
     """Read a table of places as features without geometry.
 
-    `mapping`: standard name to column. Raises BadFile; rows that cannot be read come as refused.
+    `mapping`: standard name to column; `name` is what messages call the file. Raises BadFile; rows that
+    cannot be read come as refused.
     """
     heads = {key: (mapping[key],) if key in mapping else SYNONYMS[layer][key] for key in ("name", "code")}
     with path.open("rb") as file:
-        sheet = sheets.read(file, path.name, heads, required=[["name", "code"]], encoding=encoding)
-    columns = fields.choose(sheet.headers, layer, mapping, file=path.name)
+        sheet = sheets.read(file, name, heads, required=[["name", "code"]], encoding=encoding)
+    columns = fields.choose(sheet.headers, layer, mapping, file=name)
     rows, refused = [], []
     for row in sheet.rows:
         try:
             rows.append((row.number, _values(row, sheet.headers, columns)))
         except Refusal as refusal:
-            refused.append(BadRow(f"{path.name} 第 {row.number} 行:{refusal.detail}。", row=row.number))
+            refused.append(BadRow(f"{name} 第 {row.number} 行:{refusal.detail}。", row=row.number))
     unused = [header for header in sheet.headers if header and header not in {c.column for c in columns}]
     return Features(
-        file=path.name,
+        file=name,
         geometry=np.full(len(rows), None, dtype=object),
         fields={c.standard: [values[c.standard] for _, values in rows] for c in columns},
         rows=[number for number, _ in rows],
@@ -64,7 +67,7 @@ def split(features: Features) -> tuple[Features, Features]:
     """Part features with a geometry from those without; what is told of the file stays with the first."""
     drawn = np.array([geometry is not None and not geometry.is_empty for geometry in features.geometry], bool)
     listed = chosen(features, ~drawn)
-    return chosen(features, drawn), replace(listed, refused=(), repaired=(), notes=(), left_out={})
+    return chosen(features, drawn), replace(listed, refused=(), remarks=(), notes=(), left_out={})
 
 
 def chosen(features: Features, which: NDArray[np.bool_]) -> Features:

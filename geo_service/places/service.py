@@ -46,7 +46,7 @@ class ImportOptions:
     mapping: Mapping[str, str] = field(default_factory=dict)
     """Standard name to column."""
     crs: str | None = None
-    datum: Datum | None = None
+    datum: Datum = Datum.WGS84
     encoding: str | None = None
     file_layer: str | None = None
     """Which layer of a file that has several."""
@@ -76,33 +76,36 @@ def import_layer(
     path: Path,
     options: ImportOptions | None = None,
     *,
+    name: str | None = None,
     say: Say = lambda _: None,
 ) -> ImportReport:
     """Bring a layer up to date from a file; with `dry_run` only say what would be.
 
-    Raises BadFile, UnknownCrs, OutsideCounty, and RowsRefused where rows cannot be taken and are not to be
-    skipped: then nothing is changed.
+    `name` is what messages call the file. Raises BadFile, UnknownCrs, OutsideCounty, and RowsRefused where
+    rows cannot be taken and are not to be skipped: then nothing is changed.
     """
-    options = options or ImportOptions()
+    options, name = options or ImportOptions(), name or path.name
     scope.demand_county(*CHANGE)
     say("读取文件")
-    features = _read(layer, path, options)
-    # A dry run does everything and takes it back, so that it cannot promise anything else than what comes.
+    features = _read(layer, path, name, options, areas.box_of(db.get_one(County, scope.county_id)))
+    # A dry run does everything and takes it back, so that it promises nothing else than what will come.
     with db.begin_nested() as trial:
         report = _bring_up_to_date(db, scope.county_id, layer, features, options, say)
         if options.dry_run:
             trial.rollback()
-    if options.dry_run:
-        return report
-    if report.changes:
-        counts = report.counts()
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
-        queries.record_import(db, scope.county_id, layer.value, path.name, digest, counts)
-        audit.record(
-            db, scope.actor, "places.import", county_id=scope.county_id, layer=layer.value, counts=counts
-        )
+    if report.changes and not options.dry_run:
+        _record(db, scope, layer, path, name, report)
     return report
+
+
+def _record(db: Session, scope: Scope, layer: Layer, path: Path, name: str, report: ImportReport) -> None:
+    counts = report.counts()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+    queries.record_import(db, scope.county_id, layer.value, name, digest, counts)
+    audit.record(
+        db, scope.actor, "places.import", county_id=scope.county_id, layer=layer.value, counts=counts
+    )
 
 
 def add_places(db: Session, county: County, layer: Layer, drafts: Sequence[PlaceDraft]) -> list[int]:
@@ -155,17 +158,19 @@ def _listed(place: StoredPlace, names: AreaNames) -> list[int]:
         return []
 
 
-def _read(layer: Layer, path: Path, options: ImportOptions) -> Features:
-    if lists.is_list(path):
-        return lists.read(path, layer, mapping=options.mapping, encoding=options.encoding)
+def _read(layer: Layer, path: Path, name: str, options: ImportOptions, box: Box | None) -> Features:
+    if lists.is_list(name):
+        return lists.read(path, name, layer, mapping=options.mapping, encoding=options.encoding)
     return readers.read(
         path,
         layer,
         mapping=options.mapping,
+        layer_name=options.file_layer,
         encoding=options.encoding,
         crs=options.crs,
         datum=options.datum,
-        layer_name=options.file_layer,
+        county=box,
+        name=name,
     )
 
 
@@ -182,7 +187,6 @@ def _bring_up_to_date(
     county = queries.locked_county(db, county_id)
     asked = _settle_extent(db, county, features, options)
     ground = _ground(db, county)
-    features, outside = extent.within(features, areas.box_of(county) or Box(-180, -90, 180, 90))
     say("归并成对象")
     draft = _draft(layer, features, ground, options)
     say("量长度、定辖区")
@@ -191,7 +195,7 @@ def _bring_up_to_date(
     say("与已登记的对象比对")
     stored = queries.stored_places(db, county.id, layer, ground.crs, ground.districts)
     matching = match(stored, prepared, options.answers)
-    rows = told(draft, [*asked, *matching.questions], [*outside, *refused, *doubled])
+    rows = told(draft, [*asked, *matching.questions], [*refused, *doubled])
     report = ImportReport(layer, features.file, rows, left_out=draft.left_out, notes=draft.notes)
     if report.of(Outcome.REFUSED) and not (options.skip_refused or options.dry_run):
         raise RowsRefused(report)
