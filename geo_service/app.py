@@ -24,6 +24,7 @@ from geo_service.coverage import routes as coverage
 from geo_service.edge import Edge
 from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, problem
 from geo_service.metrics import Metrics
+from geo_service.patrols import routes as patrols
 from geo_service.settings import Settings
 from geo_service.web import routes as web
 from layers.errors import YinxunError
@@ -34,7 +35,7 @@ STATIC = Path(__file__).parent / "web/static"
 RETRY_AFTER_S = 3
 """About as long as the database needs to come back after it was killed."""
 
-ROUTERS = (accounts.router, coverage.router, web.router)
+ROUTERS = (accounts.router, coverage.router, patrols.router, web.router)
 
 
 def create_app(settings: Settings, engine: Engine | Connection) -> FastAPI:

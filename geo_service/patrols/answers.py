@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from geo_service.coverage.service import CoveredLine, SeenArea
 from geo_service.patrols import queries
+from geo_service.patrols.words import sentence
 from geo_service.tables import County, Patrol
 from layers.vocabulary import Verdict
 
@@ -35,6 +36,8 @@ class PatrolAnswer:
     """How many fixes near the ends are not kept, so that nobody sees where someone lives."""
     notes: Sequence[str]
     """What the walker should know (Chinese)."""
+    told: str
+    """Thanks, time, way and what was covered, in one plain sentence (Chinese)."""
     voided_at: dt.datetime | None = None
     void_reason: str | None = None
     already: bool = False
@@ -48,27 +51,31 @@ def answer(db: Session, county: County, patrol: Patrol) -> PatrolAnswer:
         CoveredLine(place_id, layer, name, spans, sum(b - a for a, b in spans) / 10)
         for place_id, layer, name, spans in queries.covered_lines(db, county.id, patrol.id)
     ]
-    areas_ = [
+    areas = [
         SeenArea(
             s.place_id, s.layer, s.name, round(s.seen_m2, 1),
             round(min(s.seen_m2 / s.area_m2, 1.0), 4) if s.area_m2 else 0.0, round(s.dwell_s, 1),
         )
         for s in queries.seen_areas(db, county.id, patrol.id)
     ]  # fmt: skip
+    lines.sort(key=lambda line: (-line.metres, line.place_id))
+    areas.sort(key=lambda area: (-area.seen_m2, area.place_id))
+    started_at, ended_at = patrol.started_at.astimezone(zone), patrol.ended_at.astimezone(zone)
     return PatrolAnswer(
         patrol_id=patrol.id,
         person_id=patrol.person_id,
         day=patrol.day,
-        started_at=patrol.started_at.astimezone(zone),
-        ended_at=patrol.ended_at.astimezone(zone),
+        started_at=started_at,
+        ended_at=ended_at,
         walked_m=patrol.walked_m,
         fixes=patrol.fixes,
         verdict=Verdict(patrol.verdict),
-        covered=sorted(lines, key=lambda line: (-line.metres, line.place_id)),
-        seen=sorted(areas_, key=lambda area: (-area.seen_m2, area.place_id)),
+        covered=lines,
+        seen=areas,
         dropped=patrol.cleaning.get("dropped", {}),
         hidden=patrol.cleaning.get("home_cut", 0),
         notes=patrol.cleaning.get("notes", []),
+        told=sentence(started_at, ended_at, patrol.walked_m, lines, areas),
         voided_at=patrol.voided_at,
         void_reason=patrol.void_reason,
     )

@@ -102,14 +102,14 @@ def person(db: Session, person_id: uuid.UUID, where: Condition) -> Person | None
     ).one_or_none()
 
 
-def people_called(db: Session, county_id: int, word: str) -> Sequence[Person]:
-    """Return the people of a county with this id, number or name."""
+def people_called(db: Session, word: str, where: Condition) -> Sequence[Person]:
+    """Return the people with this id, number or name who meet a condition."""
     known = [Person.number == word, Person.name == word]
     with contextlib.suppress(ValueError):
         known.append(Person.id == uuid.UUID(word))
     return db.scalars(
         select(Person)
-        .where(Person.county_id == county_id, Person.deleted_at.is_(None), or_(*known))
+        .where(where, Person.deleted_at.is_(None), or_(*known))
         .order_by(Person.name, Person.number)
     ).all()
 

@@ -25,12 +25,13 @@ from geo_service.patrols import answers, doubts, queries
 from geo_service.patrols.answers import PatrolAnswer
 from geo_service.patrols.formats import parse
 from geo_service.patrols.queries import NewBatch, NewPatrol, Sent
+from geo_service.patrols.words import clock
 from geo_service.tables import County, Json, Patrol, Person
 from layers import crs as crs_
 from layers.errors import UnknownCrs, UnknownTimeZone
 from layers.matching import matched
 from layers.tracks import CLEANING, Recording, Track, clean, home_cut
-from layers.vocabulary import Datum, Layer, Right
+from layers.vocabulary import Datum, Layer, Right, Verdict
 
 HOME_CUT_M = 200.0
 _WRITERS = (*CHANGE, Right.VOLUNTEER)
@@ -40,10 +41,17 @@ _FILES = uuid.UUID("6f5c9d0e-8f43-5c1f-9a51-0f5d2b0c7a11")
 
 @dataclass(frozen=True)
 class Listed:
-    """A patrol in a list."""
+    """A patrol in a list; times in the county's zone."""
 
-    patrol: Patrol
+    patrol_id: uuid.UUID
+    person_id: uuid.UUID | None
     person_name: str | None
+    day: dt.date
+    started_at: dt.datetime
+    ended_at: dt.datetime
+    walked_m: float
+    verdict: Verdict
+    voided_at: dt.datetime | None
 
 
 def take(
@@ -144,7 +152,14 @@ def listed(
         where.append(Patrol.day >= first_day)
     if last_day is not None:
         where.append(Patrol.day <= last_day)
-    return [Listed(patrol, name) for patrol, name in queries.patrols(db, where, after=after, limit=limit)]
+    zone = ZoneInfo(_county(db, scope).time_zone)
+    return [
+        Listed(
+            patrol.id, patrol.person_id, name, patrol.day, patrol.started_at.astimezone(zone),
+            patrol.ended_at.astimezone(zone), patrol.walked_m, Verdict(patrol.verdict), patrol.voided_at,
+        )
+        for patrol, name in queries.patrols(db, where, after=after, limit=limit)
+    ]  # fmt: skip
 
 
 def look(db: Session, scope: Scope, patrol_id: uuid.UUID) -> tuple[Patrol, Any]:
@@ -161,7 +176,7 @@ def look(db: Session, scope: Scope, patrol_id: uuid.UUID) -> tuple[Patrol, Any]:
     return patrol, track
 
 
-def void(db: Session, scope: Scope, patrol_id: uuid.UUID, reason: str) -> None:
+def void(db: Session, scope: Scope, patrol_id: uuid.UUID, reason: str) -> PatrolAnswer:
     """Take a patrol back: it stays with the reason, and covers nothing any more.
 
     Whoever may change its areas may, and the walker himself. Voiding twice changes nothing.
@@ -171,11 +186,14 @@ def void(db: Session, scope: Scope, patrol_id: uuid.UUID, reason: str) -> None:
     patrol = queries.patrol(db, patrol_id, patrols_in(scope, *_WRITERS), locked=True)
     if patrol is None:
         raise _no_patrol()
-    if patrol.voided_at is not None:
-        return
-    queries.void(db, patrol_id, reason.strip(), _now())
-    coverage.forget(db, scope.county_id, patrol_id)
-    audit.record(db, scope.actor, "patrols.void", county_id=scope.county_id, subject=f"patrol/{patrol_id}")
+    if patrol.voided_at is None:
+        queries.void(db, patrol_id, reason.strip(), _now())
+        coverage.forget(db, scope.county_id, patrol_id)
+        audit.record(
+            db, scope.actor, "patrols.void", county_id=scope.county_id, subject=f"patrol/{patrol_id}"
+        )
+    # Not `told`: what brought the patrol into the scope may have been its coverage.
+    return _told(db, _county(db, scope), patrol_id)
 
 
 def drop_expired(db: Session, *, raw_days: int, track_days: int) -> tuple[int, int]:
@@ -188,8 +206,8 @@ def drop_expired(db: Session, *, raw_days: int, track_days: int) -> tuple[int, i
 
 
 def person_called(db: Session, scope: Scope, word: str) -> Person:
-    """Return the person with this name, number or id; NotFound if there is none, Invalid if several."""
-    found = queries.people_called(db, scope.county_id, word.strip()) if "\0" not in word else []
+    """Return whom one may send for by name, number or id; NotFound if there is none, Invalid if several."""
+    found = queries.people_called(db, word.strip(), people_in(scope, *_WRITERS)) if "\0" not in word else []
     if not found:
         raise NotFound(f"人员名册里没有「{word[:40]}」；请核对姓名或编号，或先导入人员。")
     if len(found) > 1:
@@ -297,7 +315,7 @@ def _overlaps(db: Session, county: County, walker: Person, track: Track) -> list
     started_at, ended_at = _moment(track.time_s[0], county), _moment(track.time_s[-1], county)
     zone = ZoneInfo(county.time_zone)
     return [
-        f"与 {_clock(began.astimezone(zone))} 开始的另一次巡查时间重叠；两次都已保存。"
+        f"与 {clock(began.astimezone(zone))} 开始的另一次巡查时间重叠；两次都已保存。"
         for began in queries.overlapping(db, county.id, walker.id, started_at, ended_at)[:3]
     ]
 
@@ -361,10 +379,6 @@ def _along_m(track: Track, near: Neighbourhood) -> float:
 
 def _moment(time_s: float, county: County) -> dt.datetime:
     return dt.datetime.fromtimestamp(float(time_s), ZoneInfo(county.time_zone))
-
-
-def _clock(moment: dt.datetime) -> str:
-    return f"{moment.month}月{moment.day}日 {moment:%H:%M}"
 
 
 def _now() -> dt.datetime:
