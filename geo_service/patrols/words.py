@@ -1,0 +1,65 @@
+"""What a walker is told of a patrol, in plain Chinese."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from geo_service.coverage.service import CoveredLine, SeenArea
+
+_MOST = 8
+"""Places that are called by name; more are counted."""
+
+
+def sentence(
+    started_at: dt.datetime,
+    ended_at: dt.datetime,
+    walked_m: float,
+    covered: Sequence[CoveredLine],
+    seen: Sequence[SeenArea],
+) -> str:
+    """Return thanks, time, way, and what was covered; times in the county's zone.
+
+    >>> sentence(dt.datetime(2026, 5, 1, 8), dt.datetime(2026, 5, 1, 9, 5), 3240, [], [])
+    '谢谢您！5月1日 08:00—09:05，走了 3.2 公里。这次没有走到登记的河道、道路、网格或小区，走过的路已保存。'
+    """
+    same_day = started_at.date() == ended_at.date()
+    until = f"{ended_at:%H:%M}" if same_day else clock(ended_at)
+    begin = f"谢谢您！{clock(started_at)}—{until}，走了 {length(walked_m)}。"
+    told = []
+    if covered:
+        told.append("走到了：" + _listed([f"{_name(line)} {length(line.metres)}" for line in covered]))
+    if seen:
+        told.append("看到了：" + _listed([f"{_name(area)} {_share(area.share)}" for area in seen]))
+    return begin + ("".join(told) or "这次没有走到登记的河道、道路、网格或小区，走过的路已保存。")
+
+
+def clock(moment: dt.datetime) -> str:
+    """Return a moment as people say it.
+
+    >>> clock(dt.datetime(2026, 5, 1, 8))
+    '5月1日 08:00'
+    """
+    return f"{moment.month}月{moment.day}日 {moment:%H:%M}"
+
+
+def length(metres: float) -> str:
+    """Return a length as people say it.
+
+    >>> length(3240), length(996), length(994), length(4)
+    ('3.2 公里', '1.0 公里', '990 米', '4 米')
+    """
+    if round(metres, -1) >= 1000:
+        return f"{metres / 1000:.1f} 公里"
+    return f"{round(metres, -1 if metres >= 10 else None):.0f} 米"
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else "一小部分"
+
+
+def _name(place: CoveredLine | SeenArea) -> str:
+    return place.name or f"无名{place.layer.zh}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = f"等 {len(words)} 处" if len(words) > _MOST else ""
+    return "、".join(words[:_MOST]) + more + "。"
