@@ -72,6 +72,7 @@ def read(
     among the first ten rows. CSV may be UTF-8, UTF-16 or GBK, separated by comma, semicolon or tab.
     Raises BadFile; a row that cannot be read carries its `problem` instead.
     """
+    file.seek(0)
     start = file.read(8)
     file.seek(0)
     if name.lower().endswith((".xlsx", ".xlsm")):

@@ -1,0 +1,187 @@
+"""Names as people write them, looked up among those that are known; what is near is proposed."""
+
+import difflib
+import re
+import unicodedata
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from geo_service.areas.names import AreaNames
+from geo_service.areas.tree import StoredArea
+from geo_service.errors import Invalid
+from layers.vocabulary import Layer, Level
+
+_PROPOSALS = 3
+_SEARCHES = 50
+"""Proposals are searched for this many different names; a file that has more wrong is wrong as a whole."""
+
+
+class Unclear(ValueError):
+    """A value of a row cannot be taken; the text says in plain Chinese why and what to do."""
+
+
+def plain(text: str) -> str:
+    """Return a name without blanks, half-width, for comparison.
+
+    >>> plain(" 生产 河（东）")
+    '生产河(东)'
+    """
+    return re.sub(r"\s", "", unicodedata.normalize("NFKC", text))
+
+
+@dataclass
+class Names:
+    """Known names, to propose the nearest ones."""
+
+    known: Iterable[str]
+    _found: dict[str, list[str]] = field(default_factory=dict)
+
+    @cached_property
+    def _distinct(self) -> list[str]:
+        return sorted({name for name in self.known if name})
+
+    def hint(self, name: str) -> str:
+        """Return "您是不是要写:…" with the nearest names, or nothing."""
+        if name not in self._found and len(self._found) < _SEARCHES:
+            self._found[name] = difflib.get_close_matches(name, self._distinct, _PROPOSALS, 0.5)
+        near = self._found.get(name)
+        return f"您是不是要写:{'、'.join(near)}?" if near else ""
+
+
+class Areas:
+    """The county's townships and villages by code and name, asked row after row."""
+
+    def __init__(self, areas: Sequence[StoredArea]) -> None:
+        self.by_id = {area.id: area for area in areas}
+        self._by_code = {area.code: area for area in areas}
+        self._names = AreaNames.of(areas)
+        self._hints = Names([area.name for area in areas])
+        self._found: dict[tuple[str | None, str | None], int | None] = {}
+
+    def find(self, township: str | None, village: str | None) -> int | None:
+        """Return the id of the village, else of the township; None if neither is said. Raises Unclear."""
+        said = (township, village)
+        if said not in self._found:
+            try:
+                found = self._names.find(township, village)
+            except Invalid as error:
+                raise Unclear(error.detail + self._hints.hint(village or township or "")) from None
+            self._found[said] = found.id if found else None
+        return self._found[said]
+
+    def village(self, text: str) -> int:
+        """Return the id of a village by code, or by name if it is the only one. Raises Unclear."""
+        found = self.find(None, text)
+        if found is None:
+            raise Unclear("没有写村名")
+        return found
+
+    def path(self, area_id: int | None) -> str:
+        """Return the name of an area behind that of its township, as people write it."""
+        return "".join(
+            area.name for area in reversed(self.upwards(area_id)) if area.level is not Level.COUNTY
+        )
+
+    def upwards(self, area_id: int | None) -> list[StoredArea]:
+        """Return an area and all above it."""
+        found: list[StoredArea] = []
+        area = self.by_id.get(area_id) if area_id is not None else None
+        while area is not None:
+            found.append(area)
+            area = self._by_code.get(area.parent) if area.parent else None
+        return found
+
+
+@dataclass(frozen=True)
+class PersonName:
+    """A person by what tells him from others."""
+
+    id: uuid.UUID
+    name: str
+    number: str | None
+    phone: str | None
+    area_id: int | None
+
+
+class People:
+    """The people of the register by number, phone and name."""
+
+    def __init__(self, people: Sequence[PersonName]) -> None:
+        self.by_id = {person.id: person for person in people}
+        self._by_word: dict[str, list[PersonName]] = defaultdict(list)
+        for person in people:
+            for word in {plain(person.name), plain(person.number or ""), person.phone or ""} - {""}:
+                self._by_word[word].append(person)
+        self._names = Names([person.name for person in people])
+
+    def find(self, text: str | None, number: str | None, phone: str | None) -> list[PersonName]:
+        """Return whoever fits all that is said; `text` is a name, number or phone. Raises Unclear."""
+        said = [plain(word) for word in (text, number, phone) if word]
+        found = [
+            p for p in self._by_word.get(said[0], []) if all(p in self._by_word.get(w, ()) for w in said[1:])
+        ]
+        if found:
+            return found
+        if text and self._by_word.get(plain(text)):
+            raise Unclear(f"人员名册里的「{text}」与这里的编号或电话对不上,请核对")
+        hint = self._names.hint(text) if text else ""
+        raise Unclear(f"人员名册里没有「{'、'.join(said)}」,请先导入人员。{hint}")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A place as duties need it."""
+
+    id: int
+    layer: Layer
+    code: str
+    name: str | None
+    version_id: int | None
+    """None: 未上图."""
+    length_dm: int | None
+    """None unless it is a line with a geometry."""
+    area_ids: frozenset[int] = frozenset()
+    """The villages and townships it lies in or is listed under."""
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        return f"{self.name}({self.code})" if self.name else self.code
+
+
+class Places:
+    """The places of the register by code and name."""
+
+    def __init__(self, places: Sequence[Ground]) -> None:
+        self.by_id = {place.id: place for place in places}
+        self._by_code: dict[str, list[Ground]] = defaultdict(list)
+        self._by_name: dict[str, list[Ground]] = defaultdict(list)
+        for place in places:
+            self._by_code[plain(place.code)].append(place)
+            if place.name:
+                self._by_name[plain(place.name)].append(place)
+        self._names = {layer: Names([p.name or "" for p in places if p.layer is layer]) for layer in Layer}
+        self._all_names = Names([place.name or "" for place in places])
+
+    def find(
+        self, name: str | None, code: str | None, layer: Layer | None, area_id: int | None
+    ) -> list[Ground]:
+        """Return the places of a layer with this code or name that lie in an area. Raises Unclear."""
+        text = code or name or ""
+        named = [] if code else self._by_name.get(plain(text), [])
+        found = self._by_code.get(plain(text), []) or named
+        if code and name and found:
+            found = [place for place in found if plain(place.name or "") == plain(name)]
+            if not found:
+                raise Unclear(f"编码 {code} 的名称不是「{name}」,请核对")
+        found = [place for place in found if layer in (None, place.layer)]
+        here = [place for place in found if area_id is None or area_id in place.area_ids]
+        if here:
+            return here
+        if found:
+            raise Unclear(f"「{text}」不在所写的镇街或村,请核对")
+        hint = (self._names[layer] if layer else self._all_names).hint(text)
+        raise Unclear(f"{layer.zh if layer else '登记表'}里没有「{text}」。{hint}")

@@ -1,0 +1,294 @@
+"""Whether the people of a roster are the people of the register: by number, else by name and phone."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from geo_service.people.drafts import Outcome, PersonDraft, Question, RowReport, question_id
+from geo_service.people.lookup import Areas, Unclear
+from geo_service.people.roster import COLUMNS, FIELDS, Entry, consistent, draft_of, entries, masked
+from layers.sheets import Row
+
+NEW = "new"
+SAME = "same"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A person of the register, or of an earlier row of the file."""
+
+    id: uuid.UUID
+    name: str
+    number: str | None
+    phone: str | None
+    area_id: int | None
+    attributes: Mapping[str, Any]
+    mine: bool = True
+    """Whether the user may change him."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """New values of a stored person, by column."""
+
+    id: uuid.UUID
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a roster would do."""
+
+    rows: Sequence[RowReport]
+    added: Sequence[PersonDraft]
+    changed: Sequence[Change]
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Where the user may have people: None is the whole county."""
+
+    areas: frozenset[int] | None
+
+
+def plan(
+    rows: Iterable[Row],
+    register: Sequence[Known],
+    areas: Areas,
+    rights: Rights,
+    answers: Mapping[str, str],
+) -> Plan:
+    """Decide for each row of a roster who it is and what changes; nothing is stored.
+
+    Rows with a number are decided first, then those with a phone: what they tell settles who the others are.
+    A row that has to be asked is tried again as long as others bring something new.
+    """
+    rows = list(rows)
+    drafts, reports = _read(rows, areas, rights)
+    found, contradicting = entries(drafts.items())
+    for number, reason in contradicting.items():
+        reports[number] = RowReport(number, Outcome.REFUSED, drafts[number].name, reason)
+    matcher = _Matcher(register, areas, rights, answers)
+    waiting = sorted(found, key=lambda entry: (not entry.draft.number, not entry.draft.phone))
+    while waiting:
+        matcher.asked.clear()
+        for entry in waiting:
+            reports |= {report.row: report for report in _taken(matcher, entry)}
+        asked = [entry for entry in waiting if reports[entry.rows[0]].outcome is Outcome.ASKED]
+        waiting = asked if len(asked) < len(waiting) else []
+    told = [replace(reports[row.number], cells=row.cells) for row in rows]
+    return Plan(told, matcher.added(), matcher.changed())
+
+
+def _read(
+    rows: Iterable[Row], areas: Areas, rights: Rights
+) -> tuple[dict[int, PersonDraft], dict[int, RowReport]]:
+    drafts: dict[int, PersonDraft] = {}
+    refused: dict[int, RowReport] = {}
+    for row in rows:
+        try:
+            drafts[row.number] = draft_of(row, areas, rights.areas)
+        except Unclear as reason:
+            subject = row.values.get("name", "")
+            refused[row.number] = RowReport(row.number, Outcome.REFUSED, subject, str(reason))
+    return drafts, refused
+
+
+def _taken(matcher: "_Matcher", entry: Entry) -> list[RowReport]:
+    """Return what becomes of the rows of an entry: of the first as decided, the others repeat it."""
+    first, name = entry.rows[0], entry.draft.name
+    try:
+        report = matcher.take(first, entry.draft)
+    except Unclear as reason:
+        report = RowReport(first, Outcome.REFUSED, name, str(reason))
+    settled = report.outcome not in (Outcome.REFUSED, Outcome.ASKED)
+    outcome = Outcome.SAME if settled else report.outcome
+    detail = f"与第 {first} 行是同一个人"
+    return [report, *(RowReport(row, outcome, name, detail, report.question) for row in entry.rows[1:])]
+
+
+class _Matcher:
+    """Takes rows one by one; what a row tells is known to the rows after it."""
+
+    def __init__(
+        self, register: Sequence[Known], areas: Areas, rights: Rights, answers: Mapping[str, str]
+    ) -> None:
+        self.asked: dict[str, list[tuple[PersonDraft, Question]]] = defaultdict(list)
+        self._areas, self._rights, self._answers = areas, rights, answers
+        self._stored = {known.id: known for known in register}
+        self._people = dict(self._stored)
+        self._by_number = {known.number: known.id for known in register if known.number}
+        self._by_name: dict[str, list[uuid.UUID]] = defaultdict(list)
+        for known in register:
+            self._by_name[known.name].append(known.id)
+        self._row_of: dict[uuid.UUID, int] = {}
+
+    def added(self) -> list[PersonDraft]:
+        """Return the people who are not stored yet."""
+        new = (known for id_, known in self._people.items() if id_ not in self._stored)
+        return [PersonDraft(k.name, k.number, k.phone, k.area_id, k.attributes, k.id) for k in new]
+
+    def changed(self) -> list[Change]:
+        """Return what differs from the stored."""
+        pairs = ((old, self._people[id_]) for id_, old in self._stored.items())
+        return [Change(new.id, _differences(_as_draft(new), old)) for old, new in pairs if old != new]
+
+    def take(self, row: int, draft: PersonDraft) -> RowReport:
+        """Decide what a row, or several, say. Raises Unclear for one that is refused."""
+        if draft.number in self._by_number:
+            return self._numbered(row, draft, self._people[self._by_number[draft.number]])
+        alike = [k for k in self._namesakes(draft) if not _told_apart(draft, k)]
+        sure = [k for k in alike if draft.phone and k.phone == draft.phone and _no_conflict(draft, k)]
+        if len(sure) == 1:
+            return self._same_person(row, draft, sure[0])
+        exact = [k for k in alike if _bare(draft, k) and k.id not in self._row_of]
+        if exact:
+            return self._same_person(row, draft, exact[0])
+        if alike:
+            return self._doubtful(row, draft, alike)
+        for other, question in self.asked[draft.name]:
+            if not _told_apart(draft, other):
+                return self._ask(row, draft, question)
+        return self._new(row, draft)
+
+    def _namesakes(self, draft: PersonDraft) -> list[Known]:
+        found = [self._people[id_] for id_ in self._by_name[draft.name]]
+        mine = [known for known in found if known.mine]
+        return sorted(mine, key=lambda k: (k.number or "", k.phone or "", k.area_id or 0))
+
+    def _numbered(self, row: int, draft: PersonDraft, found: Known) -> RowReport:
+        if not found.mine:
+            raise Unclear(f"编号 {draft.number} 已在别的辖区使用,请核对编号")
+        if found.name == draft.name or (draft.phone and found.phone == draft.phone):
+            return self._same_person(row, draft, found)
+        question = Question(
+            question_id("roster", "number", draft.number, draft.name, found.name),
+            f"编号 {draft.number} 登记的是{found.name},表里是{draft.name}。是同一个人吗?",
+            {SAME: f"是同一个人,姓名改为{draft.name}", "skip": "不是,不导入这一行(请改编号)"},
+        )
+        answer = self._answer(question)
+        if answer == SAME:
+            return self._same_person(row, draft, found)
+        if answer == "skip":
+            raise Unclear(f"编号 {draft.number} 已是{found.name}的,请改编号")
+        return self._ask(row, draft, question)
+
+    def _doubtful(self, row: int, draft: PersonDraft, alike: Sequence[Known]) -> RowReport:
+        choices = {str(i): known for i, known in enumerate(alike, 1)}
+        answers = {key: f"就是{self._described(known)}" for key, known in choices.items()}
+        answers[NEW] = "是另一个同名的人,新增"
+        marks = [(k.number, k.phone, k.area_id) for k in alike]
+        question = Question(
+            question_id("roster", draft.name, draft.number, draft.phone, draft.area_id, *marks),
+            f"{draft.name}有同名的人,编号和电话分不清是不是同一个人",
+            answers,
+        )
+        answer = self._answer(question)
+        if answer is None:
+            return self._ask(row, draft, question)
+        return self._new(row, draft) if answer == NEW else self._same_person(row, draft, choices[answer])
+
+    def _ask(self, row: int, draft: PersonDraft, question: Question) -> RowReport:
+        self.asked[draft.name].append((draft, question))
+        return RowReport(row, Outcome.ASKED, draft.name, question.text, question)
+
+    def _same_person(self, row: int, draft: PersonDraft, known: Known) -> RowReport:
+        values = _differences(draft, known)
+        earlier = self._row_of.setdefault(known.id, row)
+        if earlier != row and not consistent(draft, _as_draft(known)):
+            raise Unclear(f"与第 {earlier} 行是同一个人,内容却不一样,请合成一行")
+        repeated = f"与第 {earlier} 行是同一个人;" if earlier != row else ""
+        if not values:
+            return RowReport(row, Outcome.SAME, draft.name, repeated.rstrip(";"))
+        self._remember(replace(known, **values))
+        outcome = Outcome.CHANGED if known.id in self._stored else Outcome.SAME
+        return RowReport(row, outcome, draft.name, repeated + self._told(values, known))
+
+    def _new(self, row: int, draft: PersonDraft) -> RowReport:
+        if self._rights.areas is not None and draft.area_id is None:
+            raise Unclear("没有镇街,您只能登记自己辖区的人,请写明镇街或村")
+        told = [self._areas.path(draft.area_id)] if draft.area_id else []
+        namesakes = self._namesakes(draft)
+        if namesakes:
+            told.append(f"另有同名的{'、'.join(self._described(k) for k in namesakes[:3])}")
+        self._row_of[draft.id] = row
+        self._remember(
+            Known(draft.id, draft.name, draft.number, draft.phone, draft.area_id, draft.attributes)
+        )
+        return RowReport(row, Outcome.ADDED, draft.name, ";".join(told))
+
+    def _remember(self, known: Known) -> None:
+        old = self._people.get(known.id)
+        if old is not None:
+            self._by_name[old.name].remove(old.id)
+        self._people[known.id] = known
+        self._by_name[known.name].append(known.id)
+        if known.number:
+            self._by_number[known.number] = known.id
+
+    def _answer(self, question: Question) -> str | None:
+        answer = self._answers.get(question.id)
+        if answer is not None and answer not in question.answers:
+            raise Unclear(
+                f"问题 {question.id} 的回答「{answer[:40]}」不在可选之列:{'、'.join(question.answers)}"
+            )
+        return answer
+
+    def _described(self, known: Known) -> str:
+        marks = [f"编号 {known.number}" if known.number else "", masked(known.phone) or ""]
+        marks += [self._areas.path(known.area_id)]
+        if known.id in self._row_of:
+            marks.append(f"第 {self._row_of[known.id]} 行")
+        return f"{known.name}({','.join(filter(None, marks)) or '无编号、电话'})"
+
+    def _told(self, values: Mapping[str, Any], known: Known) -> str:
+        told = []
+        for key, value in values.items():
+            if key == "attributes":
+                told += [FIELDS[k][0] for k in value if value[k] != known.attributes.get(k)]
+            else:
+                before, after = self._shown(key, getattr(known, key)), self._shown(key, value)
+                told.append(f"{_WORDS[key]} {before or '无'} → {after}")
+        return ";".join(told)
+
+    def _shown(self, key: str, value: Any) -> str | None:
+        if key == "area_id":
+            return self._areas.path(value)
+        return masked(value) if key == "phone" else value
+
+
+_WORDS = {"name": "姓名", "number": "编号", "phone": "电话", "area_id": "镇村"}
+
+
+def _told_apart(draft: PersonDraft, known: Known | PersonDraft) -> bool:
+    """Tell whether number or phone say that two people of one name are two people."""
+    if draft.number and draft.number == known.number:
+        return False
+    by_number = bool(draft.number and known.number and draft.number != known.number)
+    by_phone = bool(draft.phone and known.phone and draft.phone != known.phone)
+    # The same phone under another number is doubtful: renumbered, or a family's phone.
+    return by_phone or (by_number and not (draft.phone and draft.phone == known.phone))
+
+
+def _no_conflict(draft: PersonDraft, known: Known) -> bool:
+    return not (draft.number and known.number and draft.number != known.number)
+
+
+def _bare(draft: PersonDraft, known: Known) -> bool:
+    """Tell whether both have a name and an area only, the same."""
+    nothing_more = not (draft.number or draft.phone or known.number or known.phone)
+    return nothing_more and draft.area_id == known.area_id
+
+
+def _as_draft(known: Known) -> PersonDraft:
+    return PersonDraft(known.name, known.number, known.phone, known.area_id, known.attributes, known.id)
+
+
+def _differences(draft: PersonDraft, known: Known) -> dict[str, Any]:
+    """Return what the draft says otherwise; a blank cell never takes anything away."""
+    values = {key: getattr(draft, key) for key in COLUMNS}
+    values = {key: value for key, value in values.items() if value not in (None, getattr(known, key))}
+    attributes = {**known.attributes, **draft.attributes}
+    return values if attributes == dict(known.attributes) else {**values, "attributes": attributes}

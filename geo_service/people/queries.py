@@ -1,0 +1,253 @@
+"""The SQL of people, and of places as duties need them; rows in bulk go by COPY."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import shapely
+from psycopg.types.json import Jsonb
+from sqlalchemy import ColumnElement, Row, delete, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.orm import Session
+
+from geo_service.bulk import copy_rows
+from geo_service.people.drafts import PersonDraft, Spans
+from geo_service.people.lookup import Ground, PersonName
+from geo_service.people.matching import Known
+from geo_service.tables import (
+    Account,
+    Area,
+    Batch,
+    County,
+    Duty,
+    Import,
+    Patrol,
+    Person,
+    Place,
+    PlaceArea,
+    PlaceCells,
+    PlaceVersion,
+)
+from layers.cells import CellSet
+from layers.vocabulary import Layer
+
+Condition = ColumnElement[bool]
+
+
+def lock_register(db: Session, county_id: int) -> None:
+    """Let one import or hand-over at a time decide about a county's people and duties."""
+    # NO KEY UPDATE: rows that refer to the county can still be written meanwhile.
+    db.execute(select(County.id).where(County.id == county_id).with_for_update(key_share=True))
+
+
+# --- people
+
+
+def register(db: Session, county_id: int, mine: Condition) -> list[Known]:
+    """Return everybody in the county, and whether the condition `mine` holds for him."""
+    rows = db.execute(
+        select(
+            Person.id, Person.name, Person.number, Person.phone, Person.area_id, Person.attributes, mine
+        ).where(Person.county_id == county_id, Person.deleted_at.is_(None))
+    )
+    return [Known(*row) for row in rows]
+
+
+def person_names(db: Session, visible: Condition) -> list[PersonName]:
+    """Return whom the condition lets see."""
+    rows = db.execute(
+        select(Person.id, Person.name, Person.number, Person.phone, Person.area_id)
+        .where(visible, Person.deleted_at.is_(None))
+        .order_by(Person.created_at, Person.id)
+    )
+    return [PersonName(*row) for row in rows]
+
+
+def person(db: Session, visible: Condition, person_id: uuid.UUID, *, lock: bool = False) -> Person | None:
+    """Return one person, if the condition lets see him and he was not deleted."""
+    query = select(Person).where(visible, Person.id == person_id, Person.deleted_at.is_(None))
+    return db.scalars(query.with_for_update() if lock else query).one_or_none()
+
+
+def has_number(db: Session, county_id: int, number: str, *, but: uuid.UUID | None = None) -> bool:
+    """Tell whether a number is somebody's (else than `but`)."""
+    taken = select(Person.id).where(Person.county_id == county_id, Person.number == number)
+    return db.scalar(taken.where(Person.id != but) if but else taken) is not None
+
+
+def people_rows(
+    db: Session,
+    visible: Condition,
+    may_call: Condition,
+    *,
+    q: str | None,
+    area_ids: Iterable[int] | None,
+    after: tuple[str, uuid.UUID] | None,
+    limit: int | None,
+    day: dt.date,
+) -> Sequence[Row[Any]]:
+    """Return people by name: id, number, name, phone, may_call, area_id, attributes, duties in force."""
+    duties = (
+        select(func.count())
+        .where(Duty.county_id == Person.county_id, Duty.person_id == Person.id, Duty.in_force.contains(day))
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            Person.id,
+            Person.number,
+            Person.name,
+            Person.phone,
+            may_call.label("may_call"),
+            Person.area_id,
+            Person.attributes,
+            duties.label("duties"),
+        )
+        .where(visible, Person.deleted_at.is_(None))
+        .order_by(Person.name, Person.id)
+    )
+    if q:
+        phone = may_call & Person.phone.contains(q, autoescape=True)
+        query = query.where(or_(Person.name.contains(q, autoescape=True), Person.number == q, phone))
+    if area_ids is not None:
+        query = query.where(Person.area_id.in_(list(area_ids)))
+    if after is not None:
+        query = query.where(tuple_(Person.name, Person.id) > tuple_(literal(after[0]), literal(after[1])))
+    return db.execute(query.limit(limit)).all()
+
+
+def insert_people(db: Session, county_id: int, drafts: Sequence[PersonDraft]) -> None:
+    """Store people."""
+    columns = ["county_id", "id", "number", "name", "phone", "area_id", "attributes"]
+    rows = (
+        (county_id, d.id, d.number, d.name, d.phone, d.area_id, Jsonb(dict(d.attributes))) for d in drafts
+    )
+    copy_rows(db, Person, columns, rows)
+
+
+def update_people(
+    db: Session, county_id: int, changes: Iterable[tuple[uuid.UUID, Mapping[str, Any]]]
+) -> None:
+    """Give people new values by column."""
+    for person_id, values in changes:
+        known = Person.county_id == county_id, Person.id == person_id
+        db.execute(update(Person).where(*known).values(dict(values)))
+
+
+def forget_person(db: Session, county_id: int, person_id: uuid.UUID, now: dt.datetime) -> None:
+    """Take away the name and all that tells where the person was; what he covered stays."""
+    own = Patrol.county_id == county_id, Patrol.person_id == person_id
+    db.execute(delete(Batch).where(Batch.patrol_id.in_(select(Patrol.id).where(*own))))
+    db.execute(update(Patrol).where(*own).values(person_id=None, track=None, accuracy_m=None))
+    reached_by_link = Account.person_id == person_id, Account.login.is_(None)
+    db.execute(update(Account).where(*reached_by_link).values(disabled_at=now))
+    db.execute(update(Account).where(Account.person_id == person_id).values(person_id=None))
+    db.execute(
+        update(Person)
+        .where(Person.county_id == county_id, Person.id == person_id)
+        .values(name="", number=None, phone=None, area_id=None, attributes={}, deleted_at=now)
+    )
+
+
+# --- areas and places, as people and duties need them
+
+
+def area_by_code(db: Session, visible: Condition, code: str) -> int | None:
+    """Return the id of the area with a code, if the condition lets see it."""
+    return db.scalar(select(Area.id).where(visible, Area.code == code))
+
+
+def has_area(db: Session, visible: Condition, area_id: int) -> bool:
+    """Tell whether the condition lets see an area."""
+    return db.scalar(select(Area.id).where(visible, Area.id == area_id)) is not None
+
+
+def grounds(db: Session, visible: Condition, place_ids: Iterable[int] | None = None) -> list[Ground]:
+    """Return the places that the condition lets see (of `place_ids`), with the areas they lie in."""
+    lies_in = (
+        select(PlaceArea.place_version_id, func.array_agg(PlaceArea.area_id).label("ids"))
+        .group_by(PlaceArea.place_version_id)
+        .subquery()
+    )
+    query = (
+        select(
+            Place.id,
+            Place.layer,
+            Place.code,
+            Place.name,
+            Place.version_id,
+            PlaceVersion.length_dm,
+            lies_in.c.ids,
+            Place.area_id,
+        )
+        .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
+        .outerjoin(lies_in, lies_in.c.place_version_id == Place.version_id)
+        .where(visible)
+        .order_by(Place.id)
+    )
+    if place_ids is not None:
+        query = query.where(Place.id.in_(list(place_ids)))
+    return [
+        Ground(id_, Layer(layer), code, name, version_id, length_dm, _areas(ids, listed))
+        for id_, layer, code, name, version_id, length_dm, ids, listed in db.execute(query)
+    ]
+
+
+def pairs(spans: Iterable[Range[int]]) -> Spans:
+    """Return a stored multirange as pairs of ends in decimetres."""
+    return tuple((int(span.lower or 0), int(span.upper or 0)) for span in spans)
+
+
+def _areas(ids: Sequence[int] | None, listed: int | None) -> frozenset[int]:
+    return frozenset(ids) if ids else frozenset({listed} if listed else ())
+
+
+def village_spans(db: Session, version_id: int, area_id: int) -> Spans | None:
+    """Return the spans of a line's version that lie in an area; None if it is not known to lie there."""
+    spans = db.scalar(
+        select(PlaceArea.spans).where(PlaceArea.place_version_id == version_id, PlaceArea.area_id == area_id)
+    )
+    return None if spans is None else pairs(spans)
+
+
+def border(db: Session, county_id: int, area_id: int) -> Any:
+    """Return an area's (Multi)Polygon in lon, lat, or None."""
+    wkb = db.scalar(
+        select(func.ST_AsBinary(Area.geom)).where(Area.county_id == county_id, Area.id == area_id)
+    )
+    return shapely.from_wkb(wkb)
+
+
+def outline(db: Session, version_id: int) -> Any:
+    """Return the polygon of an area place's version in lon, lat."""
+    wkb = db.scalar(select(func.ST_AsBinary(PlaceVersion.polygon)).where(PlaceVersion.id == version_id))
+    return shapely.from_wkb(wkb)
+
+
+def cells_inside(db: Session, version_id: int) -> CellSet:
+    """Return the cells of an area place's version."""
+    rows = db.execute(
+        select(PlaceCells.block_x, PlaceCells.block_y, PlaceCells.inside).where(
+            PlaceCells.place_version_id == version_id
+        )
+    )
+    return CellSet.from_bits((x, y, bits) for x, y, bits in rows)
+
+
+def geometries(db: Session, version_ids: Iterable[int]) -> dict[int, Any]:
+    """Return the line (with M) or polygon of each version, in lon, lat."""
+    shape = func.ST_AsBinary(func.coalesce(PlaceVersion.line, PlaceVersion.polygon))
+    rows = db.execute(select(PlaceVersion.id, shape).where(PlaceVersion.id.in_(list(set(version_ids))))).all()
+    return dict(zip((id_ for id_, _ in rows), shapely.from_wkb([wkb for _, wkb in rows]), strict=True))
+
+
+def record_import(
+    db: Session, county_id: int, what: str, file_name: str, sha256: bytes, summary: Mapping[str, int]
+) -> None:
+    """Note an import that changed something."""
+    db.execute(
+        insert(Import).values(
+            county_id=county_id, what=what, file_name=file_name, sha256=sha256, summary=dict(summary)
+        )
+    )

@@ -1,0 +1,385 @@
+"""What a file of duties would do: who, which part of which place, as what, from when until when."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from geo_service.people import parts
+from geo_service.people.drafts import (
+    DutyDraft,
+    DutySpan,
+    Outcome,
+    Part,
+    Question,
+    RowReport,
+    question_id,
+)
+from geo_service.people.lookup import Areas, Ground, People, PersonName, Places, Unclear, plain
+from geo_service.people.roster import FIELDS as PERSON_FIELDS
+from geo_service.people.roster import masked, tidy_phone
+from layers import sheets
+from layers.vocabulary import DutyKind, Layer, Level, Role, Word
+
+FIELDS = {
+    "person": ("人员", "姓名", "责任人", "人员姓名", "志愿者", "巡查人", "name"),
+    "number": ("人员编号", "志愿者编号"),
+    "phone": PERSON_FIELDS["phone"],
+    "layer": ("图层", "类型", "对象类型"),
+    "place": ("对象", "对象名称"),
+    "river": ("河道", "河道名称", "河流名称"),
+    "road": ("道路", "道路名称", "路线名称"),
+    "grid": ("网格", "网格名称"),
+    "compound": ("小区", "小区名称"),
+    "place_code": ("对象编码", "编码", "河道编码", "道路编码", "路线编号", "网格编码", "小区编码", "code"),
+    "township": PERSON_FIELDS["township"],
+    "village": PERSON_FIELDS["village"],
+    "from_m": ("起点米", "起点(米)", "起点", "起(米)"),
+    "to_m": ("止点米", "止点(米)", "止点", "讫点", "终点", "终点(米)", "止(米)"),
+    "stretches": ("段", "起止米", "起止(米)", "责任段", "责任段(米)"),
+    "part": ("负责范围", "责任范围", "范围"),
+    "role": ("岗位", "角色"),
+    "kind": ("类别", "性质", "人员类别"),
+    "level": ("级别", "层级"),
+    "from": ("开始日期", "起始日期", "任职开始", "生效日期", "since"),
+    "until": ("结束日期", "截止日期", "到期日期", "任职结束"),
+}
+"""Columns of a file of duties and the headers that mean them."""
+REQUIRED = (("person", "number", "phone"), ("place", "place_code", "river", "road", "grid", "compound"))
+
+_ALSO: Mapping[Word, tuple[str, ...]] = {
+    DutyKind.VOLUNTEER: ("志愿者", "银发", "志愿", "民间"),
+    DutyKind.OFFICIAL: ("官方", "干部", "在职", "行政"),
+    Level.COUNTY: ("县", "市级", "区级"),
+    Level.TOWNSHIP: ("镇", "乡级", "乡镇", "镇街级", "乡镇级"),
+    Level.VILLAGE: ("村", "社区", "社区级"),
+    Layer.RIVER: ("河", "河流"),
+    Layer.ROAD: ("路", "公路"),
+    Role.COMPOUND_STEWARD: ("银龄红管家",),
+}
+_OPEN_END = ("长期", "至今", "无")
+
+_WHO = ("person", "number", "phone")
+_WHERE = ("place", *(layer.value for layer in Layer), "place_code", "layer", "township", "village")
+T = TypeVar("T")
+W = TypeVar("W", bound=Word)
+
+SpansIn = Callable[[Ground, int], Part]
+"""Ground, village: the stretches of a line that lie in the village, or the cells of an area place."""
+CellsIn = Callable[[Ground, object], Part]
+"""Ground, polygon in lon, lat: the cells of an area place in it."""
+
+
+@dataclass(frozen=True)
+class Land:
+    """What is known of people, places and the duties they have."""
+
+    people: People
+    places: Places
+    areas: Areas
+    duties: Sequence[DutySpan]
+    in_village: SpansIn
+    in_polygon: CellsIn
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A stored duty that gets a last day, inclusive."""
+
+    duty_id: int
+    last_day: dt.date
+
+
+@dataclass
+class Plan:
+    """What a file of duties would do."""
+
+    rows: list[RowReport] = field(default_factory=list)
+    added: list[DutyDraft] = field(default_factory=list)
+    ended: list[Ending] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """A row as understood; days that are not said are None."""
+
+    role: Role
+    kind: DutyKind
+    level: Level
+    part: Part
+    first_day: dt.date | None
+    last_day: dt.date | None
+
+
+def plan(rows: Iterable[sheets.Row], land: Land, today: dt.date, answers: Mapping[str, str]) -> Plan:
+    """Decide for each row of a file of duties what it does; nothing is stored."""
+    planner = _Planner(land, today, answers)
+    for row in rows:
+        subject = _subject(row)
+        try:
+            if row.problem:
+                raise Unclear(row.problem)
+            report = planner.take(row, subject)
+        except ValueError as reason:  # Unclear, and what a cell of layers.sheets says
+            report = RowReport(row.number, Outcome.REFUSED, subject, str(reason))
+        planner.plan.rows.append(replace(report, cells=row.cells))
+    return planner.plan
+
+
+def check_overlap(held: Iterable[DutySpan], wanted: DutyDraft | DutySpan) -> None:
+    """Raise Unclear if the person already has such a duty on a part of the place at that time."""
+    for duty in held:
+        at_once = duty.meets(wanted.first_day, wanted.last_day) and parts.overlap(duty.part, wanted.part)
+        if at_once and _office(duty) == _office(wanted):
+            until = f"至 {duty.last_day}" if duty.last_day else "起长期"
+            raise Unclear(
+                f"这个人对{parts.in_words(duty.part)}已有同样的职责({duty.first_day} {until}),"
+                "时间和范围有重叠。请先结束原来的,或改正起止"
+            )
+
+
+class _Planner:
+    """Takes rows one by one; what a row adds is known to the rows after it."""
+
+    def __init__(self, land: Land, today: dt.date, answers: Mapping[str, str]) -> None:
+        self.plan = Plan()
+        self._land, self._today, self._answers = land, today, answers
+        self._held: dict[int, list[DutySpan]] = defaultdict(list)
+        for duty in land.duties:
+            self._held[duty.place_id].append(duty)
+        self._row_of: dict[DutySpan, int] = {}
+
+    def take(self, row: sheets.Row, subject: str) -> RowReport:
+        """Decide one row. Raises ValueError (Unclear) for one that is refused."""
+        person = self._person(row)
+        if isinstance(person, Question):
+            return RowReport(row.number, Outcome.ASKED, subject, person.text, person)
+        place = self._place(row)
+        if isinstance(place, Question):
+            return RowReport(row.number, Outcome.ASKED, subject, place.text, place)
+        subject = f"{person.name} {place.label}"
+        wish = _wish(row, place, self._part(row, place))
+        held = self._this_one(person, place, wish)
+        if held is not None:
+            return self._existing(row.number, subject, held, wish)
+        return self._add(row.number, subject, person, place, wish)
+
+    def _this_one(self, person: PersonName, place: Ground, wish: _Wish) -> DutySpan | None:
+        """Return the duty that the row speaks of, if it is there.
+
+        With a first day it is the one of that day, else the one in force, else the latest: a row without
+        days does not begin again what has ended since.
+        """
+        office = (person.id, wish.role, wish.kind, wish.level)
+        own = [
+            held
+            for held in self._held[place.id]
+            if (held.person_id, held.role, held.kind, held.level) == office
+            if parts.equal(held.part, wish.part)
+        ]
+        if wish.first_day is not None:
+            return next((held for held in own if held.first_day == wish.first_day), None)
+        own = [held for held in own if wish.last_day in (None, held.last_day) or self._lasts(held)]
+        return max(own, key=lambda held: (self._lasts(held), held.first_day), default=None)
+
+    def _lasts(self, held: DutySpan) -> bool:
+        return held.last_day is None or held.last_day >= self._today
+
+    def _existing(self, row: int, subject: str, held: DutySpan, wish: _Wish) -> RowReport:
+        earlier = self._row_of.get(held)
+        if wish.last_day is None or wish.last_day == held.last_day:
+            self._row_of[held] = row
+            return RowReport(row, Outcome.SAME, subject, self._unchanged(held, wish, earlier))
+        if earlier:
+            raise Unclear(f"与第 {earlier} 行是同一职责,结束日期却不一样,请合成一行")
+        changed = replace(held, last_day=wish.last_day)
+        _check_order(held.first_day, wish.last_day)
+        self._held[held.place_id].remove(held)
+        check_overlap(self._held[held.place_id], changed)
+        self._hold(changed, row)
+        self.plan.ended.append(Ending(held.duty_id, wish.last_day))
+        detail = f"结束日期 {held.last_day or '长期'} → {wish.last_day}"
+        return RowReport(row, Outcome.CHANGED, subject, detail)
+
+    def _unchanged(self, held: DutySpan, wish: _Wish, earlier: int | None) -> str:
+        if earlier:
+            return f"与第 {earlier} 行重复"
+        if held.last_day is None or wish.last_day is not None:
+            return ""
+        again = "" if self._lasts(held) else ";要重新开始请写开始日期"
+        return f"已登记到 {held.last_day} 为止{again}"
+
+    def _add(self, row: int, subject: str, person: PersonName, place: Ground, wish: _Wish) -> RowReport:
+        first_day = wish.first_day or self._today
+        _check_order(first_day, wish.last_day)
+        draft = DutyDraft(
+            person.id,
+            place.id,
+            wish.role,
+            first_day,
+            wish.last_day,
+            wish.kind,
+            wish.level,
+            **parts.stored_as(wish.part),
+        )
+        here = self._held[place.id]
+        check_overlap(here, draft)
+        others = {
+            held.name or "(已删除)"
+            for held in here
+            if held.kind is draft.kind and held.person_id != person.id
+            if held.meets(first_day, draft.last_day) and parts.overlap(held.part, draft.part)
+        }
+        self.plan.added.append(draft)
+        self._hold(_as_held(draft, person.name), row)
+        told = f"{draft.role.zh} {parts.in_words(draft.part)},自 {first_day}"
+        shared = f";同一段还有{'、'.join(sorted(others)[:5])}" if others else ""
+        return RowReport(row, Outcome.ADDED, subject, told + shared)
+
+    def _hold(self, duty: DutySpan, row: int) -> None:
+        self._held[duty.place_id].append(duty)
+        self._row_of[duty] = row
+
+    def _person(self, row: sheets.Row) -> PersonName | Question:
+        values = row.values
+        phone = tidy_phone(values["phone"]) if "phone" in values else None
+        if not (values.get("person") or values.get("number") or phone):
+            raise Unclear("没有人员,请写姓名、编号或电话")
+        found = self._land.people.find(values.get("person"), values.get("number"), phone)
+        choices = [(person, str(person.id), self._described(person)) for person in found]
+        return self._one_of(choices, f"有 {len(found)} 位「{_person_text(row)}」,是哪一位?", row)
+
+    def _place(self, row: sheets.Row) -> Ground | Question:
+        name, layer = _place_text(row)
+        code = row.values.get("place_code")
+        if not (name or code):
+            raise Unclear("没有对象,请写名称或编码")
+        area_id = self._land.areas.find(row.values.get("township"), row.values.get("village"))
+        found = self._land.places.find(name, code, layer, area_id)
+        choices = [(place, f"{place.layer}/{place.code}", self._situated(place)) for place in found]
+        return self._one_of(choices, f"有 {len(found)} 个「{name or code}」,是哪一个?", row)
+
+    def _one_of(self, choices: Sequence[tuple[T, str, str]], text: str, row: sheets.Row) -> T | Question:
+        """Return the only choice (value, key, words), the one that was answered, or the question."""
+        if len(choices) == 1:
+            return choices[0][0]
+        choices = sorted(choices, key=lambda choice: choice[1])
+        said = [row.values.get(key) for key in (*_WHO, *_WHERE)]
+        asked = question_id("duties", *said, *(key for _, key, _ in choices))
+        answers = {str(i): words for i, (_, _, words) in enumerate(choices, 1)}
+        answer = self._answers.get(asked)
+        if answer is None:
+            return Question(asked, text, answers)
+        if answer not in answers:
+            raise Unclear(f"问题 {asked} 的答复「{answer[:40]}」不在可选之列:{'、'.join(answers)}")
+        return choices[int(answer) - 1][0]
+
+    def _part(self, row: sheets.Row, place: Ground) -> Part:
+        values = row.values
+        stretches = sheets.stretches(values["stretches"]) if "stretches" in values else []
+        if "from_m" in values or "to_m" in values:
+            start = sheets.metres(values["from_m"]) if "from_m" in values else 0.0
+            end = (place.length_dm or 0) / 10
+            stretches.append((start, sheets.metres(values["to_m"]) if "to_m" in values else end))
+        if stretches and "part" in values:
+            raise Unclear("起止米和负责范围只能写一种")
+        if stretches:
+            return parts.spans_of(place, stretches)
+        if "part" not in values:
+            return None
+        if values["part"].upper().startswith(("POLYGON", "MULTIPOLYGON")):
+            return self._land.in_polygon(place, parts.polygon(values["part"]))
+        return self._land.in_village(place, self._land.areas.village(values["part"]))
+
+    def _described(self, person: PersonName) -> str:
+        marks = [f"编号 {person.number}" if person.number else "", masked(person.phone) or ""]
+        marks.append(self._land.areas.path(person.area_id))
+        return f"{person.name}({','.join(filter(None, marks)) or '无编号、电话'})"
+
+    def _situated(self, place: Ground) -> str:
+        known = (self._land.areas.by_id.get(id_) for id_ in sorted(place.area_ids))
+        townships = [area.name for area in known if area and area.level is Level.TOWNSHIP]
+        length = f",{place.length_dm / 10:g} 米" if place.length_dm is not None else ""
+        return f"{place.layer.zh} {place.label}({'、'.join(townships) or '镇街不详'}{length})"
+
+
+def _wish(row: sheets.Row, place: Ground, part: Part) -> _Wish:
+    values = row.values
+    role = word_of(Role, values["role"]) if "role" in values else Role.of(place.layer)
+    if role.layer is not place.layer:
+        raise Unclear(f"{place.label}是{place.layer.zh},岗位不能是{role.zh}")
+    kind = word_of(DutyKind, values["kind"]) if "kind" in values else DutyKind.VOLUNTEER
+    if kind is DutyKind.OFFICIAL and "level" not in values:
+        raise Unclear("责任人要写级别(县级、镇级或村级)")
+    until = values.get("until")
+    return _Wish(
+        role,
+        kind,
+        word_of(Level, values["level"]) if "level" in values else Level.VILLAGE,
+        part,
+        sheets.day(values["from"]) if "from" in values else None,
+        sheets.day(until) if until and until not in _OPEN_END else None,
+    )
+
+
+def word_of(words: type[W], text: str) -> W:
+    """Return the word of the vocabulary that a cell means. Raises Unclear.
+
+    >>> word_of(Role, "银发河长").value, word_of(DutyKind, "志愿者").value, word_of(Level, "村").value
+    ('river_steward', 'volunteer', 'village')
+    """
+    wanted = plain(text).lower()
+    for word in words:
+        spelled = (word.value, word.zh, *_ALSO.get(word, ()))
+        if wanted in spelled or wanted.removeprefix("银发") in spelled:
+            return word
+    raise Unclear(f"不认识「{text[:20]}」,可以写:{'、'.join(word.zh for word in words)}")
+
+
+def _office(duty: DutyDraft | DutySpan) -> tuple[object, ...]:
+    return duty.person_id, duty.place_id, duty.role, duty.kind, duty.level
+
+
+def _check_order(first_day: dt.date, last_day: dt.date | None) -> None:
+    if last_day is not None and last_day < first_day:
+        raise Unclear(f"结束日期 {last_day} 早于开始日期 {first_day}")
+
+
+def _as_held(draft: DutyDraft, name: str) -> DutySpan:
+    return DutySpan(
+        0,
+        draft.place_id,
+        draft.person_id,
+        name,
+        draft.role,
+        draft.kind,
+        draft.level,
+        draft.first_day,
+        draft.last_day,
+        draft.spans,
+        draft.cells,
+    )
+
+
+def _person_text(row: sheets.Row) -> str:
+    return row.values.get("person") or row.values.get("number") or masked(row.values.get("phone")) or ""
+
+
+def _place_text(row: sheets.Row) -> tuple[str | None, Layer | None]:
+    """Return the place's name and its layer, as a column of its own or the heading of the name says it."""
+    values = row.values
+    layer = word_of(Layer, values["layer"]) if "layer" in values else None
+    named = [(values[layer.value], layer) for layer in Layer if layer.value in values]
+    if len(named) > 1 or (named and "place" in values):
+        raise Unclear("一行只能写一个对象,请分成几行")
+    if not named:
+        return values.get("place"), layer
+    if layer not in (None, named[0][1]):
+        raise Unclear(f"图层写的是{values['layer']},名称却填在{named[0][1].zh}一列")
+    return named[0]
+
+
+def _subject(row: sheets.Row) -> str:
+    place = next((row.values[key] for key in (*_WHERE[:5], "place_code") if key in row.values), "")
+    return f"{_person_text(row)} {place}".strip()
