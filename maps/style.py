@@ -63,6 +63,8 @@ GAPS = {
     ),
 }
 
+COVERED = Look("covered", "本次走到", "#0d3567", 5, fill=0.56)
+"""What one walk covered."""
 WHOLE = Look("whole", "对象全长或全域", "#9aa0a6", 1.5, fill=0.04)
 """A whole place drawn beneath its gaps."""
 REGISTERED = Look("registered", "在册、未纳管", "#8fa9b8", 1, fill=0.0)
@@ -70,7 +72,8 @@ BOUNDARY = Look("boundary", "镇村界线", "#6b6b6b", 1.2, dash_px=(1, 4), stro
 WALK = Look("walk", "巡查轨迹", "#1b1b1b", 2, dash_px=(1, 4))
 
 LOOKS: dict[str, Look] = {
-    look.key: look for look in (*FRESHNESS, UNCOVERED, *GAPS.values(), WHOLE, REGISTERED, BOUNDARY, WALK)
+    look.key: look
+    for look in (*FRESHNESS, UNCOVERED, *GAPS.values(), COVERED, WHOLE, REGISTERED, BOUNDARY, WALK)
 }
 
 BANDS: dict[Layer, Band] = {

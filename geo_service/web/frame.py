@@ -79,7 +79,13 @@ class Frame:
     @property
     def menu(self) -> list[MenuItem]:
         """The pages that the account's grants open."""
-        pages = [("/", "首页"), ("/map/coverage", "覆盖图"), ("/map/gaps", "空白图"), ("/places", "对象")]
+        pages = [
+            ("/", "首页"),
+            ("/map/coverage", "覆盖图"),
+            ("/map/gaps", "空白图"),
+            ("/places", "对象"),
+            ("/patrols", "巡查"),
+        ]
         if self.scope is not None and self.scope.holds(Right.COORDINATOR, Right.VOLUNTEER):
             pages.append(("/upload", "上传轨迹"))
         if self.scope is not None and self.scope.holds(Right.COORDINATOR):

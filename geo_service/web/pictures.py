@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -11,14 +12,26 @@ from geo_service.coverage import answers, gaps
 from geo_service.coverage.answers import CoverageRow, CoverageTable
 from geo_service.coverage.canvas import Canvas, stretch_words
 from geo_service.coverage.gaps import GapRow, GapTable
-from geo_service.coverage.ground import Ground, Query, may_name
+from geo_service.coverage.ground import Ground, Query, gather, may_name
 from geo_service.coverage.lists import gap_geometries
+from geo_service.patrols.answers import PatrolAnswer
 from geo_service.tables import Area, County
 from geo_service.web import queries
 from geo_service.web.words import area_words, length_words, share_words, window_words
 from layers.spans import SpanSet
 from layers.vocabulary import GapKind, Layer, Role
-from maps.style import FRESHNESS, FRESHNESS_DAYS, GAPS, REGISTERED, UNCOVERED, WHOLE, freshness, gap_words
+from maps.style import (
+    COVERED,
+    FRESHNESS,
+    FRESHNESS_DAYS,
+    GAPS,
+    REGISTERED,
+    UNCOVERED,
+    WALK,
+    WHOLE,
+    freshness,
+    gap_words,
+)
 from maps.web import MapData, MapFeature, MapLayer
 
 _MANY = 2_000
@@ -76,6 +89,59 @@ def gap_map(db: Session, scope: Scope, query: Query, kinds: Sequence[GapKind] = 
         legend=[GAPS[kind].key for kind in kinds],
         made_up=county.made_up,
     )
+
+
+def patrol_map(db: Session, scope: Scope, answer: PatrolAnswer, track: Any | None) -> MapData:
+    """Return the map of one walk (lon, lat; None: no longer kept) with the places that it reached."""
+    county = db.get_one(County, scope.county_id)
+    place_ids = (
+        *(line.place_id for line in answer.covered),
+        *(area.place_id for area in answer.seen),
+    )
+    ground = gather(db, scope, Query(answer.day, answer.day, register="all", place_ids=place_ids))
+    canvas = Canvas.of(db, ground, county)
+    walk = [] if track is None else [MapFeature(track, WALK.key, "巡查轨迹")]
+    return MapData(
+        "本次巡查",
+        f"{county.name} · {answer.day.isoformat()}",
+        [
+            *_wholes(canvas, ground),
+            *_walked(canvas, ground, answer),
+            MapLayer("walk", WALK.label, walk),
+            *_borders(db, scope),
+        ],
+        answer.day,
+        bounds=_around(walk),
+        made_up=county.made_up,
+    )
+
+
+def _walked(canvas: Canvas, ground: Ground, answer: PatrolAnswer) -> Iterator[MapLayer]:
+    number = {place.place_id: k for k, place in enumerate(ground.places)}
+    spans = [
+        (number[line.place_id], a, b)
+        for line in answer.covered
+        if line.place_id in number
+        for a, b in line.spans_dm
+    ]
+    if spans:
+        covered = SpanSet.of(*zip(*spans, strict=True))
+        features = [
+            MapFeature(shape, COVERED.key, ground.places[k].name or "未命名", [("本次走到", where)])
+            for k, where, shape in zip(
+                covered.place.tolist(),
+                stretch_words(canvas, covered.place.tolist(), _pairs(covered)),
+                canvas.spans(covered),
+                strict=True,
+            )
+        ]
+        yield MapLayer("covered", COVERED.label, features)
+
+
+def _around(features: Sequence[MapFeature]) -> tuple[float, float, float, float] | None:
+    """Return the box of the walk, so that a long river does not make it small; None without a walk."""
+    shapes = [f.geometry for f in features if f.geometry is not None and not f.geometry.is_empty]
+    return shapes[0].bounds if shapes else None
 
 
 @dataclass(frozen=True)

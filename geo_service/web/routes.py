@@ -1,7 +1,6 @@
 """The pages of the service: start, maps, places."""
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -13,15 +12,14 @@ from geo_service.accounts.dependencies import SignedIn, request_id_of
 from geo_service.coverage import answers, gaps
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
-from geo_service.settings import Settings
 from geo_service.tables import County
-from geo_service.web import pictures, queries, service
+from geo_service.web import patrol_pages, pictures, queries, service, serving
 from geo_service.web.asked import FromTheAddress
 from geo_service.web.frame import Frame, Framed
 from geo_service.web.service import Progress
 from layers.vocabulary import DutyKind, GapKind, Layer, Level
 from maps.style import FRESHNESS, UNCOVERED, gap_words
-from maps.web import MapData, Tianditu, draw
+from maps.web import MapData
 
 router = APIRouter()
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -88,14 +86,14 @@ def gaps_page(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
 def coverage_picture(request: Request, db: Db, frame: Framed, asked: FromTheAddress) -> Response:
     """Return the map with its own policy: its scripts are inline and known by their hash."""
     question = asked.query(db, frame.own_scope)
-    return _picture(request, pictures.coverage_map(db, frame.own_scope, question))
+    return serving.picture(request, pictures.coverage_map(db, frame.own_scope, question))
 
 
 @pages.get("/map/gaps/picture", summary="The gap map as a document for its page")
 def gaps_picture(request: Request, db: Db, frame: Framed, asked: FromTheAddress) -> Response:
     """Return the map with its own policy."""
     question = asked.query(db, frame.own_scope)
-    return _picture(request, pictures.gap_map(db, frame.own_scope, question, asked.kinds))
+    return serving.picture(request, pictures.gap_map(db, frame.own_scope, question, asked.kinds))
 
 
 @pages.get("/map/coverage/file", summary="The coverage map as a file to keep and send")
@@ -174,28 +172,12 @@ def _choices(db: Db, frame: Frame, asked: Any, question: Question) -> dict[str, 
     }
 
 
-def _picture(request: Request, data: MapData) -> Response:
-    settings: Settings = request.app.state.settings
-    tiles = Tianditu(settings.tianditu_key) if settings.tianditu_key else None
-    drawn = draw(data, tiles=tiles)
-    headers = {"Content-Security-Policy": f"{drawn.policy}; frame-ancestors 'self'"}
-    if tiles:
-        # The key is bound to this site's name, which the tile server learns from the referrer.
-        headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
-    return HTMLResponse(drawn.html, headers=headers)
-
-
 def _file(db: Db, frame: Frame, data: MapData) -> Response:
-    drawn = draw(data)
-    name = f"{data.title}-{data.date.isoformat()}.html"
     scope = frame.own_scope
-    audit.record(db, scope.actor, "maps.export", county_id=scope.county_id, bytes=len(drawn.html))
-    headers = {
-        "Content-Disposition": f"attachment; filename=\"map.html\"; filename*=UTF-8''{quote(name)}",
-        "Content-Security-Policy": drawn.policy,
-    }
-    return HTMLResponse(drawn.html, headers=headers)
+    audit.record(db, scope.actor, "maps.export", county_id=scope.county_id)
+    return serving.file(data)
 
 
+router.include_router(patrol_pages.router)
 router.include_router(pages)
 router.include_router(api)

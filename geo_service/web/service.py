@@ -22,7 +22,7 @@ from geo_service.web.strips import Bar, Stretch, bars
 from layers.vocabulary import GapKind, Layer
 from maps.style import FRESHNESS, FRESHNESS_DAYS, UNCOVERED, gap_words
 
-DEMO = "demo"
+DEMO = "demo.make"
 """The kind of the job that makes the demo county."""
 WINDOW_DAYS = 365
 """What pages show when nothing is chosen: the year up to today."""

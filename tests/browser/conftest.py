@@ -1,6 +1,9 @@
 """A headless Chromium that reaches nothing but what a test lets it reach, and counts what it tried."""
 
 import os
+import threading
+import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +11,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
 from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import Session
+
+from geo_service.app import create_app
+from geo_service.db import make_engine, psycopg_url
+from geo_service.settings import Settings
+from geo_service.tables import Table
+from layers.vocabulary import Right
+from tests.geo_service.watertown import PASSWORD, Watertown, add_account, build
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -37,6 +50,15 @@ class Watched:
         else:
             self.outside.append(route.request.url)
             route.abort()
+
+
+@dataclass
+class Service:
+    """A running service: where, with what in it."""
+
+    host: str
+    town: Watertown
+    engine: Engine
 
 
 @pytest.fixture(scope="session")
@@ -86,3 +108,48 @@ def shot(tmp_path: Path) -> Any:
         return path
 
     return take
+
+
+@pytest.fixture(scope="session")
+def service(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service on a database of its own that holds the watertown, with a coordinator who may sign in."""
+    name = f"yinxun_pages_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(psycopg_url(server), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    url = admin.url.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("create extension postgis"))
+        Table.metadata.create_all(connection)
+    with Session(engine, expire_on_commit=False) as db, db.begin():
+        town = build(db, evil=True)
+        add_account(db, town.county, "clerk", Right.COORDINATOR)
+    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("data")), engine)
+    web = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
+    thread = threading.Thread(target=web.run, daemon=True)
+    thread.start()
+    while not web.started:
+        time.sleep(0.02)
+    port = web.servers[0].sockets[0].getsockname()[1]
+    yield Service(f"127.0.0.1:{port}", town, engine)
+    web.should_exit = True
+    thread.join(10)
+    engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def signed_in(watched: Watched, service: Service) -> Iterator[Watched]:
+    """A page on which the coordinator signed in by the form; his own service may be asked."""
+    watched.allowed.add(service.host)
+    page = watched.page
+    page.goto(f"http://{service.host}/sign-in")
+    page.get_by_label("登录名").fill("clerk")
+    page.locator("#password").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    page.wait_for_url(f"http://{service.host}/")
+    yield watched
+    page.context.clear_cookies()

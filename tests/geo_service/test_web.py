@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from geo_service import jobs
@@ -16,9 +16,11 @@ from geo_service.accounts import service as accounts
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
 from geo_service.settings import Settings
-from geo_service.tables import Account, Audit, County, Grant, Job
+from geo_service.tables import Account, Audit, County, Grant, Job, Patrol
+from geo_service.web import service
 from layers.vocabulary import Right
-from tests.geo_service.test_accounts import sign_in
+from tests.geo_service.conftest import SmallCounty
+from tests.geo_service.test_accounts import sign_in, token_in
 from tests.geo_service.watertown import DAY, EVIL, PASSWORD, Watertown, add_account, build
 
 WINDOW = {"first": DAY - dt.timedelta(days=30), "last": DAY + dt.timedelta(days=10)}
@@ -64,7 +66,7 @@ def test_the_start_page_counts_each_layer(clerk: TestClient, town: Watertown) ->
 
 def test_the_start_page_shows_the_demo_being_made(db: Session, clerk: TestClient) -> None:
     assert clerk.get("/api/progress").json() is None
-    jobs.enqueue(db, "demo")
+    jobs.enqueue(db, service.DEMO)
     job = db.scalars(select(Job)).one()
     job.state, job.progress = "running", {"done": 12, "of": 40, "what": "画河道"}
     db.flush()
@@ -254,3 +256,93 @@ def test_several_counties_are_offered_and_kept_in_every_link(
     assert "名册还是空的" in empty
     assert "没有对象" in client.get("/map/coverage", params={"county": "999903"}).text
     assert client.get("/map/coverage/picture", params={"county": "999903"}).status_code == 200
+
+
+def gpx(*corners: tuple[float, float], zone: str = "Z", start: dt.datetime | None = None) -> bytes:
+    """A recording along corners in metres, a fix every 5 s."""
+    track = SmallCounty.walk(*corners, **({"start": start} if start else {}))
+    points = "".join(
+        f'<trkpt lat="{lat:.7f}" lon="{lon:.7f}"><time>'
+        f"{dt.datetime.fromtimestamp(t, dt.UTC):%Y-%m-%dT%H:%M:%S}{zone}</time></trkpt>"
+        for (lon, lat), t in zip(track.lonlat, track.time_s, strict=True)
+    )
+    head = '<gpx version="1.1" creator="t" xmlns="http://www.topografix.com/GPX/1/1">'
+    return f"{head}<trk><trkseg>{points}</trkseg></trk></gpx>".encode()
+
+
+def send(client: TestClient, content: bytes | None, **said: str) -> Any:
+    token = token_in(client.get("/upload").text)
+    files = None if content is None else {"file": ("走.gpx", content, "application/gpx+xml")}
+    return client.post("/upload", data={"csrf_token": token, **said}, files=files)
+
+
+def test_a_walk_is_taken_and_shown_at_once(db: Session, clerk: TestClient, town: Watertown) -> None:
+    walk = gpx((900, 12), (1900, 12))
+    sent = send(clerk, walk, person="王桂兰")
+    assert sent.status_code == 303
+    page = clerk.get(sent.headers["location"])
+    words = text_of(page.text)
+    assert "谢谢您" in words
+    assert "中心河" in words
+    assert "公里" in words
+    picture = clerk.get(sent.headers["location"] + "/picture")
+    layers = layers_of(picture.text)
+    assert [row[0] for row in layers["covered"]] == ["covered"]
+    assert layers["walk"][0][0] == "walk"
+    assert {row[0] for row in layers["river_whole"]} == {"whole"}
+    assert "patrols.look" in db.scalars(select(Audit.action)).all()
+    again = send(clerk, walk, person="王桂兰")
+    assert "没有重复登记" in clerk.get(again.headers["location"]).text
+    listed = text_of(clerk.get("/patrols").text)
+    assert listed.count("王桂兰") == 2
+    assert "中心河" in clerk.get(f"/places/{town.rivers[0].id}").text
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "words"),
+    [
+        (None, {"person": "王桂兰"}, "请先选择轨迹文件"),
+        (b"", {"person": "王桂兰"}, "文件是空的"),
+        (b"%PDF-1.7", {"person": "王桂兰"}, "不是轨迹"),
+        (gpx((0, 0), (300, 0)), {"person": ""}, "请填写是谁的巡查"),
+        (gpx((0, 0), (300, 0)), {"person": "<b>无此人</b>"}, "人员名册里没有"),
+        (gpx((0, 0), (300, 0)), {"person": "王桂兰", "datum": "mars"}, "选择坐标系"),
+        (gpx((0, 0), (300, 0), zone=""), {"person": "王桂兰"}, "Asia/Shanghai"),
+        (gpx((200_000, 0), (200_300, 0)), {"person": "王桂兰"}, ""),
+    ],
+    ids=["none", "empty", "pdf", "whose", "nobody", "datum", "zone", "elsewhere"],
+)
+def test_what_is_wrong_with_a_walk_is_said_above_the_form(
+    db: Session, clerk: TestClient, content: bytes | None, said: dict[str, str], words: str
+) -> None:
+    before = db.scalar(select(func.count()).select_from(Patrol))
+    answer = send(clerk, content, **said)
+    assert answer.status_code == 422
+    problem = re.search(r'role="alert" id="problem">(.*?)</p>', answer.text, re.DOTALL)
+    assert problem
+    assert words in problem[1]
+    assert "<b>" not in problem[1]
+    assert db.scalar(select(func.count()).select_from(Patrol)) == before
+    assert 'type="file"' in answer.text
+
+
+def test_a_volunteer_sends_his_own_walk_only(db: Session, client: TestClient, town: Watertown) -> None:
+    add_account(db, town.county, "guilan", Right.VOLUNTEER, person_id=town.person_id)
+    sign_in(client, "guilan", PASSWORD)
+    assert 'name="person"' not in client.get("/upload").text
+    sent = send(client, gpx((0, 12), (500, 12), start=dt.datetime(2026, 5, 3, 2, tzinfo=dt.UTC)))
+    assert sent.status_code == 303
+    assert "谢谢您" in client.get(sent.headers["location"]).text
+    assert client.get("/map/coverage/picture").status_code == 200
+    stranger = SmallCounty(db, town.county).person("李长根")
+    other = send(client, gpx((0, 12), (400, 12)), person=str(stranger))
+    assert other.status_code == 422
+    assert client.get("/import").status_code in (403, 404)
+
+
+def test_a_planner_cannot_send(db: Session, client: TestClient, town: Watertown) -> None:
+    add_account(db, town.county, "planner", Right.PLANNER)
+    sign_in(client, "planner", PASSWORD)
+    assert client.get("/upload").status_code == 403
+    assert "/upload" not in client.get("/").text
+    assert client.get(f"/patrols/{town.patrol_id}").status_code == 404

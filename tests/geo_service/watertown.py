@@ -76,10 +76,18 @@ def build(db: Session, *, evil: bool = False) -> Watertown:
     return Watertown(row, right, left, rivers, road, grids, off_map, person_id, patrol_id)
 
 
-def add_account(db: Session, county: County, login: str, right: Right, area: Area | None = None) -> str:
+def add_account(
+    db: Session,
+    county: County,
+    login: str,
+    right: Right,
+    area: Area | None = None,
+    *,
+    person_id: uuid.UUID | None = None,
+) -> str:
     """Add an account that may sign in by PASSWORD."""
     ground = Ground(county.id, area.id if area else None)
-    account, _ = register.add(db, Manager(Actor(os_user="tester")), login, right, ground)
+    account, _ = register.add(db, Manager(Actor(os_user="tester")), login, right, ground, person_id=person_id)
     service.set_password(account, PASSWORD, must_change=False)
     db.flush()
     return login

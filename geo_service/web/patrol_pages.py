@@ -1,0 +1,130 @@
+"""Pages of patrols: load a walk and see at once what it covered; look at walks again."""
+
+import datetime as dt
+import uuid
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Form, Query, Request, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from geo_service.accounts.dependencies import require
+from geo_service.accounts.scope import Scope
+from geo_service.columns import printable
+from geo_service.db import Db
+from geo_service.errors import Invalid
+from geo_service.patrols import service as patrols
+from geo_service.patrols.answers import PatrolAnswer
+from geo_service.settings import Settings
+from geo_service.web import pictures
+from geo_service.web.frame import Frame, Framed
+from geo_service.web.serving import picture
+from layers.errors import BadFile, YinxunError
+from layers.vocabulary import Datum, Right
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+PAGE_ROWS = 50
+Sends = Annotated[Scope, require(Right.COORDINATOR, Right.VOLUNTEER)]
+Word = Annotated[str, Form(max_length=100)]
+
+
+@router.get("/upload", summary="Show the form that takes a walk")
+def upload_form(frame: Framed, scope: Sends) -> Response:
+    """Show the form; who may send for others says whose walk it is."""
+    return _form(frame, scope, {"person": "", "datum": "", "tz": ""})
+
+
+@router.post("/upload", summary="Take a walk and show what it covered")
+def upload(
+    request: Request,
+    db: Db,
+    frame: Framed,
+    scope: Sends,
+    file: UploadFile | None = None,
+    person: Word = "",
+    datum: Word = "",
+    tz: Word = "",
+) -> Response:
+    """Take a recording; what is wrong with it is said above the form, and nothing is kept."""
+    said = {"person": person, "datum": datum, "tz": tz}
+    settings: Settings = request.app.state.settings
+    try:
+        with db.begin_nested():
+            answer = _taken(db, scope, file, said, settings.home_cut_m)
+    except YinxunError as error:
+        return _form(frame, scope, said, error=error)
+    again = "1" if answer.already else None
+    return RedirectResponse(frame.link(f"/patrols/{answer.patrol_id}", again=again), status_code=303)
+
+
+@router.get("/patrols", summary="Show the patrols of the scope")
+def listed(
+    db: Db,
+    frame: Framed,
+    before: Annotated[dt.datetime | None, Query()] = None,
+    behind: Annotated[uuid.UUID | None, Query()] = None,
+) -> Response:
+    """Show patrols, the latest first; `before` and `behind` are the key of the last one seen."""
+    after = (before, behind) if before and behind else None
+    rows = patrols.listed(db, frame.own_scope, after=after, limit=PAGE_ROWS + 1)
+    more = None
+    if len(rows) > PAGE_ROWS:
+        last = rows[PAGE_ROWS - 1]
+        more = frame.link("/patrols", before=last.started_at.isoformat(), behind=last.patrol_id)
+    return frame.show("patrols.html", {"patrols": rows[:PAGE_ROWS], "more": more, "is_first": after is None})
+
+
+@router.get("/patrols/{patrol_id}", summary="Show what a patrol covered")
+def patrol(db: Db, frame: Framed, patrol_id: uuid.UUID, again: bool = False) -> Response:
+    """Show the sentence that the walker is told, the map, and the places one by one."""
+    answer = patrols.told(db, frame.own_scope, patrol_id)
+    return frame.show("patrol.html", {"answer": answer, "again": again})
+
+
+@router.get("/patrols/{patrol_id}/picture", summary="The map of a patrol as a document for its page")
+def patrol_picture(request: Request, db: Db, frame: Framed, patrol_id: uuid.UUID) -> Response:
+    """Return the walk and what it covered; a look at someone else's walk is recorded."""
+    answer = patrols.told(db, frame.own_scope, patrol_id)
+    _, track = patrols.look(db, frame.own_scope, patrol_id)
+    return picture(request, pictures.patrol_map(db, frame.own_scope, answer, track))
+
+
+def _taken(
+    db: Db, scope: Scope, file: UploadFile | None, said: dict[str, str], home_cut_m: float
+) -> PatrolAnswer:
+    if file is None or not file.filename:
+        raise BadFile("请先选择轨迹文件（GPX、KML、GeoJSON 或 CSV），再点“上传”。")
+    if said["datum"] and said["datum"] not in {datum.value for datum in Datum}:
+        raise Invalid("请在列表里选择坐标系。")
+    return patrols.take_file(
+        db,
+        scope,
+        _walker(db, scope, said["person"].strip()),
+        cast(Any, file.file),
+        name=printable(file.filename)[:80],
+        time_zone=said["tz"].strip() or None,
+        datum=Datum(said["datum"]) if said["datum"] else None,
+        home_cut_m=home_cut_m,
+    )
+
+
+def _walker(db: Db, scope: Scope, word: str) -> uuid.UUID:
+    if word:
+        return patrols.person_called(db, scope, word).id
+    if scope.person_id is None:
+        raise Invalid("请填写是谁的巡查：姓名或人员编号。")
+    return scope.person_id
+
+
+def _form(frame: Frame, scope: Scope, said: dict[str, str], *, error: YinxunError | None = None) -> Response:
+    values = {
+        "said": said,
+        "error": error,
+        "asks_datum": error is not None and error.code == "unknown_crs",
+        "asks_zone": error is not None and error.code == "unknown_time_zone",
+        "datums": list(Datum),
+        "zone": frame.own_county.time_zone,
+        "for_others": scope.holds(Right.COORDINATOR),
+        "has_person": scope.person_id is not None,
+    }
+    return frame.show("upload.html", values, status=200 if error is None else 422)

@@ -1,0 +1,193 @@
+"""The pages of the service in a browser that reaches no other host.
+
+What the screenshots are looked at for (SCREENSHOTS=folder keeps them):
+1. the start page: banner of made-up data, menu, three large links, the table of layers, nothing cut off;
+2. the map pages: the form on top, the map in its frame with all its layers and its legend, the list below;
+3. a place's card: the strip shows covered (solid) and not covered (hatched) stretches apart, also in grey;
+4. at 320 px every page is one column, nothing runs out of the window but tables within their own frame;
+5. the focus is seen on every link, button and field.
+"""
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from geo_service import jobs
+from geo_service.tables import Job
+from geo_service.web import service as web
+from tests.browser.conftest import Service, Watched
+from tests.browser.test_file import ink
+from tests.geo_service.watertown import DAY, EVIL
+
+WINDOW = f"first={DAY:%Y-01-01}&last={DAY:%Y-%m-%d}"
+
+
+@pytest.fixture
+def pages(service: Service) -> dict[str, str]:
+    """Every page that a coordinator opens."""
+    base = f"http://{service.host}"
+    return {
+        "start": f"{base}/",
+        "coverage": f"{base}/map/coverage?{WINDOW}",
+        "gaps": f"{base}/map/gaps?{WINDOW}",
+        "places": f"{base}/places?register=all",
+        "card of a river": f"{base}/places/{service.town.rivers[0].id}?{WINDOW}",
+        "card of a grid": f"{base}/places/{service.town.grids[0].id}?{WINDOW}",
+    }
+
+
+@pytest.mark.parametrize("kind", ["coverage", "gaps"])
+def test_the_map_page_draws_its_map(signed_in: Watched, pages: dict[str, str], kind: str, shot: Any) -> None:
+    signed_in.page.goto(pages[kind])
+    frame = signed_in.page.frame_locator("iframe.map")
+    frame.locator(".leaflet-overlay-pane canvas").wait_for()
+    (picture,) = [frame for frame in signed_in.page.frames if "/picture" in frame.url]
+    picture.wait_for_timeout(300)
+    assert ink(picture) > 1000  # type: ignore[arg-type]
+    assert "河道" in frame.locator(".panel").inner_text()
+    frame.get_by_role("searchbox").fill("中心河")
+    frame.locator(".found button").first.click()
+    assert "中心河" in frame.locator(".leaflet-popup-content h2").inner_text()
+    frame.get_by_role("searchbox").fill(EVIL[:6])
+    frame.locator(".found button").first.click()
+    assert EVIL in (frame.locator(".leaflet-popup-content h2").last.text_content() or "")
+    shot(signed_in.page, f"page {kind}")
+    assert signed_in.errors == []
+
+
+def test_every_page_is_whole_on_a_desk_and_on_a_small_phone(
+    signed_in: Watched, pages: dict[str, str], shot: Any
+) -> None:
+    page = signed_in.page
+    try:
+        for width, height, name in ((1280, 860, "desk"), (320, 640, "phone")):
+            page.set_viewport_size({"width": width, "height": height})
+            for title, address in pages.items():
+                page.goto(address)
+                page.wait_for_load_state("networkidle")
+                shot(page, f"{name} {title}")
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, title)
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 860})
+    assert signed_in.errors == []
+
+
+CONTRASTS = """() => {
+  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = rgb(getComputedStyle(at).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const texts = document.evaluate("//body//text()[normalize-space()]", document, null, 7, null);
+  const found = [];
+  for (let i = 0; i < texts.snapshotLength; i += 1) {
+    const node = texts.snapshotItem(i).parentElement;
+    if (!node.checkVisibility() || node.closest("svg, script, noscript, iframe, select")) continue;
+    const pair = [rgb(getComputedStyle(node).color), ground(node)].map(light).sort((a, b) => b - a);
+    found.push([(pair[0] + 0.05) / (pair[1] + 0.05), node.textContent.trim().slice(0, 20)]);
+  }
+  return found;
+}"""
+
+
+def test_text_has_contrast_fields_have_labels_and_headings_are_in_order(
+    signed_in: Watched, pages: dict[str, str]
+) -> None:
+    page = signed_in.page
+    for title, address in pages.items():
+        page.goto(address)
+        contrasts = page.evaluate(CONTRASTS)
+        assert len(contrasts) > 10
+        assert min(contrasts)[0] >= 4.5, (title, min(contrasts))
+        unlabelled = page.evaluate(
+            """() => [...document.querySelectorAll("input:not([type=hidden]), select, textarea")]
+              .filter((field) => !field.labels.length && !field.ariaLabel).map((field) => field.name)"""
+        )
+        assert unlabelled == [], title
+        assert page.locator("h1").count() == 1, title
+        assert page.locator("html").get_attribute("lang") == "zh-CN"
+        assert page.locator("iframe:not([title])").count() == 0
+
+
+def test_the_focus_is_seen_wherever_the_keyboard_goes(signed_in: Watched, pages: dict[str, str]) -> None:
+    page = signed_in.page
+    page.goto(pages["gaps"])
+    seen = set()
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        outline = page.evaluate(
+            """() => {
+              const at = document.activeElement;
+              const style = getComputedStyle(at);
+              return [at.outerHTML.slice(0, 60), style.outlineStyle, parseFloat(style.outlineWidth)];
+            }"""
+        )
+        seen.add(outline[0])
+        assert outline[1] != "none", outline
+        assert outline[2] >= 2, outline
+    assert len(seen) >= 20
+
+
+def test_the_making_of_the_demo_is_followed(
+    signed_in: Watched, service: Service, pages: dict[str, str], shot: Any
+) -> None:
+    page = signed_in.page
+    with Session(service.engine) as db, db.begin():
+        number = jobs.enqueue(db, web.DEMO)
+        tell(db, number, "running", {"done": 3, "of": 10, "what": "画河道"})
+    try:
+        page.goto(pages["start"])
+        page.get_by_text("正在生成演示县：画河道（3 / 10）").wait_for()
+        shot(page, "start while the demo is made")
+        with Session(service.engine) as db, db.begin():
+            tell(db, number, "running", {"done": 9, "of": 10, "what": "走巡查"})
+        page.get_by_text("走巡查（9 / 10）").wait_for()
+        with Session(service.engine) as db, db.begin():
+            tell(db, number, "done", {"done": 10, "of": 10, "what": "完成"})
+        page.locator("[data-progress]").wait_for(state="detached")
+    finally:
+        with Session(service.engine) as db, db.begin():
+            db.delete(db.get_one(Job, number))
+    assert signed_in.errors == []
+
+
+def tell(db: Session, number: int, state: str, progress: dict[str, Any]) -> None:
+    db.execute(update(Job).where(Job.id == number).values(state=state, progress=progress))
+
+
+def test_a_map_file_from_the_page_opens_from_disk(
+    signed_in: Watched, pages: dict[str, str], tmp_path: Any
+) -> None:
+    page = signed_in.page
+    page.goto(pages["coverage"])
+    with page.expect_download() as started:
+        page.get_by_role("link", name="下载地图文件").click()
+    assert started.value.suggested_filename.startswith("水乡县巡查覆盖图")
+    path = tmp_path / "map.html"
+    started.value.save_as(path)
+    page.goto(path.as_uri())
+    page.wait_for_selector(".leaflet-overlay-pane canvas")
+    page.wait_for_timeout(300)
+    assert ink(page) > 1000
+    assert json.loads(page.locator("#facts").text_content() or "")["bounds"]
+
+
+def test_a_strip_tells_covered_from_not_covered(signed_in: Watched, pages: dict[str, str], shot: Any) -> None:
+    page: Page = signed_in.page
+    page.goto(pages["card of a river"])
+    page.evaluate("document.documentElement.style.filter = 'grayscale(1)'")
+    shot(page, "card in grey")
+    drawn = page.locator("svg.strip rect").evaluate_all("bars => bars.map((bar) => bar.getAttribute('fill'))")
+    assert "url(#hatch)" in drawn
+    assert len(set(drawn)) >= 2
+    assert page.locator("svg.strip").bounding_box()["width"] > 600  # type: ignore[index]
