@@ -4,15 +4,18 @@ A new route fails `test_every_route_has_an_entry` until `WALKS` says who may use
 sign-in, `geo_service.accounts.doors.DOORS` says what guards it).
 """
 
+import datetime as dt
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi import Response
 from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
+from geoalchemy2 import WKTElement
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
@@ -24,9 +27,10 @@ from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
 from geo_service.app import create_app
 from geo_service.settings import Settings
-from geo_service.tables import Account, Area, County, Duty, Grant, Person, Place, SignIn
+from geo_service.tables import Account, Area, County, Duty, Grant, Patrol, Person, Place, SignIn
+from layers.crs import to_lonlat
 from layers.vocabulary import DutyKind, Layer, Level, Right, Role
-from tests.geo_service.conftest import CRS, NOON, SmallCounty
+from tests.geo_service.conftest import CRS, NOON, ORIGIN, SmallCounty
 
 COMMANDS = Manager(Actor(os_user="tester"))
 WEST, EAST, COUNTY = "west", "east", "county"
@@ -35,6 +39,7 @@ DAY = NOON.date().isoformat()
 
 STAFF = frozenset({Right.ADMINISTRATOR, Right.COORDINATOR})
 SEE_PLACES = STAFF | {Right.PLANNER, Right.VOLUNTEER}
+SEE_PEOPLE = STAFF | {Right.VOLUNTEER}
 EVERYBODY = frozenset(Right)
 
 
@@ -42,6 +47,8 @@ EVERYBODY = frozenset(Right)
 class Town:
     """One township with one of everything. What is secret carries its name or is an id."""
 
+    x: float
+    """Where it begins, metres east of the origin."""
     area: Area
     river: Place
     grid: Place
@@ -124,9 +131,27 @@ def _of_river(town: Town) -> Request:
     return {"path": {"place_id": town.river.id}}
 
 
+def _of_patrol(town: Town) -> Request:
+    return {"path": {"patrol_id": town.patrol_id}}
+
+
+def _new_patrol(town: Town) -> Request:
+    """Ten minutes along the river a day later, as GPX, named for its volunteer."""
+    lonlat = to_lonlat(ORIGIN + np.array([(town.x + i * 6, 5) for i in range(100)], float), CRS)
+    points = "".join(
+        f'<trkpt lat="{lat:.7f}" lon="{lon:.7f}"><time>{NOON + dt.timedelta(days=1, seconds=5 * i):%FT%TZ}'
+        "</time></trkpt>"
+        for i, (lon, lat) in enumerate(lonlat.tolist())
+    )
+    head = '<gpx version="1.1" creator="t" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>'
+    recording = f"{head}{points}</trkseg></trk></gpx>"
+    return {"params": {"person": town.walker.name}, "files": {"file": ("walk.gpx", recording)}}
+
+
 ADMINISTERS = frozenset({Right.ADMINISTRATOR})
 ONE_ACCOUNT = Walk(ADMINISTERS, _of_account)
 QUIET = Walk(ADMINISTERS, _of_account, ok=204)
+ONE_PATROL = Walk(SEE_PEOPLE, _of_patrol, without=404)
 
 WALKS: dict[tuple[str, str], Walk] = {
     ("GET", "/openapi.json"): Walk(),
@@ -166,6 +191,15 @@ WALKS: dict[tuple[str, str], Walk] = {
     # coverage: whoever sees no place gets an empty answer
     ("GET", "/api/coverage"): Walk(shows="places"),
     ("GET", "/api/gaps"): Walk(about=lambda _: {"params": {"kind": "neglected"}}, beyond=200, shows="places"),
+    # patrols
+    ("POST", "/api/patrols"): Walk(SEE_PEOPLE, _new_patrol, ok=201),
+    ("GET", "/api/patrols"): Walk(shows="people"),
+    ("GET", "/api/patrols/{patrol_id}"): Walk(SEE_PEOPLE, _of_patrol, without=404, shows="people"),
+    ("GET", "/api/patrols/{patrol_id}/track"): ONE_PATROL,
+    ("GET", "/api/patrols/{patrol_id}/gpx"): ONE_PATROL,
+    ("POST", "/api/patrols/{patrol_id}/void"): Walk(
+        SEE_PEOPLE, lambda town: {**_of_patrol(town), "json": {"reason": "测试"}}, without=404
+    ),
     # pages
     ("GET", "/"): Walk(),
     ("GET", "/api/progress"): Walk(),
@@ -175,6 +209,16 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("GET", "/map/gaps"): Walk(shows="places"),
     ("GET", "/map/gaps/picture"): Walk(shows="places"),
     ("GET", "/map/gaps/file"): Walk(shows="places"),
+    ("GET", "/upload"): Walk(SEE_PEOPLE),
+    ("POST", "/upload"): Walk(
+        SEE_PEOPLE,
+        lambda town: {"files": _new_patrol(town)["files"], "data": {"person": town.walker.name}},
+        ok=303,
+        beyond=422,  # the form again, with what is wrong
+    ),
+    ("GET", "/patrols"): Walk(shows="people"),
+    ("GET", "/patrols/{patrol_id}"): Walk(SEE_PEOPLE, _of_patrol, without=404, shows="places"),
+    ("GET", "/patrols/{patrol_id}/picture"): Walk(SEE_PEOPLE, _of_patrol, without=404, shows="places"),
     ("GET", "/places"): Walk(shows="places"),
     ("GET", "/places/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="people"),
 }
@@ -243,12 +287,15 @@ def _town(county: SmallCounty, name: str, line: str, x: float) -> Town:
     patrol_id, other_walk = (
         county.patrol(county.walk((x, 5), (x + 600, 5)), person.id)[0] for person in (walker, neighbour)
     )
+    county.db.get_one(Patrol, patrol_id).track = WKTElement(
+        f"MULTILINESTRINGM((120.1 32.9 {NOON.timestamp()}, 120.101 32.9 {NOON.timestamp() + 600}))", srid=4326
+    )
     account, grant, sign_in = _account(county, area, name)
     audit.record(
         county.db, Actor(account.id), "test.line", county_id=county.id, subject=f"account/{account.id}"
     )
     return Town(
-        area, river, grid, off_map, walker, neighbour, duty, patrol_id, account, grant, sign_in,
+        x, area, river, grid, off_map, walker, neighbour, duty, patrol_id, account, grant, sign_in,
         places=[f"{name}河", f"{name}格", f"{name}待上图"],
         people=[f"{name}老王", str(walker.id), str(patrol_id)],
         not_own=[f"{name}老李", str(neighbour.id), str(other_walk), f"{name}账号", str(account.id)],
@@ -381,7 +428,7 @@ def test_every_right_gets_what_is_its_own(world: World, method: str, path: str, 
         expected = _expected(walk, right, where, asked)
         told = f"{right} of {where} asked about {asked}: {answer.status_code} {answer.text[:300]}"
         assert answer.status_code == expected, told
-        _demand_no_secret(world, right, where, answer)
+        _demand_no_secret(world, right, where, answer, made)
         if walk.shows and right in STAFF & walk.may and where in (asked, COUNTY):
             shown = getattr(world.towns[asked], walk.shows)
             assert any(secret in answer.text for secret in shown), f"{told}: nothing of {shown}"
@@ -395,7 +442,7 @@ def test_a_right_in_one_town_lends_nothing_to_another_right_elsewhere(world: Wor
         address, made = _request(walk, path, world.towns[asked])
         answer = world.ask(world.mixed, method, address, **made)
         east = world.towns[EAST]
-        leaked = _leaked(answer, east.people + east.not_own)
+        leaked = _leaked(answer, made, east.people + east.not_own)
         assert not leaked, f"asked about {asked}: told {leaked}"
 
 
@@ -407,7 +454,7 @@ def test_another_countys_administrator_gets_nothing(world: World, method: str, p
         answer = world.ask(world.stranger, method, address, **made)
         allowed = {walk.ok, walk.beyond} if walk.about is None else {walk.beyond}
         assert answer.status_code in allowed, answer.text[:300]
-        assert not _leaked(answer, [s for town in world.towns.values() for s in _all_secrets(town)])
+        assert not _leaked(answer, made, [s for town in world.towns.values() for s in _all_secrets(town)])
         named = world.ask(world.stranger, method, address, **_in_county(made, world.county.code))
         if "scope" in _asks_for(world, method, path):
             assert named.status_code == 404, "a county out of reach is not there"
@@ -426,7 +473,7 @@ def _expected(walk: Walk, right: Right, where: str, asked: str) -> int:
     return walk.ok if where in (asked, COUNTY) else walk.beyond
 
 
-def _demand_no_secret(world: World, right: Right, where: str, answer: Response) -> None:
+def _demand_no_secret(world: World, right: Right, where: str, answer: Response, made: Request) -> None:
     secrets: list[str] = []
     for name, town in world.towns.items():
         here = where in (name, COUNTY)
@@ -440,7 +487,7 @@ def _demand_no_secret(world: World, right: Right, where: str, answer: Response) 
             secrets += [secret for secret in _all_secrets(town) if not _is_id(secret)]
         else:
             secrets += _all_secrets(town)
-    leaked = _leaked(answer, secrets)
+    leaked = _leaked(answer, made, secrets)
     assert not leaked, f"{right} of {where} was told {leaked}"
 
 
@@ -452,8 +499,8 @@ def _is_id(secret: str) -> bool:
     return secret.count("-") == 4
 
 
-def _leaked(answer: Response, secrets: list[str]) -> list[str]:
-    sent = str(answer.request.url) + str(answer.request.content)
+def _leaked(answer: Response, made: Request, secrets: list[str]) -> list[str]:
+    sent = f"{answer.request.url} {made}"  # what was asked for may be said again
     return [secret for secret in secrets if secret in answer.text and secret not in sent]
 
 
