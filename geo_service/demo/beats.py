@@ -126,9 +126,9 @@ def _shortened(span: tuple[float, float], by_m: float, rng: np.random.Generator)
 
 def _area_beats(layer: Layer, polygons: Mapping[str, Any], rng: np.random.Generator) -> Iterator[Beat]:
     """Make all of an area one beat, or of every fourth only its larger part."""
+    partly = set(rng.choice(list(polygons), round(_PARTLY * len(polygons)), replace=False).tolist())
     for code, polygon in polygons.items():
-        part = _larger_part(polygon, rng) if rng.random() < _PARTLY else None
-        yield Beat(layer, code, None, part)
+        yield Beat(layer, code, None, _larger_part(polygon, rng) if code in partly else None)
 
 
 def _larger_part(polygon: Any, rng: np.random.Generator) -> Any:

@@ -20,7 +20,7 @@ from geo_service.accounts import service as accounts
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.areas.service import CHINA_TIME
 from geo_service.db import transaction
-from geo_service.demo import queries, steps
+from geo_service.demo import names, queries, steps
 from geo_service.demo.county import DemoCounty, draw
 from geo_service.demo.land import COUNTY_CODE
 from geo_service.demo.queries import Note
@@ -32,6 +32,8 @@ from layers.vocabulary import Layer
 JOB = "demo.make"
 """Kind of the job that makes it while the pages are open already."""
 DEFAULT_SEED = 1
+MADE = f"演示县「{names.COUNTY}」(编码 {COUNTY_CODE},虚构)已建成。"
+THERE_ALREADY = f"演示县「{names.COUNTY}」已经有了,没有改动。"
 _RIVERS_A_STEP, _WALKS_A_STEP = 1500, 50
 
 Tell = Callable[[int, int, str], None]
@@ -57,12 +59,16 @@ def make(engine: Engine | Connection, *, seed: int = DEFAULT_SEED, tell: Tell = 
     the demo.
     """
     tell(0, 1, "描绘演示县的河网、道路和村庄")
+    made = None
     with transaction(engine) as db:
         queries.lock_making(db)
-        note = _note(db) or _begin(db, seed)
+        note = _note(db)
+        if note is None:
+            made = draw(seed, today=_today())
+            note = _begin(db, made, seed)
     if note.is_finished:
         return False
-    made = draw(note.seed, today=note.today)
+    made = made or draw(note.seed, today=note.today)
     plan = list(_steps(made))
     done, of = 0, sum(step.size for step in plan)
     for step in plan:
@@ -70,7 +76,7 @@ def make(engine: Engine | Connection, *, seed: int = DEFAULT_SEED, tell: Tell = 
         _take_step(engine, step)
         done += step.size
     _finish(engine)
-    tell(of, of, "演示县已建成")
+    tell(of, of, MADE)
     return True
 
 
@@ -99,9 +105,8 @@ def _note(db: Session, *, locked: bool = False) -> Note | None:
     return note
 
 
-def _begin(db: Session, seed: int) -> Note:
+def _begin(db: Session, made: DemoCounty, seed: int) -> Note:
     """Make the county with its areas, and begin the note."""
-    made = draw(seed, today=_today())
     actor = Actor(os_user=accounts.os_user())
     county = steps.store_areas(db, actor, made)
     audit.record(db, actor, "demo.make", county_id=county.id, seed=seed)

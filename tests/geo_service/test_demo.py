@@ -1,25 +1,51 @@
 """The demo county: its figures are exact, its land fits together, and it is made only once."""
 
+import contextlib
+import dataclasses
 import datetime as dt
 import itertools
 import re
+import threading
+import uuid
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import shapely
+from sqlalchemy import Engine, create_engine, select, text
+from sqlalchemy.orm import Session
+from typer.testing import CliRunner
 
-from geo_service.demo import outings
+from geo_service.accounts import service as accounts
+from geo_service.cli import demo as command
+from geo_service.coverage.answers import coverage
+from geo_service.coverage.gaps import gaps
+from geo_service.coverage.ground import Query
+from geo_service.db import make_engine, psycopg_url, transaction
+from geo_service.demo import outings, service, steps, walks
 from geo_service.demo.county import DemoCounty, draw
+from geo_service.demo.plan import CRS
+from geo_service.errors import Conflict
+from geo_service.jobs import Progress
+from geo_service.tables import County, Table
+from layers import crs
+from layers.lines import LineSet
+from layers.spans import SpanSet
 from layers.tracks import clean
-from layers.vocabulary import Layer, Level
+from layers.vocabulary import GapKind, Layer, Level
 
 TODAY = dt.date(2026, 3, 2)
 
 
+@pytest.fixture(scope="module")
+def first() -> DemoCounty:
+    return draw(1, today=TODAY)
+
+
 @pytest.fixture(scope="module", params=[1, 2])
-def county(request) -> DemoCounty:
-    return draw(request.param, today=TODAY)
+def county(request, first) -> DemoCounty:
+    return first if request.param == 1 else draw(request.param, today=TODAY)
 
 
 def in_force(county: DemoCounty):
@@ -193,11 +219,235 @@ def test_an_outing_is_a_walk_of_up_to_an_hour_at_five_to_ten_seconds(county):
     assert forgotten < 15
 
 
-def test_the_same_seed_gives_the_same_county_and_another_day_moves_only_the_days():
-    one, two, later = draw(5, today=TODAY), draw(5, today=TODAY), draw(5, today=TODAY + dt.timedelta(days=1))
+def test_the_same_seed_gives_the_same_county_and_another_day_moves_only_the_days(first):
+    one, two, later = first, draw(1, today=TODAY), draw(1, today=TODAY + dt.timedelta(days=1))
     assert [shapely.to_wkb(r.line) for r in one.rivers] == [shapely.to_wkb(r.line) for r in two.rivers]
     assert one.stewards == two.stewards
     assert one.outings == two.outings
     assert one.stewards.people == later.stewards.people
     assert [r.code for r in one.rivers] == [r.code for r in later.rivers]
-    assert draw(6, today=TODAY).stewards.people != one.stewards.people
+    assert later.outings[0].start_s > one.outings[0].start_s - 86400
+
+
+# --- stored
+
+
+class Killed(Exception):
+    """Stands for a kill: whatever was not committed is lost."""
+
+
+def smaller(made: DemoCounty, count: int = 80) -> DemoCounty:
+    """The county with every twentieth ditch and a few outings of all kinds: seconds instead of minutes."""
+    few = [r for k, r in enumerate(made.rivers) if k % 20 == 0 or r.code in made.scheme.rivers]
+    step = len(made.outings) // count
+    return dataclasses.replace(made, rivers=tuple(few), outings=made.outings[::step][:count])
+
+
+@pytest.fixture(scope="module")
+def own_engine(server: str) -> Iterator[Engine]:
+    """A database of its own, for what commits."""
+    name = f"yinxun_demo_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(psycopg_url(server), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    engine = make_engine(admin.url.set(database=name, drivername="postgresql").render_as_string(False))
+    with engine.begin() as connection:
+        connection.execute(text("create extension postgis"))
+        Table.metadata.create_all(connection)
+    yield engine
+    engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+    admin.dispose()
+
+
+def killed_at(what: str):
+    def tell(done: int, of: int, doing: str) -> None:
+        assert 0 <= done <= of
+        if what in doing:
+            raise Killed
+
+    return tell
+
+
+@pytest.fixture(scope="module")
+def stored(own_engine) -> Iterator[DemoCounty]:
+    """The demo county, killed five times on the way, at last by two at the same time, and finished."""
+    drawn: dict[tuple[int, dt.date], DemoCounty] = {}
+
+    def draw_few(seed: int, *, today: dt.date) -> DemoCounty:
+        if (seed, today) not in drawn:
+            drawn[seed, today] = smaller(draw(seed, today=today))
+        return drawn[seed, today]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "draw", draw_few)
+        patch.setattr(service, "_RIVERS_A_STEP", 400)
+        patch.setattr(service, "_WALKS_A_STEP", 20)
+        patch.setattr(service, "_today", lambda: TODAY)
+        take, taken = steps.patrols.take, itertools.count()
+
+        def take_until_killed(*args, **options):
+            if next(taken) == 50:
+                raise Killed
+            return take(*args, **options)
+
+        patch.setattr(steps.patrols, "take", take_until_killed)
+        for point in ("登记河道 400/", "登记人员", "登记道路责任人", "走一年的巡查 20/"):
+            with pytest.raises(Killed):
+                service.make(own_engine, seed=3, tell=killed_at(point))
+        patch.setattr(service, "_today", lambda: TODAY + dt.timedelta(days=1))
+        with pytest.raises(Killed):
+            service.make(own_engine, seed=4)
+        both = [threading.Thread(target=service.make, args=(own_engine,)) for _ in range(2)]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+        yield drawn[3, TODAY]
+
+
+@pytest.fixture
+def here(stored, own_engine) -> Iterator[Session]:
+    with transaction(own_engine) as db:
+        yield db
+        db.rollback()
+
+
+def count(db: Session, what: str, **values) -> int:
+    return db.execute(text(f"select count(*) from {what}"), values).scalar_one()
+
+
+def test_what_was_killed_is_finished_with_its_own_seed_and_day_and_nothing_comes_twice(stored, here):
+    county = here.scalars(select(County)).one()
+    assert (county.code, county.name, county.made_up, county.crs) == ("329901", "云汀县", True, CRS)
+    assert not service.is_unfinished(here)
+    assert count(here, "place where layer = 'river'") == len(stored.rivers)
+    assert count(here, "place where layer = 'road'") == len(stored.roads)
+    assert count(here, "person") == len(stored.stewards.people)
+    assert count(here, "duty where kind = 'volunteer'") == len(stored.stewards.terms)
+    assert count(here, "patrol") == len(stored.outings) == 80
+    assert count(here, "batch") == 80
+    assert here.scalar(text("select max(day) from patrol")) < TODAY
+    chiefs = "select place_id, person_id, level, spans from duty where kind = 'official'"
+    assert count(here, f"({chiefs}) c") == count(here, f"({chiefs.replace('select', 'select distinct')}) c")
+
+
+def test_the_published_figures_are_stored(stored, here):
+    volunteers = "duty where kind = 'volunteer' and in_force @> cast(:day as date)"
+    three = f"(select distinct person_id from {volunteers} and role <> 'compound_steward') p"
+    assert count(here, three, day=TODAY) == 2819
+    stewards = f"(select distinct person_id from {volunteers} and role = 'compound_steward') p"
+    assert count(here, stewards, day=TODAY) == 304
+    for layer, places in zip(Layer, (247, 185, 422, 123), strict=True):
+        served = f"(select distinct place_id from {volunteers} and role = :role) p"
+        assert count(here, served, day=TODAY, role=f"{layer.value}_steward") == places
+        assert count(here, "place where layer = :layer and in_scheme", layer=layer.value) == places
+
+
+def test_a_second_making_changes_nothing(stored, here, own_engine):
+    tables = ("place", "duty", "person", "patrol", "line_day", "audit", "import")
+    before = [count(here, table) for table in tables]
+    here.rollback()
+    assert service.make(own_engine, seed=9) is False
+    with transaction(own_engine) as db:
+        assert [count(db, table) for table in tables] == before
+
+
+def test_the_command_says_that_it_is_there_already(stored, own_engine, monkeypatch):
+    monkeypatch.setattr(command, "connect", lambda: contextlib.nullcontext((own_engine, None)))
+    result = CliRunner().invoke(command.app, [])
+    assert result.exit_code == 0, result.output
+    assert "已经有了" in result.output
+
+
+def test_a_job_makes_it_too(stored, own_engine):
+    told = []
+    with transaction(own_engine) as db:
+        service.make_by_job(db, {}, Progress(told.append))
+    assert told[-1]["done"] <= told[-1]["of"]
+
+
+def test_a_county_of_that_code_is_never_touched(db):
+    db.add(County(code="329901", name="真县", time_zone="Asia/Shanghai"))
+    db.flush()
+    with pytest.raises(Conflict, match="真县"):
+        service.make(db.connection())
+
+
+def test_duties_are_stored_where_the_beats_lie(stored, here):
+    rows = here.execute(
+        text(
+            "select p.code, p.layer, ST_AsBinary(v.line), d.spans from duty d"
+            " join place p on p.id = d.place_id join place_version v on v.id = p.version_id"
+            " where d.kind = 'volunteer' and d.spans is not null"
+        )
+    ).all()
+    beats = {(b.layer.value, b.code, round(10 * b.span_m[0])): b for b in stored.scheme.beats if b.span_m}
+    assert len(rows) > 500
+    for code, layer, line, (span,) in rows:
+        beat = beats[layer, code, span.lower]
+        lines = LineSet.of([crs.project(shapely.from_wkb(line), CRS)])
+        (drawn,) = lines.cut(SpanSet.of([0], [span.lower / 10], [span.upper / 10]))
+        meant = walks.along(stored.scheme.geometry(beat), *beat.span_m)
+        assert shapely.hausdorff_distance(drawn, shapely.linestrings(meant)) < 0.2
+        assert span.upper <= round(10 * float(lines.length_m[0]))
+
+
+def test_every_outing_covered_its_own_beat_and_counts(stored, here):
+    walked = here.execute(
+        text(
+            "select c.patrol_id, p.layer, p.code from"
+            " (select patrol_id, place_version_id from line_coverage"
+            "  union select patrol_id, place_version_id from area_visit) c"
+            " join place p on p.version_id = c.place_version_id"
+        )
+    ).all()
+    covered = {(row.patrol_id, row.layer, row.code) for row in walked}
+    for k, outing in enumerate(stored.outings):
+        beat = stored.scheme.beats[outing.beat]
+        patrol_id = uuid.uuid5(steps._IDS, f"patrol/{k}/{outing.start_s}")
+        assert (patrol_id, beat.layer.value, beat.code) in covered
+    assert count(here, "patrol where verdict <> 'counted' or voided_at is not null") == 0
+
+
+def test_all_kinds_of_gap_are_there(stored, here):
+    scope = accounts.command_scope(here, "329901")
+    year = {"first_day": TODAY - dt.timedelta(days=365), "last_day": TODAY - dt.timedelta(days=1)}
+    query = Query(**year)
+    totals = coverage(here, scope, query).totals
+    assert [total.layer for total in totals] == list(Layer)
+    assert all(0 < total.share < 0.8 for total in totals)
+    for kind in GapKind:
+        assert {row.place.layer for row in gaps(here, scope, query, kind).rows} == set(Layer)
+
+
+def test_a_large_river_belongs_to_many_townships_and_a_ditch_to_one_village(stored, here):
+    lies = (
+        "select p.id from place p join place_area a on a.place_version_id = p.version_id"
+        " join area on area.id = a.area_id and area.level = :area where p.layer = 'river'"
+        " and p.attributes->>'level' = :level group by p.id having count(*) {}"
+    )
+    mains = [river for river in stored.rivers if river.level == "县"]
+    assert count(here, f"({lies.format('> 3')}) x", area="township", level="县") == len(mains)
+    ditches = sum(river.level in ("庄河", "沟塘") for river in stored.rivers)
+    inside = sum(count(here, f"({lies.format('= 1')}) x", area="village", level=v) for v in ("庄河", "沟塘"))
+    assert inside > 0.97 * ditches
+
+
+def test_a_chief_answers_for_each_place_at_his_level(stored, here):
+    assert count(here, "duty where kind = 'official' and level = 'county'") > 0
+    assert count(here, "duty where kind = 'official' and level = 'township' and spans is not null") > 0
+    without = "place p where not exists (select 1 from duty where place_id = p.id and kind = 'official')"
+    assert count(here, without) < 0.01 * count(here, "place")
+
+
+def test_who_took_over_points_at_who_was_before(stored, here):
+    rows = here.execute(
+        text(
+            "select d.place_id = b.place_id, lower(d.in_force) = upper(b.in_force) from duty d"
+            " join duty b on b.id = d.handed_over_from"
+        )
+    ).all()
+    assert len(rows) == sum(term.after is not None for term in stored.stewards.terms) > 100
+    assert all(same and next_day for same, next_day in rows)
