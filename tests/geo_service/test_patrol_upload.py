@@ -2,19 +2,27 @@
 
 import json
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import shapely
+from click.testing import Result
 from fastapi.testclient import TestClient
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
+from typer.testing import CliRunner
 
 from geo_service.accounts import register
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
+from geo_service.cli import patrols
+from geo_service.errors import NotFound
 from geo_service.patrols.formats import parse
+from geo_service.settings import Settings
 from geo_service.tables import Audit, County, LineDay, Patrol, Person, Place
 from layers import crs as crs_
 from layers.tracks import Recording
@@ -235,3 +243,72 @@ def test_the_way_to_send_is_documented(client: TestClient, office: TestClient) -
     post = office.get("/openapi.json").json()["paths"]["/api/patrols"]["post"]
     assert set(post["requestBody"]["content"]) == {"multipart/form-data", "application/octet-stream"}
     assert {p["name"] for p in post["parameters"]} >= {"person", "tz", "datum", "device", "county"}
+
+
+class TestCommand:
+    @pytest.fixture
+    def run(self, db: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
+        """Run the command on the test's own transaction."""
+
+        @contextmanager
+        def connect() -> Iterator[tuple[Connection, Settings]]:
+            yield db.connection(), Settings(data_dir=tmp_path)
+
+        monkeypatch.setattr(patrols, "connect", connect)
+        return lambda *words: CliRunner().invoke(patrols.app, [str(word) for word in words])
+
+    def test_thanks_for_each_file_and_keeps_the_good_ones(
+        self, run: Callable[..., Result], road: Place, walker: Person, db: Session, tmp_path: Path
+    ) -> None:
+        good, broken, other = tmp_path / "早上.gpx", tmp_path / "坏.gpx", tmp_path / "晚上.csv"
+        good.write_bytes(WALK)
+        broken.write_bytes(WALK[:500])
+        evening = walk((0, 5), (600, 5), start_s=NOON.timestamp() + 6 * 3600)
+        rows = zip(evening.time_s, *evening.lonlat.T, strict=True)
+        other.write_text("time,lon,lat\n" + "".join(f"{t},{lon},{lat}\n" for t, lon, lat in rows))
+        result = run(good, broken, tmp_path / "没有.gpx", tmp_path, other, "--person", "王秀英")
+        assert result.exit_code == 1
+        assert result.stdout.splitlines() == [
+            "早上.gpx（王秀英）：谢谢您！5月1日 12:00—12:13，走了 1.0 公里。走到了：长安路 1.0 公里。",
+            "晚上.csv（王秀英）：谢谢您！5月1日 18:00—18:08，走了 600 米。走到了：长安路 600 米。",
+        ]
+        assert "坏.gpx：没有保存。文件「坏.gpx」：文件在第 1 行断开" in result.stderr
+        assert "没有.gpx」这个文件" in result.stderr
+        assert "是文件夹" in result.stderr
+        assert "共 5 个文件，3 个没有保存，其余已保存。" in result.stderr
+        assert db.scalar(select(func.count()).select_from(Patrol)) == 2
+        actors = db.scalars(select(Audit.os_user).where(Audit.action == "patrols.take")).all()
+        assert len(actors) == 2
+        assert None not in actors
+
+    def test_a_second_time_says_so_and_changes_nothing(
+        self, run: Callable[..., Result], road: Place, walker: Person, db: Session, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "walk.gpx"
+        path.write_bytes(WALK)
+        assert run(path, "--person", "0417").exit_code == 0
+        again = run(path, "--person", str(walker.id))
+        assert again.exit_code == 0
+        assert "以前已登记过，没有重复计入。谢谢您！" in again.stdout
+        assert db.scalar(select(func.count()).select_from(Patrol)) == 1
+
+    def test_asks_for_what_was_not_said(
+        self, run: Callable[..., Result], road: Place, walker: Person, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "walk.gpx"
+        recording = walk((500, 5), (1500, 5))
+        local = Recording(recording.time_s + 8 * 3600, crs_.from_wgs84(recording.lonlat, Datum.GCJ02))
+        path.write_bytes(gpx(local).replace(b"Z</time>", b"</time>"))
+        first = run(path, "--person", "0417")
+        assert (first.exit_code, "--tz Asia/Shanghai" in first.stderr) == (1, True)
+        second = run(path, "--person", "0417", "--tz", "Asia/Shanghai")
+        assert (second.exit_code, "--datum gcj02" in second.stderr) == (1, True)
+        third = run(path, "--person", "0417", "--tz", "Asia/Shanghai", "--datum", "gcj02")
+        assert (third.exit_code, "长安路 1.0 公里" in third.stdout) == (0, True)
+
+    def test_a_person_who_is_not_there_stops_it(
+        self, run: Callable[..., Result], road: Place, walker: Person, tmp_path: Path
+    ) -> None:
+        result = run(tmp_path / "walk.gpx", "--person", "张三")
+        assert isinstance(result.exception, NotFound)
+        assert run("walk.gpx").exit_code == 2
