@@ -20,11 +20,13 @@ from geo_service import health
 from geo_service.accounts import routes as accounts
 from geo_service.accounts.dependencies import at_the_door, page_for
 from geo_service.accounts.doors import Limiter
+from geo_service.areas import routes as areas
 from geo_service.coverage import routes as coverage
 from geo_service.edge import Edge
 from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, problem
 from geo_service.metrics import Metrics
 from geo_service.patrols import routes as patrols
+from geo_service.places import routes as places
 from geo_service.settings import Settings
 from geo_service.web import routes as web
 from layers.errors import YinxunError
@@ -35,7 +37,7 @@ STATIC = Path(__file__).parent / "web/static"
 RETRY_AFTER_S = 3
 """About as long as the database needs to come back after it was killed."""
 
-ROUTERS = (accounts.router, coverage.router, patrols.router, web.router)
+ROUTERS = (accounts.router, areas.router, places.router, coverage.router, patrols.router, web.router)
 
 
 def create_app(settings: Settings, engine: Engine | Connection) -> FastAPI:

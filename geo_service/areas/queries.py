@@ -1,6 +1,7 @@
 """The county and its tree in SQL."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import shapely
@@ -8,6 +9,8 @@ from geoalchemy2 import WKBElement
 from sqlalchemy import exists, func, insert, null, select, update
 from sqlalchemy.orm import Session, aliased
 
+from geo_service.accounts.narrow import areas_in
+from geo_service.accounts.scope import Scope
 from geo_service.areas.tree import AreaDraft, StoredArea
 from geo_service.tables import Area, County, Import, Patrol, PlaceVersion
 from layers.vocabulary import Level
@@ -53,6 +56,27 @@ def tree(db: Session, county_id: int) -> list[tuple[int, int | None]]:
     """Return id and parent id of every area of the county."""
     rows = db.execute(select(Area.id, Area.parent_id).where(Area.county_id == county_id))
     return [(id_, parent_id) for id_, parent_id in rows]
+
+
+@dataclass(frozen=True)
+class SeenArea:
+    """An area as a list shows it."""
+
+    id: int
+    parent_id: int | None
+    code: str
+    name: str
+    level: Level
+
+
+def seen_areas(db: Session, scope: Scope) -> list[SeenArea]:
+    """Return the areas of the scope by code."""
+    rows = db.execute(
+        select(Area.id, Area.parent_id, Area.code, Area.name, Area.level)
+        .where(areas_in(scope))
+        .order_by(Area.code)
+    )
+    return [SeenArea(id_, parent_id, code, name, Level(level)) for id_, parent_id, code, name, level in rows]
 
 
 def insert_areas(

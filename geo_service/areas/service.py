@@ -12,7 +12,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from geo_service import audit
-from geo_service.accounts.scope import Actor
+from geo_service.accounts.scope import Actor, Scope
 from geo_service.areas import files, queries
 from geo_service.areas.tree import (
     AreaDraft,
@@ -91,6 +91,11 @@ def county_of(db: Session, code: str | None = None) -> County:
 def areas_of(db: Session, county_id: int, *, borders: bool = True) -> list[StoredArea]:
     """Return the county's tree as a list by code, with borders (MultiPolygon in lon, lat) or without."""
     return queries.areas(db, county_id, borders=borders)
+
+
+def seen_areas(db: Session, scope: Scope) -> list[queries.SeenArea]:
+    """Return the areas of the scope by code."""
+    return queries.seen_areas(db, scope)
 
 
 def descendants(db: Session, county_id: int, roots: Iterable[int]) -> frozenset[int]:

@@ -131,6 +131,13 @@ def _of_river(town: Town) -> Request:
     return {"path": {"place_id": town.river.id}}
 
 
+def _new_river(_: Town) -> Request:
+    return {
+        "data": {"layer": "river", "dry_run": "true"},
+        "files": {"file": ("rivers.csv", "河道名称,河道编码\n新河,R100\n")},
+    }
+
+
 def _of_patrol(town: Town) -> Request:
     return {"path": {"patrol_id": town.patrol_id}}
 
@@ -188,6 +195,12 @@ WALKS: dict[tuple[str, str], Walk] = {
         ok=204,
     ),
     ("GET", "/api/audit"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
+    # areas and places
+    ("GET", "/api/counties"): Walk(),
+    ("GET", "/api/areas"): Walk(),
+    ("GET", "/api/places"): Walk(shows="places"),
+    ("GET", "/api/places/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="people"),
+    ("POST", "/api/places/import"): Walk(STAFF, _new_river, beyond=200, whole=True),
     # coverage: whoever sees no place gets an empty answer
     ("GET", "/api/coverage"): Walk(shows="places"),
     ("GET", "/api/gaps"): Walk(about=lambda _: {"params": {"kind": "neglected"}}, beyond=200, shows="places"),

@@ -1,0 +1,203 @@
+"""Places over HTTP: lists, files, one with its geometry and holders, and the import of a layer."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session
+from starlette.responses import JSONResponse
+
+from geo_service import answers, audit, cursors
+from geo_service.accounts.dependencies import Signed, require
+from geo_service.accounts.narrow import CHANGE
+from geo_service.accounts.scope import Scope
+from geo_service.columns import Listing, printable
+from geo_service.db import Db
+from geo_service.errors import Invalid
+from geo_service.listing import As, download, records
+from geo_service.places import reading, scheme, service
+from geo_service.places.reading import COLUMNS, GEOMETRY, Wanted
+from geo_service.places.report import ImportReport
+from geo_service.places.service import ImportOptions
+from layers.vocabulary import Datum, Layer
+
+router = APIRouter(prefix="/api/places", tags=["places"])
+
+MOST_ROWS = 1000
+"""Rows of an import's report in a JSON answer; another `as` gives all of them."""
+
+Format = Literal["json", "csv", "xlsx", "geojson", "gpkg"]
+FormatOfList = Annotated[Format, Query(alias="as", description="json: a page of rows; else all as a file.")]
+FormatOfReport = Annotated[
+    Literal["json", "csv", "xlsx"],
+    Query(alias="as", description="json: counts and rows; else all as a file."),
+]
+
+
+def _wanted(
+    layer: Layer | None = None,
+    area: Annotated[int | None, Query(description="Id of a township or village, with all below it.")] = None,
+    in_scheme: bool | None = None,
+    on_map: Annotated[bool | None, Query(description="With a geometry, or without (未上图).")] = None,
+    q: Annotated[str, Query(max_length=100, description="Part of the name, or start of the code.")] = "",
+) -> Wanted:
+    return Wanted(layer, area, in_scheme, on_map, q)
+
+
+@router.get("", summary="Places in my scope: a page of rows, or all of them as a file")
+def places(
+    db: Db,
+    scope: Signed,
+    request: Request,
+    wanted: Annotated[Wanted, Depends(_wanted)],
+    form: FormatOfList = "json",
+    limit: cursors.Limit = 100,
+    cursor: cursors.Cursor = None,
+) -> Response:
+    """Return places by id: layer, code, name, township and village, length or area."""
+    if form != "json":
+        audit.record(db, scope.actor, "places.export", county_id=scope.county_id, form=form)
+        return download(_every(request.app.state.engine, scope, wanted, As(form)), As(form))
+    listing, more = reading.page(db, scope, wanted, after=cursors.number(cursor) or 0, limit=limit)
+    following = None if more is None else cursors.encode(more)
+    return JSONResponse({"rows": records(listing), "next": following})
+
+
+def _every(engine: Engine | Connection, scope: Scope, wanted: Wanted, form: As) -> Listing:
+    """Return all places as a list that reads through a session of its own, after the request's has ended."""
+    drawn = form in (As.GEOJSON, As.GPKG)
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        with Session(engine) as db:
+            yield from reading.every(db, scope, wanted, drawn=drawn)
+
+    return Listing("places", "对象", (*COLUMNS, GEOMETRY) if drawn else COLUMNS, rows())
+
+
+@router.get("/{place_id}", summary="One place with its geometry, areas, versions and holders")
+def place(db: Db, scope: Signed, place_id: int) -> Response:
+    """Return a place of my scope; its duties as far as I may see people."""
+    card = reading.card(db, scope, place_id)
+    (row,) = records(Listing("place", "对象", (*COLUMNS, GEOMETRY), [card.row]))
+    details = {key: [asdict(item) for item in getattr(card, key)] for key in ("areas", "versions", "holders")}
+    return JSONResponse(row | {"attributes": card.attributes} | _plain(details))
+
+
+def _plain(details: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return days and times in ISO form."""
+    return {
+        key: [{k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in item.items()} for item in items]
+        for key, items in details.items()
+    }
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An uploaded layer on disk, and what its messages call it."""
+
+    path: Path
+    name: str
+
+
+@contextmanager
+def _on_disk(upload: UploadFile) -> Iterator[Sent]:
+    """Keep an upload as a file with its own ending, for readers that need one, until it was read."""
+    name = printable(PurePosixPath((upload.filename or "").replace("\\", "/")).name)[-80:] or "upload"
+    with tempfile.TemporaryDirectory(prefix="yinxun-") as folder:
+        path = Path(folder) / f"upload{PurePosixPath(name).suffix[:12]}"
+        with path.open("wb") as file:
+            shutil.copyfileobj(upload.file, file)
+        yield Sent(path, name)
+
+
+def _how_to_read(
+    columns: Annotated[
+        list[str] | None, Form(alias="map", description="name=河道名称, one for each column.")
+    ] = None,
+    crs: Annotated[str | None, Form(max_length=500)] = None,
+    datum: Annotated[Datum, Form()] = Datum.WGS84,
+    encoding: Annotated[str | None, Form(max_length=40)] = None,
+    file_layer: Annotated[str | None, Form(max_length=200, description="Of a file with several.")] = None,
+) -> ImportOptions:
+    return ImportOptions(
+        mapping=mapping_of(columns or []),
+        crs=crs or None,
+        datum=datum,
+        encoding=encoding or None,
+        file_layer=file_layer or None,
+    )
+
+
+def _options(
+    read: Annotated[ImportOptions, Depends(_how_to_read)],
+    in_scheme: Annotated[str, Form(max_length=200, description="all, or the column that says it.")] = "",
+    scheme_list: Annotated[UploadFile | None, File(description="Names and codes that are 纳管.")] = None,
+    answer_list: Annotated[
+        UploadFile | None, File(alias="answers", description="The report with its column 答复 filled in.")
+    ] = None,
+    skip_refused: Annotated[bool, Form(description="Take the other rows although some are refused.")] = False,
+    dry_run: Annotated[bool, Form(description="Only say what would be.")] = False,
+) -> ImportOptions:
+    everybody = in_scheme.strip().lower() == scheme.ALL
+    column = {"in_scheme": in_scheme} if in_scheme and not everybody else {}
+    listed = scheme.listed(scheme_list.file, scheme_list.filename or "list.csv") if scheme_list else None
+    return replace(
+        read,
+        mapping={**read.mapping, **column},
+        scheme="all" if everybody else listed,
+        answers=answers.read(answer_list.file, answer_list.filename or "a.csv") if answer_list else {},
+        skip_refused=skip_refused,
+        dry_run=dry_run,
+    )
+
+
+@router.post("/import", summary="Bring a layer up to date from a file, or only say what would change")
+def import_(
+    db: Db,
+    scope: Annotated[Scope, require(*CHANGE)],
+    file: UploadFile,
+    layer: Annotated[Layer, Form()],
+    options: Annotated[ImportOptions, Depends(_options)],
+    form: FormatOfReport = "json",
+) -> Response:
+    """Match a file with what is stored, by code, source, name and ground; nothing is deleted."""
+    with _on_disk(file) as sent:
+        report = service.import_layer(db, scope, layer, sent.path, options, name=sent.name)
+    return _told(report, form)
+
+
+def mapping_of(pairs: list[str]) -> dict[str, str]:
+    """Return standard name to column from texts like name=河道名称. Raises Invalid."""
+    mapping = {}
+    for pair in pairs:
+        name, equals, column = pair.partition("=")
+        if not (equals and name.strip() and column.strip()):
+            raise Invalid(f"「{pair[:40]}」看不懂;列名对应要写成 name=河道名称。")
+        mapping[name.strip()] = column.strip()
+    return mapping
+
+
+def _told(report: ImportReport, form: str) -> Response:
+    listing = report.listing()
+    if form != "json":
+        return download(listing, As(form))
+    rows = list(listing.rows)
+    shown = Listing(listing.name, listing.title, listing.columns, rows[:MOST_ROWS])
+    return JSONResponse(
+        {
+            "layer": report.layer.value,
+            "file": report.file,
+            "summary": report.summary(),
+            "counts": report.counts(),
+            "left_out": dict(report.left_out),
+            "notes": list(report.notes),
+            "rows": records(shown),
+            "more_rows": max(len(rows) - MOST_ROWS, 0),
+        }
+    )
