@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -93,6 +93,12 @@ def unfinished(db: Session, kind: str) -> Job | None:
         .order_by(Job.id.desc())
         .execution_options(populate_existing=True)
     )
+
+
+def drop_finished(db: Session, *, older_than: dt.timedelta) -> int:
+    """Forget jobs that ended long ago; return how many."""
+    ended = delete(Job).where(Job.finished_at < func.now() - older_than).returning(Job.id)
+    return len(db.scalars(ended).all())
 
 
 class Worker:

@@ -1,5 +1,6 @@
 """`serve` and `doctor`: the service itself and whether this machine can run it."""
 
+import datetime as dt
 import logging
 import os
 import signal
@@ -22,12 +23,14 @@ from geo_service.accounts import service as accounts
 from geo_service.accounts.scope import Actor
 from geo_service.app import create_app
 from geo_service.db import make_engine, transaction
+from geo_service.demo import service as demo_county
 from geo_service.embedded import Cluster, make_private, service_user
 from geo_service.errors import CannotRun, NotFound
-from geo_service.jobs import Work, Worker
+from geo_service.jobs import Progress, Schedule, Work, Worker
 from geo_service.keeper import kept
+from geo_service.patrols import service as patrols
 from geo_service.settings import Settings, load
-from geo_service.tables import County
+from geo_service.tables import County, Json
 
 log = logging.getLogger(__name__)
 app = typer.Typer()
@@ -153,13 +156,24 @@ def _greet(db: Session, settings: Settings, *, link: bool) -> None:
 
 def _ask_for_demo(db: Session) -> None:
     """Have the demo made by a job, while the pages are open already; never beside real counties."""
-    if db.scalar(select(County.id).limit(1)) is None and jobs.unfinished(db, "demo.make") is None:
-        jobs.enqueue(db, "demo.make")
+    is_empty = db.scalar(select(County.id).limit(1)) is None
+    if (is_empty or demo_county.is_unfinished(db)) and jobs.unfinished(db, demo_county.JOB) is None:
+        jobs.enqueue(db, demo_county.JOB)
 
 
 def _work(settings: Settings) -> Work:
-    """Say which function does which kind of job."""
-    return Work({}, ())
+    """Say which function does which kind of job, and what is done daily."""
+
+    def drop_expired(db: Session, _payload: Json, _progress: Progress) -> None:
+        days = {"raw_days": settings.raw_days, "track_days": settings.track_days}
+        batches, tracks = patrols.drop_expired(db, **days)
+        finished = jobs.drop_finished(db, older_than=dt.timedelta(days=30))
+        log.info("dropped %d raw batches, %d tracks, %d finished jobs", batches, tracks, finished)
+
+    return Work(
+        {demo_county.JOB: demo_county.make_by_job, "retention": drop_expired},
+        (Schedule("retention", dt.timedelta(days=1)),),
+    )
 
 
 def _run(settings: Settings, engine: Engine, listening: socket.socket, tls: ssl.SSLContext | None) -> None:

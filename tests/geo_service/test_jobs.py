@@ -226,3 +226,14 @@ def test_a_kind_that_nobody_here_knows_is_left_for_who_does(table):
     number = ask(table, "of.tomorrow")
     assert not do_one(table, work=make_county("job-x"))
     assert told(table, number).state == "waiting"
+
+
+def test_jobs_that_ended_long_ago_are_forgotten(table):
+    old, new, waiting = ask(table), ask(table), ask(table)
+    with transaction(table) as db:
+        ended = update(Job).values(state="done", finished_at=func.now() - dt.timedelta(days=31))
+        db.execute(ended.where(Job.id == old))
+        db.execute(ended.where(Job.id == new).values(finished_at=func.now() - dt.timedelta(days=29)))
+    with transaction(table) as db:
+        assert jobs.drop_finished(db, older_than=dt.timedelta(days=30)) == 1
+        assert set(db.scalars(select(Job.id))) == {new, waiting}

@@ -166,6 +166,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("layer", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("code_made", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("in_scheme", sa.Boolean(), nullable=False),
         sa.Column("area_id", sa.Integer(), nullable=True),
@@ -356,7 +357,6 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("patrol_id", sa.Uuid(), nullable=False),
         sa.Column("dwell_s", sa.Double(), nullable=False),
-        sa.Column("seen_m2", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(
             ["county_id"], ["county.id"], name=op.f("fk_area_visit_county_id_county"), ondelete="CASCADE"
         ),
