@@ -16,7 +16,7 @@ from layers.drafting import (
     Taken,
     answers_used,
     attributes,
-    metric,
+    metric_crs,
     most,
     question_id,
     take,
@@ -41,10 +41,11 @@ def draft(features: Features, layer: Layer, options: DraftOptions, leave_out: Le
     """
     taken = take(features, layer, pieces.area, leave_out)
     clusters = _by_code(taken)
-    areas_m, metric_crs = metric(taken.geometry, options)
+    metric = metric_crs(taken.geometry, options)
+    areas_m = crs.project(np.array(taken.geometry, dtype=object), metric)
     questions = []
     for a, b in _same_name_near(taken, clusters, areas_m, options.same_name_m):
-        question = _question(taken, a, b, areas_m[[a, b]], metric_crs, options)
+        question = _question(taken, a, b, areas_m[[a, b]], metric, options)
         questions.append(question)
         if question.answer == JOIN:
             clusters.join(a, b)
@@ -115,7 +116,7 @@ def _same_name_near(
 
 
 def _question(
-    taken: Taken, a: int, b: int, two_m: NDArray[np.object_], metric_crs: str, options: DraftOptions
+    taken: Taken, a: int, b: int, two_m: NDArray[np.object_], metric: str, options: DraftOptions
 ) -> Question:
     name, zh = taken.text("name", a), taken.layer.zh
     asked = question_id(taken.layer, plain(str(name)), [taken.source(a)], [taken.source(b)])
@@ -125,11 +126,11 @@ def _question(
     rows = [taken.row(a), taken.row(b)]
     return Question(
         id=asked,
-        text=f"第 {rows[0]}、{rows[1]} 行都叫「{name}」，相距 {nearest.length:.0f} 米，是同一个{zh}吗？",
+        text=f"{taken.rows([a, b])}都叫「{name}」，相距 {nearest.length:.0f} 米，是同一个{zh}吗？",
         answers=answers,
         rows=rows,
         distance_m=float(nearest.length),
-        where=LineString(crs.to_lonlat(shapely.get_coordinates(nearest), metric_crs)),
+        where=LineString(crs.to_lonlat(shapely.get_coordinates(nearest), metric)),
         answer=given if given in answers else None,
     )
 
@@ -172,5 +173,5 @@ def _overlaps(taken: Taken, clusters: Clusters, areas_m: NDArray[np.object_]) ->
 
 
 def _overlap(taken: Taken, a: int, b: int, overlap_m2: float) -> Remark:
-    where = f"{taken.features.file} 第 {taken.row(a)} 行与第 {taken.row(b)} 行"
+    where = f"{taken.features.file} {taken.rows([a, b])}"
     return Remark(taken.row(a), f"{where}：两个{taken.layer.zh}重叠 {overlap_m2:.0f} 平方米。")

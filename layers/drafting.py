@@ -20,10 +20,16 @@ from layers.vocabulary import Layer
 ATTRIBUTES_APART = frozenset(["name", "code", "in_scheme", "id", "building"])
 """Standard columns that are not attributes."""
 
+ROWS_SHOWN = 5
+"""More rows than these are only counted in a message."""
+
 _LISTED = frozenset(["township", "village", "note", "address", "ref"])
 _SUMMED = frozenset(["length_km", "households", "population", "buildings", "floor_area_m2"])
 
-Take = Callable[[BaseGeometry | None, str], pieces.Line | pieces.Area]
+_AT_ONCE = 1000
+"""Features that are worked on together, for speed without much memory."""
+
+Take = Callable[[BaseGeometry | None, str], pieces.Piece]
 LeaveOut = Callable[[Features, int], str | None]
 
 
@@ -38,7 +44,6 @@ class Taken:
     layer: Layer
     indices: list[int] = field(default_factory=list)
     geometry: list[BaseGeometry] = field(default_factory=list)
-    prints: list[str] = field(default_factory=list)
     refused: list[BadRow] = field(default_factory=list)
     repaired: list[Remark] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
@@ -58,6 +63,16 @@ class Taken:
         """Return the row in the file of the taken feature number `taken`."""
         return self.features.rows[self.indices[taken]]
 
+    def rows(self, numbers: Sequence[int]) -> str:
+        """Return in Chinese which rows some of what was taken comes from (OpenStreetMap: which ids)."""
+        features = self.features
+        shown = [self.indices[n] for n in numbers[:ROWS_SHOWN]]
+        if features.osm:
+            listed = "、".join(str(features.ids[i]) for i in shown)
+        else:
+            listed = f"第 {'、'.join(str(features.rows[i]) for i in shown)} 行"
+        return listed + (f"等 {len(numbers)} 处" if len(numbers) > ROWS_SHOWN else "")
+
     def refuse(self, numbers: Sequence[tuple[int, str]]) -> None:
         """Refuse some of what was taken: pairs of taken feature and reason. The others are numbered anew."""
         for number, reason in numbers:
@@ -66,50 +81,56 @@ class Taken:
         kept = [n for n in range(len(self.indices)) if n not in gone]
         self.indices = [self.indices[n] for n in kept]
         self.geometry = [self.geometry[n] for n in kept]
-        self.prints = [self.prints[n] for n in kept]
 
     def source(self, taken: int) -> Source:
         """Return the piece with its id: the file's, else a hash of its points."""
+        geometry = self.geometry[taken]
         own = self.features.ids[self.indices[taken]]
-        return Source(own or f"geo/{self.prints[taken]}", self.geometry[taken])
+        return Source(own or f"geo/{pieces.fingerprints(np.array([geometry]))[0]}", geometry)
 
 
 def take(features: Features, layer: Layer, shape: Take, leave_out: LeaveOut) -> Taken:
     """Return the features that are lines or areas (`shape`), the others refused with their rows.
 
-    `leave_out` gives in Chinese a reason to leave a feature out (counted), or raises Refusal. A second feature
-    with the very same points is refused.
+    `leave_out` gives in Chinese a reason to leave a feature out (counted), or raises Refusal. A second
+    feature with the very same points is refused.
     """
     taken = Taken(features, layer, left_out=Counter(features.left_out), notes=list(features.notes))
     taken.refused.extend(features.refused)
-    taken.repaired.extend(features.repaired)
+    taken.remarks.extend(features.remarks)
     first: dict[str, int] = {}
-    for index in range(len(features)):
-        try:
-            reason = leave_out(features, index)
-            if reason is None:
-                _take(taken, index, shape, first)
-            else:
-                taken.left_out[reason] += 1
-        except Refusal as refusal:
-            taken.refused.append(features.refuse(index, refusal.detail))
+    for start in range(0, len(features), _AT_ONCE):
+        lot = range(start, min(start + _AT_ONCE, len(features)))
+        shaped = {index: piece for index in lot if (piece := _shaped(taken, index, shape, leave_out))}
+        array = np.array([piece.geometry for piece in shaped.values()], dtype=object)
+        for (index, piece), mark in zip(shaped.items(), pieces.fingerprints(array), strict=True):
+            _keep(taken, index, piece, first.setdefault(mark, index))
     taken.refused.sort(key=lambda error: error.row)
     _tell_odd_codes(taken)
     return taken
 
 
-def _take(taken: Taken, index: int, shape: Take, first: dict[str, int]) -> None:
+def _shaped(taken: Taken, index: int, shape: Take, leave_out: LeaveOut) -> pieces.Piece | None:
+    try:
+        reason = leave_out(taken.features, index)
+        if reason is None:
+            return shape(taken.features.geometry[index], taken.layer.zh)
+        taken.left_out[reason] += 1
+    except Refusal as refusal:
+        taken.refused.append(taken.features.refuse(index, refusal.detail))
+    return None
+
+
+def _keep(taken: Taken, index: int, piece: pieces.Piece, first: int) -> None:
     features = taken.features
-    geometry, repair = shape(features.geometry[index], taken.layer.zh)
-    mark = pieces.fingerprint(geometry)
-    if mark in first:
-        raise Refusal(f"与第 {features.rows[first[mark]]} 行的图形完全相同；请删除多余的一行")
-    first[mark] = index
+    if first != index:
+        same = f"与第 {features.rows[first]} 行的图形完全相同；请删除多余的一行"
+        taken.refused.append(features.refuse(index, same))
+        return
     taken.indices.append(index)
-    taken.geometry.append(geometry)
-    taken.prints.append(mark)
-    if repair:
-        taken.repaired.append(Remark(features.rows[index], f"{features.where(index)}：{repair}。"))
+    taken.geometry.append(piece.geometry)
+    if piece.repair:
+        taken.repaired.append(Remark(features.rows[index], f"{features.where(index)}：{piece.repair}。"))
 
 
 def _tell_odd_codes(taken: Taken) -> None:
@@ -122,14 +143,23 @@ def _tell_odd_codes(taken: Taken) -> None:
             )
 
 
-def metric(geometry: Sequence[BaseGeometry], options: DraftOptions) -> tuple[NDArray[np.object_], str]:
-    """Return geometries in metres and the CRS: the county's, else that of their common centre."""
-    array = np.array(geometry, dtype=object)
-    if len(array) == 0:
-        return array, options.crs or crs.choose(0.0, 0.0)
-    west, south, east, north = shapely.total_bounds(array)
-    chosen = options.crs or crs.choose((west + east) / 2, (south + north) / 2)
-    return crs.project(array, chosen), chosen
+def metric_crs(geometry: Sequence[BaseGeometry], options: DraftOptions) -> str:
+    """Return the metric CRS to work in: the county's, else that of the common centre of the geometries."""
+    if options.crs is not None or not geometry:
+        return options.crs or crs.choose(0.0, 0.0)
+    west, south, east, north = shapely.total_bounds(np.array(geometry, dtype=object))
+    return crs.choose((west + east) / 2, (south + north) / 2)
+
+
+def sizes(
+    geometry: Sequence[BaseGeometry], metric: str, size: Callable[[NDArray[np.object_]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the length (m) or area (m2) of each geometry, as `size` (shapely.length, shapely.area) tells."""
+    found = np.empty(len(geometry))
+    for start in range(0, len(geometry), _AT_ONCE):
+        lot = np.array(geometry[start : start + _AT_ONCE], dtype=object)
+        found[start : start + _AT_ONCE] = size(crs.project(lot, metric))
+    return found
 
 
 class Scheme:

@@ -24,7 +24,7 @@ class Source(NamedTuple):
     """Lon, lat, 2-D, as it came (after repair)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlaceDraft:
     """A place as a file (or the demo) tells of it, not yet stored or measured.
 
@@ -47,7 +47,7 @@ class PlaceDraft:
     """The rows of the file it was made of, from 1."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Question:
     """A doubt that only a person can settle. Unanswered, things stay apart."""
 

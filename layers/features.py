@@ -57,7 +57,8 @@ class Features:
     left_out: Mapping[str, int] = field(default_factory=dict)
     """How many were left out on purpose, by reason (Chinese)."""
     refused: Sequence[BadRow] = ()
-    repaired: Sequence[Remark] = ()
+    remarks: Sequence[Remark] = ()
+    """Rows of which a value was not taken, because it is odd."""
     notes: Sequence[str] = ()
     """About the file as a whole (Chinese): encoding, coordinate system, columns that were not used."""
 
@@ -65,9 +66,10 @@ class Features:
         return len(self.geometry)
 
     def where(self, index: int) -> str:
-        """Return in Chinese where a feature stands: file, row, and its id if it has one."""
-        named = f"（{self.ids[index]}）" if self.ids[index] else ""
-        return f"{self.file} 第 {self.rows[index]} 行{named}"
+        """Return in Chinese where a feature stands: file and row (OpenStreetMap: its id)."""
+        if self.osm:
+            return f"{self.file} 的 {self.ids[index]}"
+        return f"{self.file} 第 {self.rows[index]} 行"
 
     def refuse(self, index: int, detail: str) -> BadRow:
         """Return the error for a feature that cannot be taken."""

@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from layers import crs
 from layers.errors import BadFile
 
 TOUCH_M = 1.0
@@ -52,8 +53,8 @@ class Clusters:
 
     def join(self, a: int, b: int) -> None:
         """Make the clusters of two lines one, unless their codes differ."""
-        if self.may_join(a, b):
-            first, second = sorted((self.of(a), self.of(b)))
+        first, second = sorted((self.of(a), self.of(b)))
+        if first != second and self.may_join(first, second):
             self._above[second] = first
             self._code[first] = self._code[first] or self._code[second]
 
@@ -75,9 +76,14 @@ class Link(NamedTuple):
 
 
 def cluster(
-    lines_m: NDArray[np.object_], keys: Sequence[str | None], codes: Sequence[str | None], *, within_m: float
+    lines: NDArray[np.object_],
+    keys: Sequence[str | None],
+    codes: Sequence[str | None],
+    *,
+    metric_crs: str,
+    within_m: float,
 ) -> tuple[Clusters, list[Doubt]]:
-    """Return the clusters of lines (shapely, in metres) and the doubts that are left, nearest first.
+    """Return the clusters of lines (shapely, lon, lat) and the doubts that are left, nearest first.
 
     `keys` are the names as they are compared; a line without name joins only by its code. Raises BadFile
     where one name stands on too many lines.
@@ -89,6 +95,7 @@ def cluster(
     far: list[Link] = []
     for same in _groups(keys):
         if len(same) > 1:
+            lines_m = crs.project(lines[same], metric_crs)
             far += _join_near(clusters, lines_m, np.array(same), str(keys[same[0]]), within_m)
     return clusters, _doubts(clusters, sorted(far))
 
@@ -105,7 +112,7 @@ def _join_near(
     clusters: Clusters, lines_m: NDArray[np.object_], same: NDArray[np.intp], key: str, within_m: float
 ) -> list[Link]:
     """Join what is near among the lines of one name; return the links of what stays apart."""
-    parts, index = shapely.get_parts(lines_m[same], return_index=True)
+    parts, index = shapely.get_parts(lines_m, return_index=True)
     owner = same[index]
     if len(parts) > MOST_OF_ONE_NAME:
         raise BadFile(

@@ -8,29 +8,41 @@ from numpy.typing import NDArray
 from shapely import LineString, MultiLineString
 
 from layers import crs, pieces
-from layers.drafting import LeaveOut, Scheme, Taken, answers_used, attributes, metric, most, question_id, take
+from layers.drafting import (
+    LeaveOut,
+    Scheme,
+    Taken,
+    answers_used,
+    attributes,
+    metric_crs,
+    most,
+    question_id,
+    sizes,
+    take,
+)
 from layers.drafts import APART, JOIN, Draft, DraftOptions, PlaceDraft, Question
 from layers.features import Features, Remark
 from layers.joining import Clusters, Doubt, cluster
 from layers.names import plain
 from layers.vocabulary import Layer
 
-_ROWS_SHOWN = 5
-
 
 def draft(features: Features, layer: Layer, options: DraftOptions, leave_out: LeaveOut) -> Draft:
     """Return the places that the lines of a file make, and everything to be told or asked of them."""
     taken = take(features, layer, pieces.line, leave_out)
-    lines_m, metric_crs = metric(taken.geometry, options)
-    names = [taken.text("name", n) for n in range(len(lines_m))]
-    codes = [taken.text("code", n) for n in range(len(lines_m))]
+    metric = metric_crs(taken.geometry, options)
+    names = [taken.text("name", n) for n in range(len(taken.indices))]
     clusters, doubts = cluster(
-        lines_m, [plain(n) if n else None for n in names], codes, within_m=options.same_name_m
+        np.array(taken.geometry, dtype=object),
+        [plain(name) if name else None for name in names],
+        [taken.text("code", n) for n in range(len(taken.indices))],
+        metric_crs=metric,
+        within_m=options.same_name_m,
     )
-    questions = [_question(taken, doubt, metric_crs, options) for doubt in doubts]
+    questions = [_question(taken, doubt, metric, options) for doubt in doubts]
     _carry_out(clusters, doubts, questions)
     scheme = Scheme(taken, options)
-    lengths_m = shapely.length(lines_m)
+    lengths_m = sizes(taken.geometry, metric, shapely.length)
     places = [_place(taken, members, scheme, lengths_m) for members in clusters.members().values()]
     return Draft(
         layer=layer,
@@ -44,7 +56,7 @@ def draft(features: Features, layer: Layer, options: DraftOptions, leave_out: Le
     )
 
 
-def _question(taken: Taken, doubt: Doubt, metric_crs: str, options: DraftOptions) -> Question:
+def _question(taken: Taken, doubt: Doubt, metric: str, options: DraftOptions) -> Question:
     name = str(taken.text("name", doubt.first[0]))
     asked = question_id(
         taken.layer,
@@ -54,7 +66,7 @@ def _question(taken: Taken, doubt: Doubt, metric_crs: str, options: DraftOptions
     )
     zh = taken.layer.zh
     far = f"{doubt.distance_m / 1000:.1f} 公里" if doubt.distance_m >= 1000 else f"{doubt.distance_m:.0f} 米"
-    where = f"{_rows(taken, doubt.first)}；{_rows(taken, doubt.second)}"
+    where = f"{taken.rows(doubt.first)}；{taken.rows(doubt.second)}"
     answers = {JOIN: f"是同一条{zh}，合并", APART: f"是两条{zh}，分开登记"}
     given = options.answers.get(asked)
     return Question(
@@ -63,15 +75,9 @@ def _question(taken: Taken, doubt: Doubt, metric_crs: str, options: DraftOptions
         answers=answers,
         rows=[taken.row(line) for line in (*doubt.first, *doubt.second)],
         distance_m=doubt.distance_m,
-        where=LineString(crs.to_lonlat(np.array(doubt.ends_m), metric_crs)),
+        where=LineString(crs.to_lonlat(np.array(doubt.ends_m), metric)),
         answer=given if given in answers else None,
     )
-
-
-def _rows(taken: Taken, lines: Sequence[int]) -> str:
-    rows = [taken.row(line) for line in lines]
-    shown = "、".join(str(row) for row in rows[:_ROWS_SHOWN])
-    return f"第 {shown} 行" + (f"等 {len(rows)} 行" if len(rows) > _ROWS_SHOWN else "")
 
 
 def _carry_out(clusters: Clusters, doubts: Iterable[Doubt], questions: Iterable[Question]) -> None:
@@ -107,7 +113,7 @@ def _tell_names(taken: Taken, members: Sequence[int], code: str | None, name: st
     taken.remarks.append(
         Remark(
             taken.row(members[0]),
-            f"{taken.features.file} {_rows(taken, members)}：编码「{code}」下有不同名称"
+            f"{taken.features.file} {taken.rows(members)}：编码「{code}」下有不同名称"
             f"（{'、'.join(names)}），按同一条{taken.layer.zh}合并，取名「{name}」。",
         )
     )
@@ -115,5 +121,7 @@ def _tell_names(taken: Taken, members: Sequence[int], code: str | None, name: st
 
 def _merged(taken: Taken, members: Sequence[int]) -> MultiLineString:
     parts = shapely.get_parts(np.array([taken.geometry[m] for m in members], dtype=object))
-    merged = shapely.line_merge(shapely.multilinestrings(parts))
+    merged = shapely.multilinestrings(parts)
+    if len(parts) > 1:
+        merged = shapely.line_merge(merged)
     return merged if isinstance(merged, MultiLineString) else MultiLineString([merged])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import MultiLineString, MultiPolygon
+from shapely import LineString, MultiPolygon
 from shapely.geometry.base import BaseGeometry
 
 from layers.features import Refusal
@@ -24,22 +24,20 @@ _WORDS = {**dict.fromkeys(_POINTS, "点"), **dict.fromkeys(_LINES, "线"), **dic
 """By shapely's geometry type numbers."""
 
 
-class Line(NamedTuple):
-    """A line to take, and in Chinese what was repaired."""
+class Piece(NamedTuple):
+    """A line (of one part or several) or an area to take, and in Chinese what was repaired."""
 
-    geometry: MultiLineString
+    geometry: BaseGeometry
     repair: str | None = None
 
 
-class Area(NamedTuple):
-    """An area to take, and in Chinese what was repaired."""
+def line(geometry: BaseGeometry | None, subject: str) -> Piece:
+    """Return a geometry as LineString or MultiLineString; Refusal where it is none.
 
-    geometry: MultiPolygon
-    repair: str | None = None
-
-
-def line(geometry: BaseGeometry | None, subject: str) -> Line:
-    """Return a geometry as lines; Refusal where it is none. `subject` names what belongs here (河道)."""
+    `subject` names what belongs here (河道).
+    """
+    if isinstance(geometry, LineString) and geometry.geom_type == "LineString" and geometry.length > 0:
+        return Piece(geometry)
     parts = _simple(geometry)
     kinds = _kinds(parts)
     if kinds != {"线"}:
@@ -51,11 +49,11 @@ def line(geometry: BaseGeometry | None, subject: str) -> Line:
         raise Refusal("线的长度为零；请重画或删除这一行")
     dropped = len(strings) - len(real)
     repair = f"去掉了 {dropped} 段长度为零的线" if dropped else None
-    return Line(shapely.multilinestrings(real), repair)
+    return Piece(shapely.multilinestrings(real), repair)
 
 
-def area(geometry: BaseGeometry | None, subject: str) -> Area:
-    """Return a geometry as valid polygons; Refusal where it is none or no safe repair is known."""
+def area(geometry: BaseGeometry | None, subject: str) -> Piece:
+    """Return a geometry as valid MultiPolygon; Refusal where it is none or no safe repair is known."""
     parts = _simple(geometry)
     kinds = _kinds(parts)
     if kinds != {"面"}:
@@ -68,7 +66,7 @@ def area(geometry: BaseGeometry | None, subject: str) -> Area:
         outline, repair = _repaired(outline)
     if outline.area == 0:
         raise Refusal("面积为零；请重画或删除这一行")
-    return Area(outline, repair)
+    return Piece(outline, repair)
 
 
 def _simple(geometry: BaseGeometry | None) -> NDArray[np.object_]:
@@ -100,7 +98,8 @@ def _repaired(outline: MultiPolygon) -> tuple[MultiPolygon, str]:
     return repaired, "边界自相交，已修复（面积变化不到 1%）"
 
 
-def fingerprint(geometry: BaseGeometry) -> str:
-    """Return a hash of a geometry to the centimetre (1e-7 degrees), the same in either direction."""
-    snapped = shapely.set_precision(geometry, 1e-7, mode="pointwise")
-    return hashlib.blake2b(shapely.to_wkb(shapely.normalize(snapped)), digest_size=8).hexdigest()
+def fingerprints(geometries: NDArray[np.object_]) -> list[str]:
+    """Return a hash of each geometry to the centimetre (1e-7 degrees), the same in either direction."""
+    snapped = shapely.set_precision(geometries, 1e-7, mode="pointwise")
+    wkb = shapely.to_wkb(shapely.normalize(snapped))
+    return [hashlib.blake2b(each, digest_size=8).hexdigest() for each in wkb]

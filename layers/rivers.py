@@ -16,6 +16,7 @@ OSM_KEYS = ("waterway", "natural", "landuse")
 _WATER = frozenset([("natural", "water"), ("waterway", "riverbank"), ("waterway", "dock")]) | frozenset(
     [("landuse", "reservoir"), ("landuse", "basin")]
 )
+OSM_CLASSES = OSM_LINES | {"riverbank", "dam", "weir"}
 WATER_AREA = "水面是面，不是河道中心线"
 
 
@@ -34,20 +35,21 @@ def osm_reason(tags: Mapping[str, str], *, is_area: bool = False) -> str | None:
     waterway = tags.get("waterway")
     if waterway is None:
         return ""
+    if not waterway:
+        return "没有河道类别（waterway 为空）"
     if waterway not in OSM_LINES:
         return f"不是河道的水利要素（waterway={waterway}）"
     return WATER_AREA if is_area else None
 
 
 def places(features: Features, options: DraftOptions | None = None) -> Draft:
-    """Return the rivers of a file: lines of one name (ends within 200 m) or one code are one river."""
-    return line_drafts.draft(features, Layer.RIVER, options or DraftOptions(), _leave_out)
+    """Return the rivers of a file: lines of one name (ends within 200 m) or one code are one river.
 
+    In a table made from OpenStreetMap (its classes tell) the same classes are left out as in the original.
+    """
+    from_osm = not OSM_CLASSES.isdisjoint(features.fields.get("class", ()))
 
-def _leave_out(features: Features, index: int) -> str | None:
-    # A table that was made from OpenStreetMap carries its classes.
-    value = features.value("class", index)
-    return osm_reason({"waterway": value}) if value in _OSM_OTHERS else None
+    def leave_out(features: Features, index: int) -> str | None:
+        return osm_reason({"waterway": str(features.value("class", index) or "")}) if from_osm else None
 
-
-_OSM_OTHERS = frozenset(["riverbank", "dock", "dam", "weir", "waterfall", "lock_gate", "boatyard", "fuel"])
+    return line_drafts.draft(features, Layer.RIVER, options or DraftOptions(), leave_out)

@@ -15,6 +15,7 @@ OSM_LINES = frozenset([*_WITH_LINKS, *(f"{kind}_link" for kind in _WITH_LINKS), 
 OSM_KEYS = ("highway",)
 
 _FOOT = frozenset(["footway", "path", "steps", "cycleway", "bridleway"])
+OSM_CLASSES = OSM_LINES | _FOOT
 ROAD_AREA = "道路面（广场等）不是道路中心线"
 
 
@@ -32,22 +33,21 @@ def osm_reason(tags: Mapping[str, str], *, is_area: bool = False) -> str | None:
         return ""
     if highway in _FOOT:
         return f"人行道、小路、台阶、自行车道（highway={highway}）"
+    if not highway:
+        return "没有道路类别（highway 为空）"
     if highway not in OSM_LINES:
         return f"其他类别（highway={highway}）"
     return ROAD_AREA if is_area else None
 
 
 def places(features: Features, options: DraftOptions | None = None) -> Draft:
-    """Return the roads of a file: lines of one name (ends within 200 m) or one code are one road."""
-    return line_drafts.draft(features, Layer.ROAD, options or DraftOptions(), _leave_out)
+    """Return the roads of a file: lines of one name (ends within 200 m) or one code are one road.
 
+    In a table made from OpenStreetMap (its classes tell) the same classes are left out as in the original.
+    """
+    from_osm = not OSM_CLASSES.isdisjoint(features.fields.get("class", ()))
 
-def _leave_out(features: Features, index: int) -> str | None:
-    # A table that was made from OpenStreetMap carries its classes.
-    value = features.value("class", index)
-    return osm_reason({"highway": value}) if value in _OSM_OTHERS else None
+    def leave_out(features: Features, index: int) -> str | None:
+        return osm_reason({"highway": str(features.value("class", index) or "")}) if from_osm else None
 
-
-_OSM_OTHERS = _FOOT | frozenset(
-    ["corridor", "platform", "elevator", "proposed", "raceway", "road", "bus_stop"]
-)
+    return line_drafts.draft(features, Layer.ROAD, options or DraftOptions(), leave_out)
