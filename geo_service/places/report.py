@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from geo_service.columns import Column, Listing
 from layers.drafts import Draft, Question
@@ -24,6 +24,18 @@ class Outcome(Word):
     REFUSED = "refused", "不能导入"
     REPAIRED = "repaired", "已修复"
     REMARK = "remark", "提示"
+
+
+_COLUMNS = (
+    Column("outcome", "结果"),
+    Column("rows", "行"),
+    Column("code", "编码"),
+    Column("name", "名称"),
+    Column("detail", "说明"),
+    Column("question", "问题编号"),
+    Column("answers", "可选答复"),
+    Column("answer", "答复"),
+)
 
 
 @dataclass(frozen=True)
@@ -68,21 +80,16 @@ class ImportReport:
 
     def listing(self) -> Listing:
         """Return the rows as a list; filled in at 答复, it can be given back as the file of answers."""
-        columns = [
-            Column("outcome", "结果"),
-            Column("rows", "行"),
-            Column("code", "编码"),
-            Column("name", "名称"),
-            Column("detail", "说明"),
-            Column("question", "问题编号"),
-            Column("answers", "可选答复"),
-            Column("answer", "答复"),
-        ]
         values = [
             (row.outcome, _numbers(row.rows), row.code, row.name, row.detail, *_asked(row.question))
             for row in self.rows
         ]
-        return Listing(f"import_{self.layer.value}", f"{self.layer.zh}导入结果", columns, values)
+        return Listing(f"import_{self.layer.value}", f"{self.layer.zh}导入结果", _COLUMNS, values)
+
+    def only(self, outcome: Outcome, *, first: int | None = None) -> Listing:
+        """Return the (first) rows with one outcome as a list."""
+        part = replace(self, rows=self.of(outcome)[:first]).listing()
+        return replace(part, title=f"{self.layer.zh}:{outcome.zh}")
 
     def summary(self) -> str:
         """Return the counts in one line of plain Chinese."""

@@ -19,7 +19,6 @@ from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.columns import Listing, printable
 from geo_service.db import Db
-from geo_service.errors import Invalid
 from geo_service.listing import As, download, records
 from geo_service.places import reading, scheme, service
 from geo_service.places.reading import COLUMNS, GEOMETRY, Wanted
@@ -126,7 +125,7 @@ def _how_to_read(
     file_layer: Annotated[str | None, Form(max_length=200, description="Of a file with several.")] = None,
 ) -> ImportOptions:
     return ImportOptions(
-        mapping=mapping_of(columns or []),
+        mapping=scheme.mapping_of(columns or []),
         crs=crs or None,
         datum=datum,
         encoding=encoding or None,
@@ -135,6 +134,7 @@ def _how_to_read(
 
 
 def _options(
+    request: Request,
     read: Annotated[ImportOptions, Depends(_how_to_read)],
     in_scheme: Annotated[str, Form(max_length=200, description="all, or the column that says it.")] = "",
     scheme_list: Annotated[UploadFile | None, File(description="Names and codes that are 纳管.")] = None,
@@ -152,6 +152,7 @@ def _options(
         mapping={**read.mapping, **column},
         scheme="all" if everybody else listed,
         answers=answers.read(answer_list.file, answer_list.filename or "a.csv") if answer_list else {},
+        same_name_m=request.app.state.settings.same_name_m,
         skip_refused=skip_refused,
         dry_run=dry_run,
     )
@@ -170,17 +171,6 @@ def import_(
     with _on_disk(file) as sent:
         report = service.import_layer(db, scope, layer, sent.path, options, name=sent.name)
     return _told(report, form)
-
-
-def mapping_of(pairs: list[str]) -> dict[str, str]:
-    """Return standard name to column from texts like name=河道名称. Raises Invalid."""
-    mapping = {}
-    for pair in pairs:
-        name, equals, column = pair.partition("=")
-        if not (equals and name.strip() and column.strip()):
-            raise Invalid(f"「{pair[:40]}」看不懂;列名对应要写成 name=河道名称。")
-        mapping[name.strip()] = column.strip()
-    return mapping
 
 
 def _told(report: ImportReport, form: str) -> Response:

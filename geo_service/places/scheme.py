@@ -1,5 +1,6 @@
-"""Who is 纳管, as a user says it: all, a column of the file, or a list of names and codes."""
+"""What a user says of a file in words: who is 纳管 (all, a column, a list), and which column is what."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -61,3 +62,14 @@ def _lines(file: BinaryIO, name: str) -> frozenset[str]:
         except UnicodeDecodeError:
             continue
     raise BadFile(f"{name}:文字编码不是 UTF-8 或 GBK,请另存后再用。")
+
+
+def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
+    """Return standard name to column from texts like name=河道名称. Raises Invalid."""
+    mapping = {}
+    for pair in pairs:
+        name, equals, column = pair.partition("=")
+        if not (equals and name.strip() and column.strip()):
+            raise Invalid(f"「{pair[:40]}」看不懂;列名对应要写成 name=河道名称。")
+        mapping[name.strip()] = column.strip()
+    return mapping
