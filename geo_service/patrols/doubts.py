@@ -27,6 +27,8 @@ MOST_LEFT_OUT = 0.1
 """Up to this share of fixes with an impossible time is left out; more refuses the recording."""
 LEAST_INSIDE = 0.1
 """A recording with a smaller share of its fixes in the county does not belong to it."""
+FAR_DEGREES = 0.5
+"""Registered places may reach out of the county's box, but not this far."""
 SAME_SHIFT_M = 25.0
 """A jump is the shift of GCJ-02 if it differs by no more (domain.md 3.4)."""
 _JUMP_STEPS = 5.0
@@ -45,8 +47,8 @@ class Examined:
 def examined(recording: Recording, datum: Datum | None, *, box: Box | None, now_s: float) -> Examined:
     """Return a recording whose lon, lat came in `datum` (None: not stated, taken for WGS 84) in WGS 84.
 
-    Impossible times become NaN, a mixture of datums is repaired. Raises BadTrack and OutsideCounty (`box` is
-    the county's, west, south, east, north in degrees).
+    Impossible times become NaN, a mixture of datums is repaired. Raises BadTrack, and OutsideCounty for what
+    is far from the county's `box` (west, south, east, north in degrees).
     """
     time_s = believable(recording.time_s, now_s)
     sent = np.where(np.isfinite(recording.lonlat), recording.lonlat, np.nan)
@@ -59,7 +61,9 @@ def examined(recording: Recording, datum: Datum | None, *, box: Box | None, now_
     elif mixed is not None:
         notes.append(f"记录里有 {mixed.jumps} 处像是坐标系切换的跳动，但无法判断；请协调员核对轨迹。")
     if box is not None:
-        check_inside(lonlat, box, is_asked=datum is None)
+        west, south, east, north = box
+        around = (west - FAR_DEGREES, south - FAR_DEGREES, east + FAR_DEGREES, north + FAR_DEGREES)
+        check_inside(lonlat, around, is_asked=datum is None)
     return Examined(Recording(time_s, lonlat, recording.accuracy_m), notes)
 
 
@@ -144,7 +148,7 @@ def _metres(degrees: Floats, at: Floats) -> Floats:
 
 
 def check_inside(lonlat: Floats, box: Box, *, is_asked: bool) -> None:
-    """Raise OutsideCounty unless some of the fixes lie in the county's box (west, south, east, north).
+    """Raise OutsideCounty unless some of the fixes lie in a box (west, south, east, north in degrees).
 
     `lonlat` in degrees taken for WGS 84. What would bring them inside is proposed: coordinates the other way
     round, or (if the datum `is_asked` for, since none was stated) another datum.

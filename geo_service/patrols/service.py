@@ -78,9 +78,12 @@ def take(
     if known := queries.sent(db, patrol_id):
         return _again(db, county, walker, known, batch)
     notes = _same_content(db, county, walker, batch)
-    fixes = doubts.examined(recording, datum, box=_box(county), now_s=_now().timestamp())
+    box = _box(county)
+    fixes = doubts.examined(recording, datum, box=box, now_s=_now().timestamp())
     track = clean(fixes.recording, _crs(county))
     near = coverage.neighbourhood(db, county, track)
+    if box is not None and not near.lines and not near.areas:
+        doubts.check_inside(track.lonlat, box, is_asked=datum is None)
     kept = _kept(track, near, home_cut_m)
     notes += [*fixes.notes, *_overlaps(db, county, walker, track)]
     with db.begin_nested():

@@ -367,6 +367,13 @@ class TestDatum:
         with pytest.raises(OutsideCounty, match="请核对"):
             sent(db, scope, walker, shifted, datum=Datum.WGS84)
 
+    def test_a_registered_place_may_reach_out_of_the_county(
+        self, db: Session, scope: Scope, walker: Person, small_county: SmallCounty, county: County
+    ) -> None:
+        small_county.place(Layer.RIVER, "界河", "LINESTRING (19900 0, 22000 0)")
+        answer = sent(db, scope, walker, walk((20_200, 10), (21_200, 10)))
+        assert answer.covered[0].metres == pytest.approx(1000, abs=1)
+
 
 class TestClock:
     def shifted(self, by_s: float) -> Recording:
