@@ -43,8 +43,8 @@ class Metrics:
                 lines.append(f'yinxun_request_seconds_bucket{{{label},le="+Inf"}} {n}')
                 lines.append(f"yinxun_request_seconds_sum{{{label}}} {self._seconds[route]:.6f}")
                 lines.append(f"yinxun_request_seconds_count{{{label}}} {n}")
-        for name, value in sorted(gauges.items()):
-            lines += [f"# TYPE yinxun_{name.partition('{')[0]} gauge", f"yinxun_{name} {value:g}"]
+        lines += [f"# TYPE yinxun_{family} gauge" for family in sorted({n.partition("{")[0] for n in gauges})]
+        lines += [f"yinxun_{name} {value:g}" for name, value in sorted(gauges.items())]
         return "\n".join(lines) + "\n"
 
 

@@ -72,23 +72,21 @@ clone() {
     git clone --quiet --no-local "$checkout" "$root/root/yinxun"
 }
 
-# inside COMMAND : in the root, with /proc, /dev and /dev/shm, and nothing left running afterwards.
-inside() {
-    unshare --mount --pid --fork --kill-child bash -c '
-        set -e
-        mount -t proc proc "$0/proc"
-        mount --rbind /dev "$0/dev"
-        exec chroot "$0" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb LANG=C.UTF-8 \
-            bash -c ". /root/lent && cd /root/yinxun && $1"
-    ' "$root" "$1"
-}
+# A command line that enters the root, with /proc, /dev and /dev/shm; nothing outlives it.
+enter=(unshare --mount --pid --fork --kill-child bash -c '
+    set -e
+    mount -t proc proc "$0/proc"
+    mount --rbind /dev "$0/dev"
+    exec chroot "$0" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb LANG=C.UTF-8 \
+        bash -c ". /root/lent && cd /root/yinxun && $1"
+' "$root")
 
 # Someone who opens the printed link, and waits until the pages show what is asked for.
-visit() { # visit LOG WANTED PATIENCE
+visit() { # visit LOG WANTED PATIENCE PROCESS
     python3 - "$@" <<'PYTHON'
-import http.cookiejar, json, re, sys, time, urllib.error, urllib.parse, urllib.request
+import http.cookiejar, json, os, re, sys, time, urllib.error, urllib.parse, urllib.request
 
-log, wanted, until = sys.argv[1], sys.argv[2], time.time() + float(sys.argv[3])
+log, wanted, until, starter = sys.argv[1], sys.argv[2], time.time() + float(sys.argv[3]), sys.argv[4]
 browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
 
 
@@ -99,7 +97,7 @@ def page(url, **form):
 
 def wait(what, get):
     while time.time() < until:
-        if re.search("^! ", open(log).read(), re.MULTILINE):
+        if not os.path.exists(f"/proc/{starter}/task"):
             sys.exit("./start ended")
         try:
             if found := get():
@@ -132,19 +130,21 @@ PYTHON
 }
 
 start_and_visit() { # start_and_visit ARGUMENTS WANTED PATIENCE
-    local log=$root/root/start.log status=0
-    : >"$log"
-    { inside "exec ./start --port $port $1" && echo "! it ended" || echo "! it failed"; } >"$log" 2>&1 &
-    local starter=$!
-    visit "$log" "$2" "$3" || status=$?
-    kill "$starter" 2>/dev/null
-    wait "$starter" 2>/dev/null
+    local log=$root/root/start.log status=0 starter first
+    "${enter[@]}" "exec ./start --port $port $1" >"$log" 2>&1 &
+    starter=$!
+    visit "$log" "$2" "$3" "$starter" || status=$?
+    # The first process of the root is the service: it is asked to stop, and must.
+    first=$(cat "/proc/$starter/task/$starter/children" 2>/dev/null)
+    [ -n "$first" ] && kill -TERM $first
+    timeout 60 tail --pid="$starter" -f /dev/null || { kill -KILL $first && status=1; }
+    wait "$starter" || status=1
     [ $status = 0 ] || tail -n 40 "$log"
     return $status
 }
 
 checked() { # checked NAME PREPARE
-    inside "$1" >"$root/root/check.log" 2>&1 || { tail -n 60 "$root/root/check.log" && return 1; }
+    "${enter[@]}" "$1" >"$root/root/check.log" 2>&1 || { tail -n 60 "$root/root/check.log" && return 1; }
     tail -n 1 "$root/root/check.log"
 }
 

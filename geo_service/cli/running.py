@@ -62,6 +62,7 @@ def serve(
         with _database(settings) as url:
             engine = make_engine(url)
             migrations.upgrade(engine, settings.data_dir / "dumps")
+            listening.listen(socket.SOMAXCONN)  # who follows the link at once is kept waiting, not refused
             with transaction(engine) as db:
                 _greet(db, settings, link=link)
                 if demo:

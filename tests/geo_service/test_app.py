@@ -220,6 +220,8 @@ def test_metrics_count_requests_by_route_for_this_machine_only(app, client):
     assert 'yinxun_request_seconds_count{route="/open/limit"} 2' in told
     assert "yinxun_resident_bytes" in told
     assert "yinxun_database_up 1" in told
+    types = [line for line in told.splitlines() if line.startswith("# TYPE")]
+    assert len(types) == len(set(types)) >= 4
     assert client.get("/metrics", headers={"X-Forwarded-For": "10.1.2.3"}).status_code == 404
     with TestClient(app, client=("10.1.2.3", 1)) as other:
         assert other.get("/metrics").status_code == 404

@@ -1,0 +1,301 @@
+"""The service as a process of its own, with its private database: started, doubled, killed, stopped."""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from geo_service import privileges
+from geo_service.embedded import Cluster, as_user, service_user
+from geo_service.errors import CannotRun
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Service:
+    """`geo-service serve` on a data directory, and what a browser gets from it."""
+
+    def __init__(self, data_dir: Path, *arguments: str, scheme: str = "http") -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.base = f"{scheme}://127.0.0.1:{self.port}"
+        self.log = data_dir.with_name(f"{data_dir.name}.log").open("ab+")
+        self.process = subprocess.Popen(
+            [*GEO, "serve", "--stay-root", f"--port={self.port}", *arguments],
+            env=environment(data_dir),
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+        self.said = self._first_words()
+
+    def _first_words(self) -> str:
+        said = []
+        for line in self.process.stdout:
+            said.append(line)
+            if ("登录链接" if "--link" in self.process.args else "已启动") in line:
+                break
+        return "".join(said)
+
+    def get(self, path: str, **more) -> tuple[int, dict[str, str]]:
+        try:
+            with urllib.request.urlopen(self.base + path, timeout=30, **more) as answer:
+                return answer.status, dict(answer.headers)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, dict(error.headers)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        self.process.communicate(timeout=60)
+        self.log.close()
+        return self.process.returncode
+
+
+GEO = (sys.executable, "-m", "geo_service")
+
+
+def environment(data_dir: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GEO_")}
+    return kept | {"GEO_DATA_DIR": str(data_dir)} | more
+
+
+def command(data_dir: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*GEO, *arguments],
+        env=environment(data_dir, **more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def wait_for(what, patience_s: float = 30) -> None:
+    until = time.monotonic() + patience_s
+    while not what():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    outer = Path(tempfile.mkdtemp(prefix="yinxun-test-"))
+    outer.chmod(0o755)
+    yield outer / "data"
+    shutil.rmtree(outer)
+
+
+@pytest.fixture
+def service(data_dir: Path) -> Iterator[Service]:
+    service = Service(data_dir)
+    yield service
+    if service.process.poll() is None:
+        service.stop()
+
+
+def postmaster(data_dir: Path) -> int:
+    return int((data_dir / "pg/postmaster.pid").read_text().split()[0])
+
+
+def test_the_first_start_makes_an_administrator_and_a_link_the_second_only_a_link(data_dir):
+    service = Service(data_dir, "--link")
+    assert service.base in service.said
+    assert re.search(r"登录名 admin，一次性密码 \S+（", service.said)
+    assert re.search(rf"{service.base}/link#\S{{30,}}", service.said)
+    assert service.get("/ready")[0] == 200
+    assert service.stop() == 0
+    assert not Cluster.at(data_dir).answers()
+    again = Service(data_dir, "--link")
+    assert "一次性密码" not in again.said
+    assert "/link#" in again.said
+    assert again.stop(signal.SIGINT) == 0
+
+
+def test_a_second_service_is_refused_and_the_first_goes_on(service, data_dir):
+    second = command(data_dir, "serve", "--stay-root", f"--port={free_port()}")
+    assert second.returncode == 1
+    assert f"已有一个服务在用（serve {service.process.pid}）" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert service.get("/ready")[0] == 200
+
+
+def test_a_port_in_use_is_told_before_anything_is_started(service, data_dir):
+    other = data_dir.with_name("other")
+    refused = command(other, "serve", "--stay-root", f"--port={service.port}")
+    assert refused.returncode == 1
+    assert f"127.0.0.1:{service.port}" in refused.stderr
+    assert not (other / "pg").exists()
+
+
+def test_commands_join_the_running_service(service, data_dir):
+    before = postmaster(data_dir)
+    listed = command(data_dir, "user", "list")
+    assert (listed.returncode, "admin" in listed.stdout) == (0, True), listed.stderr
+    assert postmaster(data_dir) == before
+
+
+def test_a_killed_database_means_503_for_a_moment_and_never_500(service, data_dir):
+    answers: Counter[int] = Counter()
+    told = []
+    enough = threading.Event()
+
+    def ask() -> None:
+        while not enough.is_set():
+            status, headers = service.get("/sign-in")
+            answers[status] += 1
+            if status == 503:
+                told.append(headers.get("Retry-After"))
+            time.sleep(0.6)  # below the door's rate
+
+    askers = [threading.Thread(target=ask) for _ in range(2)]
+    for asker in askers:
+        asker.start()
+    for _ in range(2):
+        killed = postmaster(data_dir)
+        os.kill(killed, signal.SIGKILL)
+        assert service.get("/health")[0] == 200
+        wait_for(
+            lambda killed=killed: postmaster_changed(data_dir, killed) and service.get("/ready")[0] == 200
+        )
+    enough.set()
+    for asker in askers:
+        asker.join()
+    assert set(answers) <= {200, 503}
+    assert set(told) <= {"3"}
+    assert service.get("/sign-in")[0] == 200
+
+
+def postmaster_changed(data_dir: Path, killed: int) -> bool:
+    try:
+        return postmaster(data_dir) != killed
+    except (FileNotFoundError, IndexError):
+        return False
+
+
+def test_while_the_database_is_away_it_is_503_with_a_time_to_come_back(service, data_dir):
+    os.kill(postmaster(data_dir), signal.SIGSTOP)  # it neither dies nor answers: the keeper does not step in
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            answers = list(pool.map(lambda _: service.get("/sign-in"), range(3)))
+    finally:
+        os.kill(postmaster(data_dir), signal.SIGCONT)
+    assert {status for status, _ in answers} <= {200, 503}
+    assert all(headers["Retry-After"] == "3" for status, headers in answers if status == 503)
+    wait_for(lambda: service.get("/ready")[0] == 200)
+
+
+def test_after_a_killed_service_the_next_start_needs_no_repair(data_dir):
+    service = Service(data_dir)
+    service.stop(signal.SIGKILL)
+    again = Service(data_dir)
+    assert again.get("/ready")[0] == 200
+    assert "一次性密码" not in again.said, "what was stored is still there"
+    assert again.stop() == 0
+
+
+def test_more_requests_than_connections_queue_and_all_are_answered(service):
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: service.get("/sign-in")[0], range(60)))
+    assert Counter(answers) == {200: 60}
+
+
+def test_https_with_own_certificate(data_dir):
+    cert, key = data_dir.with_name("cert.pem"), data_dir.with_name("key.pem")
+    subprocess.run(
+        [
+            *"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost".split(),
+            *"-addext subjectAltName=IP:127.0.0.1 -keyout".split(),
+            *(key, "-out", cert),
+        ],
+        capture_output=True,
+        check=True,
+    )
+    service = Service(data_dir, f"--tls-cert={cert}", f"--tls-key={key}", scheme="https")
+    status, headers = service.get("/health", context=ssl.create_default_context(cafile=cert))
+    assert status == 200
+    assert "strict-transport-security" in headers
+    service.stop()
+    broken = command(data_dir, "serve", "--stay-root", f"--tls-cert={key}", f"--tls-key={key}", "--port=0")
+    assert broken.returncode == 1
+    assert "配对的 PEM" in broken.stderr
+    half = command(data_dir, "serve", "--stay-root", f"--tls-cert={cert}")
+    assert "GEO_TLS_KEY" in half.stderr
+
+
+def test_an_existing_server_is_used_instead_of_an_own_one(data_dir, empty_database_for_serve):
+    other = data_dir.with_name("elsewhere")
+    listed = command(other, "user", "list", GEO_DATABASE_URL=empty_database_for_serve)
+    assert listed.returncode == 0, listed.stderr
+    assert not (other / "pg").exists()
+    away = command(other, "user", "list", GEO_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert away.returncode == 1
+    assert "数据库没有应答" in away.stderr
+    assert "Traceback" not in away.stderr
+
+
+@pytest.fixture
+def empty_database_for_serve(data_dir: Path) -> Iterator[str]:
+    """An empty database on a server that somebody else runs."""
+    service = Service(data_dir)
+    cluster = Cluster.at(data_dir)
+    server = [cluster.binaries.folder / "createdb", "-h", cluster.socket_dir, "-U", "yinxun", "given"]
+    subprocess.run(as_user(cluster.user, *server), check=True)
+    yield cluster.url("given")
+    service.stop()
+
+
+def test_root_is_dropped_for_good_and_children_with_it():
+    user = service_user(Path("/nowhere/yet"))
+    if os.geteuid() != 0:
+        assert user == pwd.getpwuid(os.geteuid())
+        assert "--reuid" not in " ".join(as_user(user, "true"))
+        return
+    dropped = (
+        "import os, pwd, sys, subprocess\n"
+        "from geo_service import privileges\n"
+        "user = pwd.getpwnam(sys.argv[1])\n"
+        "privileges.drop(user)\n"
+        "try: os.setuid(0)\n"
+        "except PermissionError: print('no way back')\n"
+        "print(os.getresuid(), os.getresgid(), 0 in os.getgroups())\n"
+        "print(subprocess.check_output(['id', '-u'], text=True).strip())\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", dropped, user.pw_name], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    uid, gid = user.pw_uid, user.pw_gid
+    assert said == ["no way back", f"{(uid,) * 3} {(gid,) * 3} False", str(uid)]
+
+
+def test_a_program_that_the_services_user_cannot_read_is_refused_with_the_cure(
+    data_dir, tmp_path, monkeypatch
+):
+    if os.geteuid() != 0:
+        return  # an ordinary user runs what he can read
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    (hidden / "module.py").touch()
+    monkeypatch.setattr(privileges.geo_service, "__file__", str(hidden / "module.py"))
+    with pytest.raises(CannotRun, match=r"\./start"):
+        privileges.demand_readable(service_user(Path("/nowhere/yet")))
