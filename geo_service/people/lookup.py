@@ -5,18 +5,32 @@ import re
 import unicodedata
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from geo_service.areas.names import AreaNames
 from geo_service.areas.tree import StoredArea
 from geo_service.errors import Invalid
-from layers.vocabulary import Layer, Level
+from layers.vocabulary import DutyKind, Layer, Level, Role, Word
 
 _PROPOSALS = 3
 _SEARCHES = 50
 """Proposals are searched for this many different names; a file that has more wrong is wrong as a whole."""
+
+
+_ALSO: Mapping[Word, tuple[str, ...]] = {
+    DutyKind.VOLUNTEER: ("志愿者", "银发", "志愿", "民间"),
+    DutyKind.OFFICIAL: ("官方", "干部", "在职", "行政"),
+    Level.COUNTY: ("县", "市级", "区级"),
+    Level.TOWNSHIP: ("镇", "乡级", "乡镇", "镇街级", "乡镇级"),
+    Level.VILLAGE: ("村", "社区", "社区级"),
+    Layer.RIVER: ("河", "河流"),
+    Layer.ROAD: ("路", "公路"),
+    Role.COMPOUND_STEWARD: ("银龄红管家",),
+}
+W = TypeVar("W", bound=Word)
 
 
 class Unclear(ValueError):
@@ -30,6 +44,24 @@ def plain(text: str) -> str:
     '生产河(东)'
     """
     return re.sub(r"\s", "", unicodedata.normalize("NFKC", text))
+
+
+def word_of(words: type[W], text: str) -> W:
+    """Return the word of the vocabulary that a cell means. Raises Unclear.
+
+    >>> word_of(Role, "银发河长").value, word_of(DutyKind, "志愿者").value, word_of(Level, "村").value
+    ('river_steward', 'volunteer', 'village')
+    """
+    wanted = plain(text).lower()
+    for word in words:
+        spelled = (word.value, word.zh, *_ALSO.get(word, ()))
+        if wanted in spelled or wanted.removeprefix("银发") in spelled:
+            return word
+    raise Unclear(f"不认识「{text[:20]}」,可以写:{'、'.join(word.zh for word in words)}")
+
+
+def _office(duty: DutyDraft | DutySpan) -> tuple[object, ...]:
+    return duty.person_id, duty.place_id, duty.role, duty.kind, duty.level
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from geo_service.people import parts
@@ -16,11 +16,11 @@ from geo_service.people.drafts import (
     RowReport,
     question_id,
 )
-from geo_service.people.lookup import Areas, Ground, People, PersonName, Places, Unclear, plain
+from geo_service.people.lookup import Areas, Ground, People, PersonName, Places, Unclear, word_of
 from geo_service.people.roster import FIELDS as PERSON_FIELDS
 from geo_service.people.roster import masked, tidy_phone
 from layers import sheets
-from layers.vocabulary import DutyKind, Layer, Level, Role, Word
+from layers.vocabulary import DutyKind, Layer, Level, Role
 
 FIELDS = {
     "person": ("人员", "姓名", "责任人", "人员姓名", "志愿者", "巡查人", "name"),
@@ -48,22 +48,11 @@ FIELDS = {
 """Columns of a file of duties and the headers that mean them."""
 REQUIRED = (("person", "number", "phone"), ("place", "place_code", "river", "road", "grid", "compound"))
 
-_ALSO: Mapping[Word, tuple[str, ...]] = {
-    DutyKind.VOLUNTEER: ("志愿者", "银发", "志愿", "民间"),
-    DutyKind.OFFICIAL: ("官方", "干部", "在职", "行政"),
-    Level.COUNTY: ("县", "市级", "区级"),
-    Level.TOWNSHIP: ("镇", "乡级", "乡镇", "镇街级", "乡镇级"),
-    Level.VILLAGE: ("村", "社区", "社区级"),
-    Layer.RIVER: ("河", "河流"),
-    Layer.ROAD: ("路", "公路"),
-    Role.COMPOUND_STEWARD: ("银龄红管家",),
-}
 _OPEN_END = ("长期", "至今", "无")
 
 _WHO = ("person", "number", "phone")
 _WHERE = ("place", *(layer.value for layer in Layer), "place_code", "layer", "township", "village")
 T = TypeVar("T")
-W = TypeVar("W", bound=Word)
 
 SpansIn = Callable[[Ground, int], Part]
 """Ground, village: the stretches of a line that lie in the village, or the cells of an area place."""
@@ -91,13 +80,13 @@ class Ending:
     last_day: dt.date
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plan:
     """What a file of duties would do."""
 
-    rows: list[RowReport] = field(default_factory=list)
-    added: list[DutyDraft] = field(default_factory=list)
-    ended: list[Ending] = field(default_factory=list)
+    rows: Sequence[RowReport]
+    added: Sequence[DutyDraft]
+    ended: Sequence[Ending]
 
 
 @dataclass(frozen=True)
@@ -112,28 +101,40 @@ class _Wish:
     last_day: dt.date | None
 
 
+class Overlap(Unclear):
+    """The person already has such a duty on a part of the place at that time."""
+
+
 def plan(rows: Iterable[sheets.Row], land: Land, today: dt.date, answers: Mapping[str, str]) -> Plan:
-    """Decide for each row of a file of duties what it does; nothing is stored."""
+    """Decide for each row of a file of duties what it does; nothing is stored.
+
+    Rows that say their first day are decided first: the others may speak of the same duties. What overlaps
+    is tried again after another row has ended a duty, so that the order of the rows does not matter.
+    """
     planner = _Planner(land, today, answers)
-    for row in rows:
-        subject = _subject(row)
-        try:
-            if row.problem:
-                raise Unclear(row.problem)
-            report = planner.take(row, subject)
-        except ValueError as reason:  # Unclear, and what a cell of layers.sheets says
-            report = RowReport(row.number, Outcome.REFUSED, subject, str(reason))
-        planner.plan.rows.append(replace(report, cells=row.cells))
-    return planner.plan
+    reports: dict[int, RowReport] = {}
+    waiting = sorted(rows, key=lambda row: ("from" not in row.values, row.number))
+    while waiting:
+        overlapping: list[sheets.Row] = []
+        endings = len(planner.ended)
+        for row in waiting:
+            try:
+                report = planner.take(row)
+            except ValueError as reason:  # Unclear, and what a cell of layers.sheets says
+                report = RowReport(row.number, Outcome.REFUSED, _subject(row), str(reason))
+                overlapping += [row] if isinstance(reason, Overlap) else []
+            reports[row.number] = replace(report, cells=row.cells)
+        waiting = overlapping if len(planner.ended) > endings else []
+    return Plan([reports[number] for number in sorted(reports)], planner.added, planner.ended)
 
 
 def check_overlap(held: Iterable[DutySpan], wanted: DutyDraft | DutySpan) -> None:
-    """Raise Unclear if the person already has such a duty on a part of the place at that time."""
+    """Raise Overlap if the person already has such a duty on a part of the place at that time."""
     for duty in held:
         at_once = duty.meets(wanted.first_day, wanted.last_day) and parts.overlap(duty.part, wanted.part)
         if at_once and _office(duty) == _office(wanted):
             until = f"至 {duty.last_day}" if duty.last_day else "起长期"
-            raise Unclear(
+            raise Overlap(
                 f"这个人对{parts.in_words(duty.part)}已有同样的职责({duty.first_day} {until}),"
                 "时间和范围有重叠。请先结束原来的,或改正起止"
             )
@@ -143,21 +144,24 @@ class _Planner:
     """Takes rows one by one; what a row adds is known to the rows after it."""
 
     def __init__(self, land: Land, today: dt.date, answers: Mapping[str, str]) -> None:
-        self.plan = Plan()
+        self.added: list[DutyDraft] = []
+        self.ended: list[Ending] = []
         self._land, self._today, self._answers = land, today, answers
         self._held: dict[int, list[DutySpan]] = defaultdict(list)
         for duty in land.duties:
             self._held[duty.place_id].append(duty)
         self._row_of: dict[DutySpan, int] = {}
 
-    def take(self, row: sheets.Row, subject: str) -> RowReport:
+    def take(self, row: sheets.Row) -> RowReport:
         """Decide one row. Raises ValueError (Unclear) for one that is refused."""
+        if row.problem:
+            raise Unclear(row.problem)
         person = self._person(row)
         if isinstance(person, Question):
-            return RowReport(row.number, Outcome.ASKED, subject, person.text, person)
+            return RowReport(row.number, Outcome.ASKED, _subject(row), person.text, person)
         place = self._place(row)
         if isinstance(place, Question):
-            return RowReport(row.number, Outcome.ASKED, subject, place.text, place)
+            return RowReport(row.number, Outcome.ASKED, _subject(row), place.text, place)
         subject = f"{person.name} {place.label}"
         wish = _wish(row, place, self._part(row, place))
         held = self._this_one(person, place, wish)
@@ -195,10 +199,11 @@ class _Planner:
             raise Unclear(f"与第 {earlier} 行是同一职责,结束日期却不一样,请合成一行")
         changed = replace(held, last_day=wish.last_day)
         _check_order(held.first_day, wish.last_day)
-        self._held[held.place_id].remove(held)
-        check_overlap(self._held[held.place_id], changed)
+        here = self._held[held.place_id]
+        check_overlap((other for other in here if other is not held), changed)
+        here.remove(held)
         self._hold(changed, row)
-        self.plan.ended.append(Ending(held.duty_id, wish.last_day))
+        self.ended.append(Ending(held.duty_id, wish.last_day))
         detail = f"结束日期 {held.last_day or '长期'} → {wish.last_day}"
         return RowReport(row, Outcome.CHANGED, subject, detail)
 
@@ -231,7 +236,7 @@ class _Planner:
             if held.kind is draft.kind and held.person_id != person.id
             if held.meets(first_day, draft.last_day) and parts.overlap(held.part, draft.part)
         }
-        self.plan.added.append(draft)
+        self.added.append(draft)
         self._hold(_as_held(draft, person.name), row)
         told = f"{draft.role.zh} {parts.in_words(draft.part)},自 {first_day}"
         shared = f";同一段还有{'、'.join(sorted(others)[:5])}" if others else ""
@@ -321,24 +326,6 @@ def _wish(row: sheets.Row, place: Ground, part: Part) -> _Wish:
         sheets.day(values["from"]) if "from" in values else None,
         sheets.day(until) if until and until not in _OPEN_END else None,
     )
-
-
-def word_of(words: type[W], text: str) -> W:
-    """Return the word of the vocabulary that a cell means. Raises Unclear.
-
-    >>> word_of(Role, "银发河长").value, word_of(DutyKind, "志愿者").value, word_of(Level, "村").value
-    ('river_steward', 'volunteer', 'village')
-    """
-    wanted = plain(text).lower()
-    for word in words:
-        spelled = (word.value, word.zh, *_ALSO.get(word, ()))
-        if wanted in spelled or wanted.removeprefix("银发") in spelled:
-            return word
-    raise Unclear(f"不认识「{text[:20]}」,可以写:{'、'.join(word.zh for word in words)}")
-
-
-def _office(duty: DutyDraft | DutySpan) -> tuple[object, ...]:
-    return duty.person_id, duty.place_id, duty.role, duty.kind, duty.level
 
 
 def _check_order(first_day: dt.date, last_day: dt.date | None) -> None:
