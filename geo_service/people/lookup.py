@@ -60,10 +60,6 @@ def word_of(words: type[W], text: str) -> W:
     raise Unclear(f"不认识「{text[:20]}」,可以写:{'、'.join(word.zh for word in words)}")
 
 
-def _office(duty: DutyDraft | DutySpan) -> tuple[object, ...]:
-    return duty.person_id, duty.place_id, duty.role, duty.kind, duty.level
-
-
 @dataclass
 class Names:
     """Known names, to propose the nearest ones."""

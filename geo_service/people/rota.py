@@ -328,6 +328,10 @@ def _wish(row: sheets.Row, place: Ground, part: Part) -> _Wish:
     )
 
 
+def _office(duty: DutyDraft | DutySpan) -> tuple[object, ...]:
+    return duty.person_id, duty.place_id, duty.role, duty.kind, duty.level
+
+
 def _check_order(first_day: dt.date, last_day: dt.date | None) -> None:
     if last_day is not None and last_day < first_day:
         raise Unclear(f"结束日期 {last_day} 早于开始日期 {first_day}")
