@@ -1,5 +1,6 @@
 """`geo-service user`: accounts, grants, tokens and one-time links, for who runs the machine."""
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -168,7 +169,12 @@ def _as_row(row: queries.AccountRow) -> tuple[object, ...]:
         for grant in row.grants
     ]
     state = "已停用" if row.disabled_at else "使用中" if row.has_password else "程序"
-    return row.login, rights, state, row.used_at, row.created_at, row.id
+    return row.login, rights, state, _here(row.used_at), _here(row.created_at), row.id
+
+
+def _here(at: dt.datetime | None) -> dt.datetime | None:
+    """Return a time in the machine's own zone, to the second."""
+    return at.astimezone().replace(microsecond=0) if at else None
 
 
 def _as_line(way: SignIn) -> str:

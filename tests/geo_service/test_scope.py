@@ -197,7 +197,7 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("GET", "/api/audit"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
     # areas and places
     ("GET", "/api/counties"): Walk(),
-    ("GET", "/api/areas"): Walk(),
+    ("GET", "/api/areas"): Walk(shows="places"),
     ("GET", "/api/places"): Walk(shows="places"),
     ("GET", "/api/places/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="people"),
     ("POST", "/api/places/import"): Walk(STAFF, _new_river, beyond=200, whole=True),
@@ -229,6 +229,8 @@ WALKS: dict[tuple[str, str], Walk] = {
         ok=303,
         beyond=422,  # the form again, with what is wrong
     ),
+    ("GET", "/import"): Walk(STAFF),
+    ("POST", "/import"): Walk(STAFF, lambda _: {"data": {}}, ok=422, beyond=422),  # a form without a file
     ("GET", "/patrols"): Walk(shows="people"),
     ("GET", "/patrols/{patrol_id}"): Walk(SEE_PEOPLE, _of_patrol, without=404, shows="places"),
     ("GET", "/patrols/{patrol_id}/picture"): Walk(SEE_PEOPLE, _of_patrol, without=404, shows="places"),
@@ -309,7 +311,7 @@ def _town(county: SmallCounty, name: str, line: str, x: float) -> Town:
     )
     return Town(
         x, area, river, grid, off_map, walker, neighbour, duty, patrol_id, account, grant, sign_in,
-        places=[f"{name}河", f"{name}格", f"{name}待上图"],
+        places=[area.code, f"{name}河", f"{name}格", f"{name}待上图"],
         people=[f"{name}老王", str(walker.id), str(patrol_id)],
         not_own=[f"{name}老李", str(neighbour.id), str(other_walk), f"{name}账号", str(account.id)],
     )  # fmt: skip
