@@ -10,11 +10,11 @@ from geo_service import audit
 from geo_service.accounts import service as accounts
 from geo_service.accounts.dependencies import SignedIn, request_id_of
 from geo_service.coverage import answers, gaps
+from geo_service.coverage.asked import FromTheAddress, today
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
 from geo_service.tables import County
-from geo_service.web import patrol_pages, pictures, queries, service, serving
-from geo_service.web.asked import FromTheAddress
+from geo_service.web import import_pages, patrol_pages, pictures, queries, service, serving
 from geo_service.web.frame import Frame, Framed
 from geo_service.web.service import Progress
 from layers.vocabulary import DutyKind, GapKind, Layer, Level
@@ -151,7 +151,7 @@ def place(db: Db, frame: Framed, place_id: int, asked: FromTheAddress) -> Respon
         "card": card,
         "question": question,
         "measure": service.measure(db, frame.own_scope, card, question),
-        "today": service.today(frame.own_county),
+        "today": today(frame.own_county),
         "looks": [*FRESHNESS, UNCOVERED],
         "uncovered": UNCOVERED,
         "nobody": gap_words(GapKind.UNASSIGNED, card.place.layer),
@@ -179,5 +179,6 @@ def _file(db: Db, frame: Frame, data: MapData) -> Response:
 
 
 router.include_router(patrol_pages.router)
+router.include_router(import_pages.router)
 router.include_router(pages)
 router.include_router(api)

@@ -4,13 +4,13 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
 from geo_service.coverage import answers, gaps
 from geo_service.coverage.answers import CoverageRow, CoverageTable
+from geo_service.coverage.asked import WINDOW_DAYS, today
 from geo_service.coverage.canvas import Canvas, stretch_words
 from geo_service.coverage.gaps import GapRow, GapTable
 from geo_service.coverage.ground import DM_PER_M, Query
@@ -24,8 +24,6 @@ from maps.style import FRESHNESS, FRESHNESS_DAYS, UNCOVERED, gap_words
 
 DEMO = "demo.make"
 """The kind of the job that makes the demo county."""
-WINDOW_DAYS = 365
-"""What pages show when nothing is chosen: the year up to today."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +87,6 @@ class Card:
     place: Listed
     versions: Sequence[Version]
     holders: Sequence[Holder]
-
-
-def today(county: County) -> dt.date:
-    """Return the county's own day."""
-    return dt.datetime.now(ZoneInfo(county.time_zone)).date()
 
 
 def usual_window(county: County) -> Window:

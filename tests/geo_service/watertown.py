@@ -41,15 +41,15 @@ def build(db: Session, *, evil: bool = False) -> Watertown:
     extent = _box(-200, -200, 2200, 1200)
     west, south, east, north = extent.bounds
     row = County(
-        code="999902", name="水乡县", time_zone="Asia/Shanghai", crs=CRS,
+        code="329902", name="水乡县", time_zone="Asia/Shanghai", crs=CRS,
         west=west, south=south, east=east, north=north, made_up=True,
     )  # fmt: skip
     db.add(row)
     db.flush()
     county = SmallCounty(db, row)
-    root = _area(county, None, "999902000000", "水乡县", Level.COUNTY, extent)
-    left = _area(county, root, "999902100000", "西荡镇", Level.TOWNSHIP, _box(-200, -200, 1000, 1200))
-    right = _area(county, root, "999902101000", "东湖镇", Level.TOWNSHIP, _box(1000, -200, 2200, 1200))
+    root = _area(county, None, "329902000000", "水乡县", Level.COUNTY, extent)
+    left = _area(county, root, "329902100000", "西荡镇", Level.TOWNSHIP, _box(-200, -200, 1000, 1200))
+    right = _area(county, root, "329902101000", "东湖镇", Level.TOWNSHIP, _box(1000, -200, 2200, 1200))
     rivers = [
         county.place(Layer.RIVER, "R1", "LINESTRING (0 0, 2000 0)"),
         county.place(Layer.RIVER, "R2", "LINESTRING (0 400, 2000 500)"),

@@ -1,0 +1,198 @@
+"""Imports of every kind as one page shows them: what would happen row by row, and what is asked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from geo_service.accounts.scope import Scope
+from geo_service.areas import service as areas
+from geo_service.areas.service import AreaOptions, AreaReport
+from geo_service.errors import Invalid
+from geo_service.people import imports as people
+from geo_service.places import service as places
+from geo_service.places.report import ImportReport as PlacesReport
+from geo_service.places.report import RowsRefused
+from geo_service.tables import County
+from layers.vocabulary import Datum, Layer, Right
+
+REFUSED = "refused"
+
+
+class Kind(StrEnum):
+    """What a file is imported as."""
+
+    RIVER = Layer.RIVER
+    ROAD = Layer.ROAD
+    GRID = Layer.GRID
+    COMPOUND = Layer.COMPOUND
+    ROSTER = "roster"
+    DUTIES = "duties"
+    AREAS = "areas"
+
+    @property
+    def zh(self) -> str:
+        """What people read."""
+        others = {Kind.ROSTER: "人员名册", Kind.DUTIES: "职责（谁负责哪里）", Kind.AREAS: "辖区（乡镇、村）"}
+        return others.get(self) or Layer(self.value).zh
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user says beside the file."""
+
+    crs: str | None = None
+    datum: Datum = Datum.WGS84
+    encoding: str | None = None
+    all_in_scheme: bool = False
+    skip_refused: bool = False
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A doubt that only a person can settle."""
+
+    id: str
+    text: str
+    answers: Mapping[str, str]
+    """Each possible answer with its meaning."""
+    given: str | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """What becomes of one row of the file."""
+
+    outcome: str
+    """The stored word."""
+    words: str
+    rows: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What an import did, or would do."""
+
+    summary: str
+    lines: Sequence[Line]
+    questions: Sequence[Question]
+    notes: Sequence[str]
+    changes: bool
+
+    @property
+    def refused(self) -> int:
+        """How many rows cannot be taken."""
+        return sum(line.outcome == REFUSED for line in self.lines)
+
+
+def run(
+    db: Session, scope: Scope, kind: Kind, path: Path, name: str, choices: Choices, *, dry_run: bool
+) -> Trial:
+    """Import a file, or only say what would happen.
+
+    Raises what the importers raise, but no RowsRefused: refused rows that are not to be skipped are in the
+    trial, and nothing was changed.
+    """
+    try:
+        if kind is Kind.AREAS:
+            return _areas(db, scope, path, choices, dry_run=dry_run)
+        if kind in (Kind.ROSTER, Kind.DUTIES):
+            return _people(db, scope, kind, path, name, choices, dry_run=dry_run)
+        return _of_places(
+            places.import_layer(db, scope, Layer(kind.value), path, _options(choices, dry_run), name=name)
+        )
+    except RowsRefused as refused:
+        return _of_places(refused.report)
+    except people.RowsRefused as refused:
+        return _of_people(refused.report)
+
+
+def _options(choices: Choices, dry_run: bool) -> places.ImportOptions:
+    return places.ImportOptions(
+        crs=choices.crs,
+        datum=choices.datum,
+        encoding=choices.encoding,
+        scheme="all" if choices.all_in_scheme else None,
+        answers=choices.answers,
+        skip_refused=choices.skip_refused,
+        dry_run=dry_run,
+    )
+
+
+def _people(
+    db: Session, scope: Scope, kind: Kind, path: Path, name: str, choices: Choices, *, dry_run: bool
+) -> Trial:
+    options = people.ImportOptions(
+        dry_run=dry_run,
+        skip_refused=choices.skip_refused,
+        answers=choices.answers,
+        encoding=choices.encoding,
+    )
+    take = people.import_people if kind is Kind.ROSTER else people.import_duties
+    with path.open("rb") as file:
+        return _of_people(take(db, scope, file, name, options))
+
+
+def _areas(db: Session, scope: Scope, path: Path, choices: Choices, *, dry_run: bool) -> Trial:
+    scope.demand_county(Right.ADMINISTRATOR)
+    county = db.get_one(County, scope.county_id)
+    options = AreaOptions(crs=choices.crs, datum=choices.datum, encoding=choices.encoding)
+    report = areas.import_areas(db, scope.actor, [path], options, dry_run=dry_run)
+    if report.county != county.code:
+        raise Invalid(
+            f"文件是另一个县（{report.county}）的，本页只导入{county.name}（{county.code}）的辖区。"
+        )
+    if report.plan.moves_borders and not dry_run:
+        places.lay_on_areas(db, county)
+    return _of_areas(report)
+
+
+def _of_places(report: PlacesReport) -> Trial:
+    lines = [
+        Line(
+            row.outcome.value,
+            row.outcome.zh,
+            "、".join(map(str, row.rows[:10])),
+            " ".join(filter(None, (row.name, row.code))),
+            row.detail,
+        )
+        for row in report.rows
+    ]
+    asked = [row.question for row in report.rows if row.question is not None]
+    questions = [Question(q.id, q.text, q.answers, q.answer) for q in asked]
+    notes = [*report.notes, *(f"略过 {count} 个：{reason}" for reason, count in report.left_out.items())]
+    return Trial(report.summary(), lines, _once(questions), notes, report.changes)
+
+
+def _of_people(report: people.ImportReport) -> Trial:
+    lines = [
+        Line(row.outcome.value, row.outcome.zh, str(row.row), row.subject, row.detail) for row in report.rows
+    ]
+    asked = [row.question for row in report.rows if row.question is not None]
+    questions = [Question(q.id, q.text, q.answers, None) for q in asked]
+    notes = [f"没有读取的列：{'、'.join(report.ignored)}"] if report.ignored else []
+    return Trial(report.summary(), lines, _once(questions), notes, report.changes)
+
+
+def _of_areas(report: AreaReport) -> Trial:
+    plan = report.plan
+    lines = [
+        *(Line("added", "新增", "", f"{draft.name} {draft.code}", "") for draft in plan.added),
+        *(
+            Line("changed", "变更", "", f"{draft.name} {draft.code}", "、".join(what))
+            for draft, what in plan.changed
+        ),
+        *(Line("gone", "文件里没有", "", f"{area.name} {area.code}", "保留，没有删除") for area in plan.gone),
+    ]
+    summary = f"辖区：新增 {len(plan.added)}、变更 {len(plan.changed)}、不变 {plan.same}"
+    return Trial(summary, lines, [], list(report.notes), report.changes)
+
+
+def _once(questions: Iterable[Question]) -> list[Question]:
+    """Return every question once, though it may stand with several rows."""
+    return list({question.id: question for question in questions}.values())
