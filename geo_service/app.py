@@ -26,6 +26,7 @@ from geo_service.edge import Edge
 from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, problem
 from geo_service.metrics import Metrics
 from geo_service.patrols import routes as patrols
+from geo_service.people import routes as people
 from geo_service.places import routes as places
 from geo_service.settings import Settings
 from geo_service.web import routes as web
@@ -37,7 +38,15 @@ STATIC = Path(__file__).parent / "web/static"
 RETRY_AFTER_S = 3
 """About as long as the database needs to come back after it was killed."""
 
-ROUTERS = (accounts.router, areas.router, places.router, coverage.router, patrols.router, web.router)
+ROUTERS = (
+    accounts.router,
+    areas.router,
+    places.router,
+    people.router,
+    coverage.router,
+    patrols.router,
+    web.router,
+)
 
 
 def create_app(settings: Settings, engine: Engine | Connection) -> FastAPI:

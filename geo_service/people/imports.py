@@ -66,8 +66,8 @@ class ImportReport:
         ignored = f";没有读取的列:{'、'.join(self.ignored[:20])}" if self.ignored else ""
         return f"{self.title}:{'、'.join(told) or '没有任何行'}{ignored}"
 
-    def listing(self) -> Listing:
-        """Return the rows as a list; filled in at 答复, it can be given back as the file of answers."""
+    def listing(self, *outcomes: Outcome) -> Listing:
+        """Return the rows (with these outcomes) as a list; filled in at 答复 it is the file of answers."""
         columns = [
             Column("outcome", "结果"),
             Column("row", "行", "whole"),
@@ -77,7 +77,9 @@ class ImportReport:
             Column("answers", "可选答复"),
             Column("answer", "答复"),
         ]
-        rows = [(r.outcome, r.row, r.subject, r.detail, *_asked(r), None) for r in self.rows]
+        rows = [
+            (r.outcome, r.row, r.subject, r.detail, *_asked(r), None) for r in self.of(*outcomes or Outcome)
+        ]
         return Listing(f"import_{self.what}", f"{self.title}导入结果", columns, rows)
 
     def left_out(self) -> Listing:

@@ -110,11 +110,14 @@ def add_person(db: Session, scope: Scope, draft: PersonDraft) -> uuid.UUID:
 
 
 def change_person(db: Session, scope: Scope, person_id: uuid.UUID, values: Mapping[str, Any]) -> None:
-    """Give a person new values of name, number, phone, area_id or attributes."""
+    """Give a person new values of name, number, phone, area_id or single attributes (None: take away)."""
     person = _person(db, scope, person_id, lock=True)
     tidied = _tidied(db, scope, values, but=person_id)
     if "area_id" in tidied and tidied["area_id"] != person.area_id:
         _demand_area(scope, tidied["area_id"])
+    if "attributes" in tidied:
+        merged = {**person.attributes, **tidied["attributes"]}
+        tidied["attributes"] = {key: value for key, value in merged.items() if value is not None}
     queries.update_people(db, scope.county_id, [(person_id, tidied)])
     _record(db, scope, "people.change", f"person/{person_id}", fields=sorted(tidied))
 
