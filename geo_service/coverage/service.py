@@ -18,7 +18,7 @@ from geo_service.coverage.queries import NearArea, NearLine
 from geo_service.tables import County
 from layers import crs as crs_
 from layers.cells import CellSet, dwell_s, seen_from
-from layers.coverage import Covered, Path
+from layers.coverage import Covered, Path, pairs, stadium
 from layers.lines import LineSet
 from layers.matching import matched, way
 from layers.reach import SIGHT_M, reach_m
@@ -94,13 +94,13 @@ class Neighbourhood:
     def near(self, track: Track) -> Bools:
         """Tell which fixes lie within the reach of a place, shape (n,)."""
         xy = crs_.to_metric(track.lonlat, self.crs)
+        fixes = Path(xy, xy, track.time_s, track.time_s)
         near = np.zeros(len(track), dtype=bool)
-        points = shapely.points(xy)
-        for reach in np.unique(self.reach_m):
-            here = [line.geometry for line, own in zip(self.lines, self.reach_m, strict=True) if own == reach]
-            row, _, _, _ = LineSet.of(here, crs=self.crs).locate(xy, within_m=float(reach))
-            near[row] = True
+        for fix, segment in pairs(self.line_set, fixes, float(self.reach_m.max(initial=0.0))):
+            lo, hi = stadium(self.line_set, fixes, fix, segment, self.reach_m[self.line_set.place[segment]])
+            near[fix[lo <= hi]] = True
         if self.areas:
+            points = shapely.points(xy)
             fix, _ = shapely.STRtree(self.polygons).query(points, predicate="dwithin", distance=SIGHT_M)
             near[fix] = True
         return near
