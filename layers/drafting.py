@@ -37,13 +37,15 @@ LeaveOut = Callable[[Features, int], str | None]
 class Taken:
     """The features of a file that become places, and what is told of the others.
 
-    `indices` are positions in the features, `geometry` their lines or areas (lon, lat), one of each.
+    `indices` are positions in the features, `geometry` their lines or areas (lon, lat), `prints` the hashes
+    of these, one of each.
     """
 
     features: Features
     layer: Layer
     indices: list[int] = field(default_factory=list)
     geometry: list[BaseGeometry] = field(default_factory=list)
+    prints: list[str] = field(default_factory=list)
     refused: list[BadRow] = field(default_factory=list)
     repaired: list[Remark] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
@@ -81,12 +83,12 @@ class Taken:
         kept = [n for n in range(len(self.indices)) if n not in gone]
         self.indices = [self.indices[n] for n in kept]
         self.geometry = [self.geometry[n] for n in kept]
+        self.prints = [self.prints[n] for n in kept]
 
     def source(self, taken: int) -> Source:
         """Return the piece with its id: the file's, else a hash of its points."""
-        geometry = self.geometry[taken]
         own = self.features.ids[self.indices[taken]]
-        return Source(own or f"geo/{pieces.fingerprints(np.array([geometry]))[0]}", geometry)
+        return Source(own or f"geo/{self.prints[taken]}", self.geometry[taken])
 
 
 def take(features: Features, layer: Layer, shape: Take, leave_out: LeaveOut) -> Taken:
@@ -104,7 +106,7 @@ def take(features: Features, layer: Layer, shape: Take, leave_out: LeaveOut) -> 
         shaped = {index: piece for index in lot if (piece := _shaped(taken, index, shape, leave_out))}
         array = np.array([piece.geometry for piece in shaped.values()], dtype=object)
         for (index, piece), mark in zip(shaped.items(), pieces.fingerprints(array), strict=True):
-            _keep(taken, index, piece, first.setdefault(mark, index))
+            _keep(taken, index, piece, mark, first)
     taken.refused.sort(key=lambda error: error.row)
     _tell_odd_codes(taken)
     return taken
@@ -121,14 +123,15 @@ def _shaped(taken: Taken, index: int, shape: Take, leave_out: LeaveOut) -> piece
     return None
 
 
-def _keep(taken: Taken, index: int, piece: pieces.Piece, first: int) -> None:
+def _keep(taken: Taken, index: int, piece: pieces.Piece, mark: str, first: dict[str, int]) -> None:
     features = taken.features
-    if first != index:
-        same = f"与第 {features.rows[first]} 行的图形完全相同；请删除多余的一行"
+    if first.setdefault(mark, index) != index:
+        same = f"与第 {features.rows[first[mark]]} 行的图形完全相同；请删除多余的一行"
         taken.refused.append(features.refuse(index, same))
         return
     taken.indices.append(index)
     taken.geometry.append(piece.geometry)
+    taken.prints.append(mark)
     if piece.repair:
         taken.repaired.append(Remark(features.rows[index], f"{features.where(index)}：{piece.repair}。"))
 

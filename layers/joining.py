@@ -138,20 +138,23 @@ def _ends(parts_m: NDArray[np.object_]) -> NDArray[np.float64]:
     return np.stack([first, last], axis=1)
 
 
-def _touching(parts_m: NDArray[np.object_], ends: NDArray[np.float64]) -> Iterator[tuple[int, int]]:
+def _touching(parts_m: NDArray[np.object_], ends: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Return the pairs of lines of which one ends on the other."""
     # Many ways meet in one point: each such point is looked up once, and in small lots, so that thousands of
     # lines through one place do not make millions of pairs at once.
     spots, owner = np.unique(ends.reshape(-1, 2).round(2), axis=0, return_inverse=True)
     someone = np.empty(len(spots), dtype=np.intp)
     someone[owner] = np.arange(len(owner)) // 2
-    for end, spot in enumerate(owner):
-        yield end // 2, int(someone[spot])
+    pairs = [np.column_stack([np.arange(len(owner)) // 2, someone[owner]])]
     tree = shapely.STRtree(parts_m)
     points = shapely.points(spots)
     for start in range(0, len(points), _POINTS_AT_ONCE):
         lot = points[start : start + _POINTS_AT_ONCE]
-        for spot, part in tree.query(lot, predicate="dwithin", distance=TOUCH_M).T:
-            yield int(someone[start + spot]), int(part)
+        spot, part = tree.query(lot, predicate="dwithin", distance=TOUCH_M)
+        other = someone[start + spot] != part
+        pairs.append(np.column_stack([someone[start + spot[other]], part[other]]))
+    found = np.concatenate(pairs)
+    return [(int(a), int(b)) for a, b in found[found[:, 0] != found[:, 1]]]
 
 
 def _spanning_tree(ends: NDArray[np.float64]) -> Iterator[tuple[float, int, int]]:

@@ -1,6 +1,6 @@
 """Drafts of rivers and roads: lines of one name become one place."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import shapely
@@ -25,6 +25,10 @@ from layers.features import Features, Remark
 from layers.joining import Clusters, Doubt, cluster
 from layers.names import plain
 from layers.vocabulary import Layer
+
+_ANSWERS: Mapping[Layer, Mapping[str, str]] = {
+    layer: {JOIN: f"是同一条{layer.zh}，合并", APART: f"是两条{layer.zh}，分开登记"} for layer in Layer
+}
 
 
 def draft(features: Features, layer: Layer, options: DraftOptions, leave_out: LeaveOut) -> Draft:
@@ -67,7 +71,7 @@ def _question(taken: Taken, doubt: Doubt, metric: str, options: DraftOptions) ->
     zh = taken.layer.zh
     far = f"{doubt.distance_m / 1000:.1f} 公里" if doubt.distance_m >= 1000 else f"{doubt.distance_m:.0f} 米"
     where = f"{taken.rows(doubt.first)}；{taken.rows(doubt.second)}"
-    answers = {JOIN: f"是同一条{zh}，合并", APART: f"是两条{zh}，分开登记"}
+    answers = _ANSWERS[taken.layer]
     given = options.answers.get(asked)
     return Question(
         id=asked,
@@ -120,8 +124,8 @@ def _tell_names(taken: Taken, members: Sequence[int], code: str | None, name: st
 
 
 def _merged(taken: Taken, members: Sequence[int]) -> MultiLineString:
+    if len(members) == 1:
+        return taken.geometry[members[0]]
     parts = shapely.get_parts(np.array([taken.geometry[m] for m in members], dtype=object))
-    merged = shapely.multilinestrings(parts)
-    if len(parts) > 1:
-        merged = shapely.line_merge(merged)
+    merged = shapely.line_merge(shapely.multilinestrings(parts))
     return merged if isinstance(merged, MultiLineString) else MultiLineString([merged])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import LineString, MultiPolygon
+from shapely import MultiLineString, MultiPolygon
 from shapely.geometry.base import BaseGeometry
 
 from layers.features import Refusal
@@ -25,18 +25,18 @@ _WORDS = {**dict.fromkeys(_POINTS, "点"), **dict.fromkeys(_LINES, "线"), **dic
 
 
 class Piece(NamedTuple):
-    """A line (of one part or several) or an area to take, and in Chinese what was repaired."""
+    """A MultiLineString or MultiPolygon to take, and in Chinese what was repaired."""
 
     geometry: BaseGeometry
     repair: str | None = None
 
 
 def line(geometry: BaseGeometry | None, subject: str) -> Piece:
-    """Return a geometry as LineString or MultiLineString; Refusal where it is none.
+    """Return a geometry as MultiLineString; Refusal where it is none.
 
     `subject` names what belongs here (河道).
     """
-    if isinstance(geometry, LineString) and geometry.geom_type == "LineString" and geometry.length > 0:
+    if isinstance(geometry, MultiLineString) and min(shapely.length(geometry.geoms), default=0) > 0:
         return Piece(geometry)
     parts = _simple(geometry)
     kinds = _kinds(parts)
@@ -59,11 +59,9 @@ def area(geometry: BaseGeometry | None, subject: str) -> Piece:
     if kinds != {"面"}:
         cure = f"{subject}要用面图层，请换文件，或在 GIS 软件里把边界线转成面后再导入"
         raise Refusal(f"这里要面，图形却是{'和'.join(sorted(kinds))}；{cure}")
-    outline = MultiPolygon(list(shapely.get_parts(parts)))
-    if outline.is_valid:
-        repair = None
-    else:
-        outline, repair = _repaired(outline)
+    whole = len(parts) == 1 and isinstance(parts[0], MultiPolygon)
+    outline = parts[0] if whole else MultiPolygon(list(shapely.get_parts(parts)))
+    outline, repair = (outline, None) if outline.is_valid else _repaired(outline)
     if outline.area == 0:
         raise Refusal("面积为零；请重画或删除这一行")
     return Piece(outline, repair)

@@ -5,6 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
 from layers.errors import BadRow
 from layers.features import Box, Features
 from layers.readers import archives, fields, kml, osm, overpass, signatures, table, vector
@@ -86,7 +90,7 @@ def _features(source: Table, cells: Cells, placed: Placed, name: str) -> Feature
     ids, notes = _ids(source, cells)
     return Features(
         file=name,
-        geometry=placed.geometry[kept],
+        geometry=_many(placed.geometry[kept]),
         fields={key: [values[p] for p in kept] for key, values in cells.fields.items() if key != "id"},
         rows=[source.rows[p] for p in kept],
         ids=[ids[p] for p in kept],
@@ -99,6 +103,15 @@ def _features(source: Table, cells: Cells, placed: Placed, name: str) -> Feature
         remarks=table.remarks(source.rows, cells.odd, name),
         notes=[*source.notes, *placed.notes, *_about_columns(source), *notes],
     )
+
+
+def _many(geometry: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Return single lines and areas as MultiLineString and MultiPolygon, as places have them."""
+    for kind, make in ((1, shapely.multilinestrings), (3, shapely.multipolygons)):
+        single = np.flatnonzero(shapely.get_type_id(geometry) == kind)
+        if len(single):
+            geometry[single] = make(geometry[single], indices=np.arange(len(single)))
+    return geometry
 
 
 def _ids(source: Table, cells: Cells) -> tuple[Sequence[str | None], list[str]]:

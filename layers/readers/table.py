@@ -51,8 +51,13 @@ def cleaned(table: Table) -> Cells:
     found = Cells({}, {}, [])
     for column in table.columns:
         values: list[Value] = []
+        # Townships and classes repeat: each different cell is cleaned, and its text kept, once.
+        known: dict[str, Value] = {}
         for position, cell in enumerate(table.cells[column.standard]):
-            values.append(_value(found, position, cell, column, told=not table.osm))
+            key = cell if isinstance(cell, str) else repr(cell)
+            if known.get(key) is None:
+                known[key] = _value(found, position, cell, column, told=not table.osm)
+            values.append(known[key])
         found.fields[column.standard] = values
     return found
 
