@@ -147,7 +147,7 @@ def store_duties(db: Session, county: County, made: DemoCounty) -> None:
     place_ids = {
         (layer, code): id_ for layer in Layer for code, id_ in queries.place_ids(db, county.id, layer).items()
     }
-    parts = [_part(made, beat) for beat in made.scheme.beats]
+    parts = [_part(beat) for beat in made.scheme.beats]
     stored: dict[int, int] = {}
     terms = made.stewards.terms
     for ended in (True, False):
@@ -175,14 +175,13 @@ def _duty(
     )
 
 
-def _part(made: DemoCounty, beat: Beat) -> dict[str, Any]:
+def _part(beat: Beat) -> dict[str, Any]:
     """Return spans or cells of a duty; nothing for a whole place."""
     if beat.span_m is not None:
         start, stop = (round(10 * m) for m in beat.span_m)
         return {"spans": ((start, stop),)}
     if beat.part is not None:
-        whole = AreaCells.of(made.scheme.geometry(beat)).inside
-        return {"cells": AreaCells.of(beat.part).inside & whole}
+        return {"cells": AreaCells.of(beat.part).inside}
     return {}
 
 

@@ -249,14 +249,19 @@ def _complex_normal(rng: np.random.Generator, n: int) -> NDArray[np.complex128]:
 def _gauss_markov(rng: np.random.Generator, step_s: Floats, tau_s: float) -> NDArray[np.complex128]:
     """Return a stationary Gauss-Markov process of unit variance on each axis, x + iy, shape (n,).
 
-    x[k] = a x[k-1] + sqrt(1 - a^2) w[k] with a = exp(-step / tau) (Gelb, Applied Optimal Estimation, 3.6).
+    x[k] = a x[k-1] + sqrt(1 - a^2) w[k] with a = exp(-step / tau) (Gelb, Applied Optimal Estimation, 3.6),
+    summed up as x[k] = d[k] (w[0] / d[0] + ... + w[k] / d[k]) with d the decay since the start.
     """
-    decay = np.exp(-step_s / tau_s)
-    fresh = np.sqrt(1.0 - decay**2) * _complex_normal(rng, step_s.size)
+    fresh = np.sqrt(1.0 - np.exp(-2.0 * step_s / tau_s)) * _complex_normal(rng, step_s.size)
     fresh[0] = _complex_normal(rng, 1)[0]
-    steps = zip(decay.tolist(), fresh.tolist(), strict=True)
-    states = itertools.accumulate(steps, lambda state, step: (0.0, step[0] * state[1] + step[1]))
-    return np.array([state[1] for state in states])
+    age = np.cumsum(step_s) / tau_s
+    state, last, last_age = np.empty_like(fresh), 0j, 0.0
+    # In runs of 30 tau, for the decay since the start would leave the range of numbers.
+    for run in np.split(np.arange(age.size), np.flatnonzero(np.diff(age // 30)) + 1):
+        decay = np.exp(last_age - age[run])
+        state[run] = decay * (last + np.cumsum(fresh[run] / decay))
+        last, last_age = state[run[-1]], age[run[-1]]
+    return state
 
 
 def _received(time_s: Floats, phone: Phone, rng: np.random.Generator) -> NDArray[np.bool_]:
