@@ -155,6 +155,23 @@ def _new_patrol(town: Town) -> Request:
     return {"params": {"person": town.walker.name}, "files": {"file": ("walk.gpx", recording)}}
 
 
+def _of_walker(town: Town) -> Request:
+    return {"path": {"person_id": town.walker.id}}
+
+
+def _of_duty(town: Town) -> Request:
+    return {"path": {"duty_id": town.duty.id}}
+
+
+def _new_duty(town: Town) -> Request:
+    return {"json": {"person_id": str(town.neighbour.id), "place_id": town.grid.id}}
+
+
+def _dry_table(text: str) -> Callable[[Town], Request]:
+    """Return an import that only says what would be; whose area it is stands in its rows, not in its path."""
+    return lambda _: {"data": {"dry_run": "true"}, "files": {"file": ("table.csv", text)}}
+
+
 ADMINISTERS = frozenset({Right.ADMINISTRATOR})
 ONE_ACCOUNT = Walk(ADMINISTERS, _of_account)
 QUIET = Walk(ADMINISTERS, _of_account, ok=204)
@@ -201,6 +218,34 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("GET", "/api/places"): Walk(shows="places"),
     ("GET", "/api/places/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="people"),
     ("POST", "/api/places/import"): Walk(STAFF, _new_river, beyond=200, whole=True),
+    # people and duties
+    ("GET", "/api/people"): Walk(shows="people"),
+    ("GET", "/api/people/{person_id}"): Walk(SEE_PEOPLE, _of_walker, without=404, shows="people"),
+    ("POST", "/api/people"): Walk(
+        STAFF, lambda town: {"json": {"name": "新人", "area": town.area.code}}, ok=201
+    ),
+    ("PATCH", "/api/people/{person_id}"): Walk(
+        STAFF, lambda town: {**_of_walker(town), "json": {"phone": "13812345678"}}, ok=204
+    ),
+    ("DELETE", "/api/people/{person_id}"): Walk(STAFF, _of_walker, ok=204),
+    ("POST", "/api/people/import"): Walk(STAFF, _dry_table("姓名,编号\n新人,1\n"), beyond=200),
+    ("GET", "/api/duties"): Walk(shows="people"),
+    ("POST", "/api/duties"): Walk(STAFF, _new_duty, ok=201),
+    ("POST", "/api/duties/import"): Walk(STAFF, _dry_table("人员,对象\n西独老王,西独格\n"), beyond=200),
+    ("POST", "/api/duties/{duty_id}/end"): Walk(
+        STAFF, lambda town: {**_of_duty(town), "json": {"last_day": DAY}}, ok=204
+    ),
+    ("POST", "/api/duties/{duty_id}/hand-over"): Walk(
+        STAFF,
+        lambda town: {
+            **_of_duty(town),
+            "json": {
+                "to_person_id": str(town.neighbour.id),
+                "on_day": f"{NOON.date() + dt.timedelta(days=1)}",
+            },
+        },
+        ok=409,  # the neighbour has the same duty already
+    ),
     # coverage: whoever sees no place gets an empty answer
     ("GET", "/api/coverage"): Walk(shows="places"),
     ("GET", "/api/gaps"): Walk(about=lambda _: {"params": {"kind": "neglected"}}, beyond=200, shows="places"),
