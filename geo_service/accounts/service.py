@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from geo_service import audit
@@ -33,6 +33,7 @@ _TOUCH = dt.timedelta(seconds=60)
 """How exactly the last use is noted: a write a minute instead of one a request."""
 
 FIRST_LOGIN = "admin"
+_NOBODY = uuid.UUID(int=0)
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,7 @@ def make_token(
 
 def first_administrator(db: Session) -> tuple[str, str] | None:
     """Make the first administrator and return login and one-time password; None when there is an account."""
+    db.execute(select(func.pg_advisory_xact_lock(func.hashtext("first_administrator"))))
     if db.scalar(select(Account.id).limit(1)) is not None:
         return None
     account = Account(login=FIRST_LOGIN, password_history=[])
@@ -314,7 +316,8 @@ def _record(
     db: Session, account_id: uuid.UUID | None, action: str, request_id: str | None, **detail: object
 ) -> None:
     """Record a sign-in: in the county of the account, or in none where it reaches several or is unknown."""
-    counties = queries.reached_counties(db, account_id) if account_id else []
+    # Asked for nobody too, so that an unknown login takes no less time than a known one.
+    counties = queries.reached_counties(db, account_id or _NOBODY)
     county_id = counties[0].id if len(counties) == 1 else None
     actor = Actor(account_id=account_id, request_id=request_id)
     subject = f"account/{account_id}" if account_id else None

@@ -14,7 +14,7 @@ from click.testing import Result
 from fastapi import FastAPI
 from fastapi.responses import Response
 from fastapi.testclient import TestClient
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, delete, event, func, select, update
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
@@ -133,6 +133,13 @@ def test_nobody_is_led_to_another_host(client: TestClient, clerk: Account, page:
     assert sign_in(client, next=page).headers["location"] == "/"
 
 
+def test_what_was_typed_is_shown_again_as_text(client: TestClient, clerk: Account):
+    evil = '"><script>alert(1)</script>'
+    for page in (client.get("/sign-in", params={"next": f"/{evil}"}), sign_in(client, evil, next=f"/{evil}")):
+        assert "<script>alert" not in page.text
+        assert "&lt;script&gt;" in page.text
+
+
 def test_full_width_input_and_capitals_in_the_login_are_the_same(db: Session, clerk: Account):
     opened(service.sign_in(db, " Ｗang.Fang ", "Ｃhuan-Liu-２026 "))
 
@@ -167,20 +174,29 @@ def test_strange_logins_are_wrong_and_nothing_more(db: Session, login: str):
     assert "不对" in result.detail
 
 
-def test_an_unknown_login_costs_a_hash_like_a_known_one(
+def test_an_unknown_login_costs_the_same_hash_and_the_same_queries_as_a_known_one(
     db: Session, clerk: Account, monkeypatch: pytest.MonkeyPatch
 ):
-    asked: list[bool] = []
+    done: list[str] = []
     verify = passwords._HASHER.verify
 
     def counting(password: str, stored: str) -> bool:
-        asked.append(True)
+        done.append("hash")
         return verify(password, stored)
 
+    def note(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+        done.append(statement)
+
+    def cost(login: str) -> list[str]:
+        done.clear()
+        db.expunge_all()
+        assert isinstance(service.sign_in(db, login, "wrong-Password-1"), Refused)
+        return done.copy()
+
     monkeypatch.setattr(passwords._HASHER, "verify", counting)
-    for login in ("nobody", "wang.fang"):
-        service.sign_in(db, login, "wrong-Password-1")
-    assert len(asked) == 2
+    event.listen(db.connection(), "before_cursor_execute", note)
+    assert cost("nobody") == cost("wang.fang")
+    assert done.count("hash") == 1
 
 
 def test_a_disabled_account_and_a_program_have_no_password(db: Session, county: County, clerk: Account):
@@ -638,6 +654,23 @@ def test_without_county_the_answer_says_what_to_do(client: TestClient, db: Sessi
         service.scope_of(db, account.id)
     with pytest.raises(NotFound, match="geo-service areas"):
         service.command_scope(db, None)
+
+
+def test_two_services_that_start_at_once_make_one_administrator(engine: Engine):
+    made: list[tuple[str, str] | None] = []
+
+    def start() -> None:
+        with database.transaction(engine) as db:
+            made.append(service.first_administrator(db))
+
+    threads = [threading.Thread(target=start) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.transaction(engine) as db:
+        db.execute(delete(Account).where(Account.login == service.FIRST_LOGIN))
+    assert [first is not None for first in made].count(True) == 1
 
 
 def test_the_first_administrator_is_made_once(db: Session):
