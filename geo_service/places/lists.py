@@ -64,8 +64,11 @@ def _values(row: sheets.Row, headers: Sequence[str], columns: Sequence[fields.Co
 
 
 def split(features: Features) -> tuple[Features, Features]:
-    """Part features with a geometry from those without; what is told of the file stays with the first."""
-    drawn = np.array([geometry is not None and not geometry.is_empty for geometry in features.geometry], bool)
+    """Part features with a geometry from those without; what is told of the file stays with the first.
+
+    Of OpenStreetMap everything is drawn: what has no geometry there is no register's entry.
+    """
+    drawn = np.array([features.osm or not (g is None or g.is_empty) for g in features.geometry], bool)
     listed = chosen(features, ~drawn)
     return chosen(features, drawn), replace(listed, refused=(), remarks=(), notes=(), left_out={})
 

@@ -1,7 +1,7 @@
 """Drafts made ready to be compared and stored: put in canonical order, measured, and laid on the areas."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from layers import crs as crs_
 from layers.cells import AreaCells
 from layers.drafts import PlaceDraft, Source
 from layers.errors import BadRow
-from layers.lines import LineSet, canonical, measured
+from layers.lines import LineSet, canonical, multilinestring_m
 from layers.spans import SpanSet
 from layers.vocabulary import Layer
 
@@ -134,22 +134,33 @@ def _refusal(draft: PlaceDraft, why: str) -> BadRow:
 
 def shapes_of(layer: Layer, drafts: Sequence[PlaceDraft], crs: str) -> list[Shape | None]:
     """Measure the geometries of drafts: lines in metres along their parts, areas in cells."""
-    make = _line if layer.is_line else _area
-    return [None if draft.geometry is None else make(draft, crs) for draft in drafts]
+    drawn = [draft for draft in drafts if draft.geometry is not None]
+    made = iter(_lines(drawn, crs) if layer.is_line else (_area(draft, crs) for draft in drawn))
+    return [None if draft.geometry is None else next(made) for draft in drafts]
 
 
-def _line(draft: PlaceDraft, crs: str) -> Shape:
-    lonlat, length_m = measured(canonical(draft.geometry), crs)
-    metres = crs_.project(lonlat, crs)
-    return Shape(
-        lonlat,
-        metres,
-        length_dm=round(length_m * DM_PER_M),
-        sources=[
-            {"id": id_, "spans": spans}
-            for id_, spans in _spans_of_sources(metres, draft.sources, crs).items()
-        ],
-    )
+def _lines(drafts: Sequence[PlaceDraft], crs: str) -> Iterator[Shape]:
+    # All lines in one go: a transformation costs as much for one line as for a thousand vertices.
+    lonlat = np.array([canonical(draft.geometry) for draft in drafts], dtype=object)
+    metres = crs_.project(lonlat, crs) if drafts else lonlat
+    parts, line_of_part = shapely.get_parts(lonlat, return_index=True)
+    vertices, part = shapely.get_coordinates(parts, return_index=True)
+    xy = shapely.get_coordinates(metres)
+    steps = np.hypot(*np.diff(xy, axis=0, prepend=xy[:1]).T)
+    steps[1:][part[1:] != part[:-1]] = 0.0
+    way = np.cumsum(steps)
+    first = np.searchsorted(line_of_part[part], np.arange(len(drafts)))
+    last = np.r_[first[1:], len(vertices)]
+    for k, (a, b) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        m = way[a:b] - way[a]
+        length_dm = round(float(m[-1]) * DM_PER_M) if m.size else 0
+        spans = _spans_of_sources(metres[k], drafts[k].sources, length_dm, crs)
+        yield Shape(
+            multilinestring_m(vertices[a:b], m, part[a:b]),
+            metres[k],
+            length_dm=length_dm,
+            sources=[{"id": id_, "spans": own} for id_, own in spans.items()],
+        )
 
 
 def _area(draft: PlaceDraft, crs: str) -> Shape:
@@ -164,12 +175,14 @@ def _area(draft: PlaceDraft, crs: str) -> Shape:
     )
 
 
-def _spans_of_sources(metres: Any, sources: Sequence[Source], crs: str) -> dict[str, list[list[int]]]:
+def _spans_of_sources(
+    metres: Any, sources: Sequence[Source], length_dm: int, crs: str
+) -> dict[str, list[list[int]]]:
     """Return which stretches, in decimetres, came from which source: by the piece nearest to each segment."""
-    line = LineSet.of([metres])
     ids = list(dict.fromkeys(source.id for source in sources))
     if len(ids) == 1:
-        return {ids[0]: [[0, round(float(line.length_m[0]) * DM_PER_M)]]}
+        return {ids[0]: [[0, length_dm]]}
+    line = LineSet.of([metres])
     pieces = LineSet.of([source.geometry for source in sources], crs=crs)
     middle = (line.a + line.b) / 2
     segment, piece, _, _ = pieces.locate(middle)

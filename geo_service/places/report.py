@@ -107,7 +107,7 @@ class RowsRefused(YinxunError):
 
     def __init__(self, report: ImportReport) -> None:
         refused = report.of(Outcome.REFUSED)
-        first = ";".join(row.detail for row in refused[:3])
+        first = ";".join(row.detail.removesuffix("。") for row in refused[:3])
         super().__init__(
             f"有 {len(refused)} 行不能导入,什么也没有改动。{first}{'……' if len(refused) > 3 else ''}。"
             "请改正后再导入,或用 --skip-refused 文件名 跳过它们。"
