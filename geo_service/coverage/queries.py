@@ -11,11 +11,11 @@ import shapely
 from geoalchemy2 import functions as geo
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range as PgRange
-from sqlalchemy import delete, func, select, text, tuple_
+from sqlalchemy import and_, delete, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from geo_service.bulk import copy_rows
+from geo_service.bulk import among, copy_rows
 from geo_service.tables import (
     AreaVisit,
     CellCoverage,
@@ -81,6 +81,11 @@ class DayRow:
     spans_dm: Spans
 
 
+# By the key of the place too: without it a database that has no statistics yet compares every line near a
+# track with every place of the county.
+_IN_FORCE = and_(PlaceVersion.id == Place.version_id, PlaceVersion.place_id == Place.id)
+
+
 def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
     """Return the lines of the register that meet a box (west, south, east, north in degrees)."""
     width = Place.attributes["width_m"].as_float()
@@ -89,7 +94,7 @@ def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
             Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.length_dm, PlaceVersion.reach_m,
             width, func.ST_AsBinary(PlaceVersion.line),
         )
-        .join(PlaceVersion, PlaceVersion.id == Place.version_id)
+        .join(PlaceVersion, _IN_FORCE)
         .where(Place.county_id == county_id, PlaceVersion.line.op("&&")(geo.ST_MakeEnvelope(*box, 4326)))
         .order_by(Place.id)
     ).all()  # fmt: skip
@@ -107,7 +112,7 @@ def areas_near(db: Session, county_id: int, box: Box) -> list[NearArea]:
             Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.area_m2,
             func.ST_AsBinary(PlaceVersion.polygon),
         )
-        .join(PlaceVersion, PlaceVersion.id == Place.version_id)
+        .join(PlaceVersion, _IN_FORCE)
         .where(Place.county_id == county_id, PlaceVersion.polygon.op("&&")(geo.ST_MakeEnvelope(*box, 4326)))
         .order_by(Place.id)
     ).all()  # fmt: skip
@@ -124,15 +129,15 @@ def cells_of(
     """Return for each version its cells in the blocks of `within` (all that a comparison with it needs)."""
     if not version_ids or not within.blocks:
         return {}
+    columns, rows_ = (literal([block[k] for block in within.blocks], ARRAY(Integer)) for k in (0, 1))
+    wanted = func.unnest(columns, rows_).table_valued("x", "y")
     rows = db.execute(
         select(
             PlaceCells.place_version_id, PlaceCells.block_x, PlaceCells.block_y, PlaceCells.inside,
             PlaceCells.edge_cell, PlaceCells.edge_m2,
-        ).where(
-            PlaceCells.county_id == county_id,
-            PlaceCells.place_version_id.in_(version_ids),
-            tuple_(PlaceCells.block_x, PlaceCells.block_y).in_(list(within.blocks)),
         )
+        .join(wanted, and_(PlaceCells.block_x == wanted.c.x, PlaceCells.block_y == wanted.c.y))
+        .where(PlaceCells.county_id == county_id, among(PlaceCells.place_version_id, version_ids))
     ).all()  # fmt: skip
     by_version: dict[int, list[Any]] = {}
     for row in rows:

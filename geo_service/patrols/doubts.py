@@ -177,17 +177,18 @@ def _share_inside(lonlat: Floats, box: Box) -> float:
     return float(((lonlat >= (west, south)) & (lonlat <= (east, north))).all(axis=1).mean())
 
 
-def better_datum(walked_m: float, along_m: Callable[[Datum], float]) -> tuple[Datum, float] | None:
+def better_datum(
+    way_m: float, as_is_m: float, along_m: Callable[[Datum], float]
+) -> tuple[Datum, float] | None:
     """Return the datum under which an undeclared recording fits the places far better, and its metres.
 
-    `along_m` gives the metres that the walk goes along lines if its fixes are in a datum. A walk off all
-    lines fits none: nothing is asked then.
+    `way_m`: the smoothed way; `as_is_m`: what of it goes along lines taken for WGS 84; `along_m` gives that
+    for another datum. A walk off all lines fits none: nothing is asked then.
     """
-    as_is_m = along_m(Datum.WGS84)
-    if as_is_m >= 0.4 * walked_m:
+    if as_is_m >= 0.4 * way_m:
         return None
     for datum in (Datum.GCJ02, Datum.BD09):
         fits_m = along_m(datum)
-        if fits_m >= 0.6 * walked_m and fits_m >= 2 * as_is_m:
+        if fits_m >= 0.6 * way_m and fits_m >= 2 * as_is_m:
             return datum, fits_m
     return None

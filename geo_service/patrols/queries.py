@@ -157,6 +157,8 @@ def overlapping(
     ).all()
 
 
+_IN_FORCE = and_(Place.id == PlaceVersion.place_id, Place.version_id == PlaceVersion.id)
+"""By both keys, which each have an index."""
 _NO_TRACK = bytes.fromhex("010500004000000000")
 """MULTILINESTRING M EMPTY as WKB: shapely forgets the M of what is empty."""
 _INSERT_PATROL = text(
@@ -237,7 +239,8 @@ def covered_lines(
     """Return what a patrol covered of lines in force, over all its days: place, layer, name, spans in dm."""
     rows = db.execute(
         select(Place.id, Place.layer, Place.name, func.range_agg(LineCoverage.spans))
-        .join(Place, Place.version_id == LineCoverage.place_version_id)
+        .join(PlaceVersion, PlaceVersion.id == LineCoverage.place_version_id)
+        .join(Place, _IN_FORCE)
         .where(LineCoverage.county_id == county_id, LineCoverage.patrol_id == patrol_id)
         .group_by(Place.id)
     )
@@ -255,8 +258,8 @@ def seen_areas(db: Session, county_id: int, patrol_id: uuid.UUID) -> list[SeenCe
             PlaceVersion.id, Place.id, Place.layer, Place.name, PlaceVersion.area_m2,
             func.sum(AreaVisit.dwell_s),
         )
-        .join(Place, Place.version_id == PlaceVersion.id)
         .join(AreaVisit, AreaVisit.place_version_id == PlaceVersion.id)
+        .join(Place, _IN_FORCE)
         .where(AreaVisit.county_id == county_id, AreaVisit.patrol_id == patrol_id)
         .group_by(PlaceVersion.id, Place.id)
     ).all()  # fmt: skip

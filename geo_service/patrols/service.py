@@ -29,7 +29,7 @@ from geo_service.patrols.words import clock
 from geo_service.tables import County, Json, Patrol, Person
 from layers import crs as crs_
 from layers.errors import UnknownCrs, UnknownTimeZone
-from layers.matching import matched
+from layers.matching import matched, way
 from layers.tracks import CLEANING, Recording, Track, clean, home_cut
 from layers.vocabulary import Datum, Layer, Right, Verdict
 
@@ -309,7 +309,12 @@ def _box(county: County) -> doubts.Box | None:
 
 def _kept(track: Track, near: Neighbourhood, home_cut_m: float) -> Track:
     """Return what is kept of a track: without the home, and without fixes that no other joins."""
-    cut = home_cut(track, near.crs, cut_m=home_cut_m, near_a_place=near.near(track))
+    xy = crs_.to_metric(track.lonlat, near.crs)
+    ends = np.hypot(*(xy[:, None] - xy[[0, -1]]).T).min(axis=0) <= home_cut_m + 1.0
+    near_a_place = np.ones(len(track), dtype=bool)
+    # Only the ends can be cut: the fixes between them need not be compared with every place.
+    near_a_place[ends] = near.near(track.where(ends))
+    cut = home_cut(track, near.crs, cut_m=home_cut_m, near_a_place=near_a_place)
     _, index, count = np.unique(cut.piece, return_inverse=True, return_counts=True)
     return cut.where(count[index] > 1) if len(cut) else cut
 
@@ -354,16 +359,17 @@ def _new_patrol(
 
 def _ask_datum(db: Session, county: County, answer: PatrolAnswer, track: Track, near: Neighbourhood) -> None:
     """Raise UnknownCrs if a recording of no stated datum goes along lines only in another datum."""
-    if sum(line.metres for line in answer.covered) >= 0.4 * answer.walked_m:
+    as_is_m = sum(line.metres for line in answer.covered)
+    if as_is_m >= 0.5 * answer.walked_m:
         return
+    xy = crs_.to_metric(track.lonlat, near.crs)
+    way_m = float(way(xy, track.time_s, track.piece).length_m.sum())
 
     def along_m(datum: Datum) -> float:
-        if datum is Datum.WGS84:
-            return _along_m(track, near)
         moved = dataclasses.replace(track, lonlat=crs_.to_wgs84(track.lonlat, datum))
         return _along_m(moved, coverage.neighbourhood(db, county, moved))
 
-    better = doubts.better_datum(answer.walked_m, along_m)
+    better = doubts.better_datum(way_m, as_is_m, along_m)
     if better is not None:
         datum, metres = better
         raise UnknownCrs(
