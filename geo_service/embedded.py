@@ -201,7 +201,7 @@ class Cluster:
     def answers(self) -> bool:
         """Whether the database takes connections."""
         with contextlib.suppress(psycopg.OperationalError):
-            psycopg.connect(self.url("postgres"), connect_timeout=5).close()
+            psycopg.connect(self.url(), connect_timeout=5).close()
             return True
         return False
 

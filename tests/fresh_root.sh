@@ -95,7 +95,7 @@ def page(url, **form):
     return browser.open(url, data, timeout=60).read().decode()
 
 
-def wait(what, get):
+def wait(what, get, pause=0.2):
     while time.time() < until:
         if not os.path.exists(f"/proc/{starter}/task"):
             sys.exit("./start ended")
@@ -104,7 +104,7 @@ def wait(what, get):
                 return found
         except (OSError, AttributeError, ValueError):
             pass
-        time.sleep(0.2)
+        time.sleep(pause)
     sys.exit(f"waited in vain for {what}; the last progress was {progress_seen[-1:]}")
 
 
@@ -125,7 +125,7 @@ def whole_demo():
     return progress and progress["state"] == "done" and "<iframe" in page(f"{base}/map/coverage")
 
 
-wait("the demo and its map", whole_demo)
+wait("the demo and its map", whole_demo, pause=3)
 PYTHON
 }
 

@@ -6,11 +6,19 @@ import psycopg
 import typer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from geo_service.cli import accounts, areas_places, coverage_maps, demo, people, running
+from geo_service.cli import accounts, areas_places, coverage_maps, demo, patrols, people, running
 from geo_service.errors import Unavailable
 from layers.errors import YinxunError
 
-TOPICS = (running.app, demo.app, areas_places.app, people.app, coverage_maps.app, accounts.app)
+TOPICS = (
+    running.app,
+    demo.app,
+    areas_places.app,
+    people.app,
+    patrols.app,
+    coverage_maps.app,
+    accounts.app,
+)
 
 app = typer.Typer(
     name="geo-service",
