@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -13,12 +14,13 @@ import pytest
 from geoalchemy2 import WKTElement
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, insert, select
+from sqlalchemy import Engine, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from geo_service import answers
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.areas.tree import StoredArea
+from geo_service.db import transaction
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.listing import As, content
 from geo_service.people import lists, matching, roster, service
@@ -302,6 +304,29 @@ def test_an_exported_roster_changes_nothing(db: Session, scope: Scope) -> None:
     for form, name in ((As.CSV, "a.csv"), (As.XLSX, "a.xlsx")):
         data = b"".join(content(lists.people(db, scope), form))
         assert outcomes(import_people(db, scope, io.BytesIO(data), name, ImportOptions())) == ["same"] * 4
+
+
+def test_the_same_roster_sent_twice_at_once_is_taken_once(engine: Engine) -> None:
+    with Session(engine) as first, first.begin():
+        county = County(code="999977", name="双击县", time_zone="Asia/Shanghai")
+        first.add(county)
+        first.flush()
+        county_id = county.id
+    whole = Scope(county_id, Actor(os_user="tester"), dict.fromkeys(Right, None))
+    text = "姓名,编号,电话\n" + "".join(f"人{i},,1380000{i:04}\n" for i in range(300))
+
+    def send(_: int) -> list[str]:
+        with transaction(engine) as own:
+            return outcomes(take(own, whole, text))
+
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            reports = sorted(pool.map(send, range(2)))
+        assert reports == [["added"] * 300, ["same"] * 300]
+    finally:
+        with Session(engine) as last, last.begin():
+            last.execute(delete(County).where(County.id == county_id))
+            last.execute(delete(Audit).where(Audit.county_id == county_id))
 
 
 names = st.sampled_from(["张三", "李四"])
