@@ -61,6 +61,16 @@ class CellSet:
             blocks[x, y] = blocks[x, y] | flags if (x, y) in blocks else flags
         return cls(blocks)
 
+    @classmethod
+    def from_bytes(cls, rows: Iterable[tuple[int, int, bytes]]) -> "CellSet":
+        """Make it from rows (block_x, block_y, bits as PostgreSQL sends them: a length, eight flags a byte)."""
+        return cls(
+            {
+                (x, y): np.unpackbits(np.frombuffer(sent, np.uint8, offset=4), count=CELLS).view(np.bool_)
+                for x, y, sent in rows
+            }
+        )
+
     def to_bits(self) -> list[tuple[int, int, str]]:
         """Return rows (block_x, block_y, bits as "0101..."), in order, without empty blocks."""
         return [

@@ -14,7 +14,6 @@ from geo_service.coverage.ground import (
     Query,
     areas_m2,
     covered,
-    duties_in_force,
     gather,
     holders,
     may_name,
@@ -85,16 +84,15 @@ def coverage(db: Session, scope: Scope, query: Query) -> CoverageTable:
     covered_dm = walked.lengths(len(ground.places))
     whole_dm = ground.whole.lengths(len(ground.places))
     outings = windows.outings(db, scope.county_id, query.first_day, query.last_day, index)
-    names = may_name(scope)
-    walkers = windows.walkers(db, scope, query.first_day, query.last_day, index) if names else {}
-    stewards = holders(db, scope, duties_in_force(db, scope, ground)) if names else {}
+    walkers = windows.walkers(db, scope, query.first_day, query.last_day, index) if may_name(scope) else {}
+    stewards = holders(db, scope, ground)
     rows = [
         CoverageRow(
             place,
             ground.township_names(k),
             *_sizes(place, whole_dm[k], covered_dm[k], seen_m2.get(k, 0.0)),
             outings.get(k),
-            stewards.get(place.place_id, []),
+            stewards.get(k, []),
             walkers.get(k, []),
         )
         for k, place in enumerate(ground.places)

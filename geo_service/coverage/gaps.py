@@ -3,24 +3,22 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
-from geo_service.coverage import windows
+from geo_service.coverage import holding, windows
 from geo_service.coverage.ground import (
     DM_PER_M,
     Ground,
     Query,
     areas_m2,
+    asked_duties,
     covered,
-    duties_in_force,
     gather,
     holders,
-    may_name,
 )
+from geo_service.coverage.holding import Held
 from geo_service.coverage.windows import PlaceRow
-from geo_service.people.drafts import DutySpan
 from layers.cells import CellSet
 from layers.spans import SpanSet
 from layers.vocabulary import GapKind
@@ -62,13 +60,13 @@ def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
     neglected: a duty is in force on the last day, yet nobody covered it.
     """
     ground = gather(db, scope, query)
-    duties = duties_in_force(db, scope, ground)
-    stewards = holders(db, scope, duties) if may_name(scope) else {}
-    line_gaps = _line_gaps(db, scope, ground, kind, duties)
-    missing, except_cells = _missing_cells(db, scope, ground, kind, duties)
+    held = holding.held(db, asked_duties(ground))
+    stewards = holders(db, scope, ground)
+    line_gaps = _line_gaps(db, scope, ground, kind, held)
+    missing, except_cells = _missing_cells(db, scope, ground, kind, held)
     missing_m2 = _missing_m2(db, scope.county_id, ground, missing, except_cells)
     rows = [
-        *_unmapped(ground, kind, duties),
+        *_unmapped(ground, kind, held),
         *_line_rows(ground, line_gaps, stewards),
         *_area_rows(ground, missing_m2, stewards),
     ]
@@ -76,63 +74,28 @@ def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
     return GapTable(ground, kind, rows, line_gaps, missing, except_cells)
 
 
-def _line_gaps(
-    db: Session, scope: Scope, ground: Ground, kind: GapKind, duties: Sequence[DutySpan]
-) -> SpanSet:
-    if kind is GapKind.UNPATROLLED:
-        return ground.whole - covered(db, scope, ground)
-    held = _held_spans(ground, duties)
+def _line_gaps(db: Session, scope: Scope, ground: Ground, kind: GapKind, held: Held) -> SpanSet:
     if kind is GapKind.UNASSIGNED:
-        return ground.whole - held
-    return (ground.whole & held) - covered(db, scope, ground)
-
-
-def _held_spans(ground: Ground, duties: Sequence[DutySpan]) -> SpanSet:
-    number = {place.place_id: k for k, place in enumerate(ground.places)}
-    rows = [
-        (number[duty.place_id], a, b)
-        for duty in duties
-        if duty.place_id in number
-        for a, b in (duty.spans if duty.spans is not None else [(0, np.inf)])
-    ]
-    return SpanSet.of(*np.array(rows, float).reshape(-1, 3).T) & ground.whole
+        return ground.whole - held.on(ground.whole)
+    expected = held.on(ground.whole) if kind is GapKind.NEGLECTED else ground.whole
+    return expected - covered(db, scope, ground)
 
 
 def _missing_cells(
-    db: Session, scope: Scope, ground: Ground, kind: GapKind, duties: Sequence[DutySpan]
+    db: Session, scope: Scope, ground: Ground, kind: GapKind, held: Held
 ) -> tuple[dict[int, CellSet | None], dict[int, CellSet]]:
     """Return for each area place with a gap the missing cells; None: the whole but the second answer."""
-    query = ground.query
     areas = [k for k, place in enumerate(ground.places) if not place.layer.is_line and place.version_id]
-    seen = (
-        {}
-        if kind is GapKind.UNASSIGNED
-        else windows.seen_cells(db, scope.county_id, query.first_day, query.last_day, ground.index)
-    )
-    if kind is GapKind.UNPATROLLED:
-        return dict.fromkeys(areas), {k: seen[k] for k in areas if k in seen}
-    wholly, partly = _held_cells(ground, duties)
     if kind is GapKind.UNASSIGNED:
-        return dict.fromkeys(k for k in areas if k not in wholly), partly
-    missing: dict[int, CellSet | None] = dict.fromkeys(k for k in areas if k in wholly)
-    missing |= {k: cells - seen.get(k, CellSet()) for k, cells in partly.items() if k not in wholly}
-    return missing, {k: seen[k] for k in areas if k in seen and k in wholly}
-
-
-def _held_cells(ground: Ground, duties: Sequence[DutySpan]) -> tuple[set[int], dict[int, CellSet]]:
-    """Return the area places that somebody has wholly, and the cells of those that are held in part."""
-    number = {place.place_id: k for k, place in enumerate(ground.places) if not place.layer.is_line}
-    wholly: set[int] = set()
-    partly: dict[int, CellSet] = {}
-    for duty in duties:
-        k = number.get(duty.place_id)
-        if k is None:
-            continue
-        if duty.cells is None:
-            wholly.add(k)
-        else:
-            partly[k] = partly.get(k, CellSet()) | duty.cells
-    return wholly, partly
+        return dict.fromkeys(k for k in areas if k not in held.wholly), dict(held.cells)
+    query = ground.query
+    seen = windows.seen_cells(db, scope.county_id, query.first_day, query.last_day, ground.index)
+    if kind is GapKind.UNPATROLLED:
+        return dict.fromkeys(areas), seen
+    partly = {k: cells for k, cells in held.cells.items() if k not in held.wholly}
+    missing: dict[int, CellSet | None] = dict.fromkeys(k for k in areas if k in held.wholly)
+    missing |= {k: cells - seen.get(k, CellSet()) for k, cells in partly.items()}
+    return missing, {k: cells for k, cells in seen.items() if k in held.wholly}
 
 
 def _missing_m2(
@@ -154,15 +117,14 @@ def _missing_m2(
     }
 
 
-def _unmapped(ground: Ground, kind: GapKind, duties: Sequence[DutySpan]) -> list[GapRow]:
+def _unmapped(ground: Ground, kind: GapKind, held: Held) -> list[GapRow]:
     """Return places that are 未上图 and nobody's duty; whether they were walked cannot be known."""
     if kind is not GapKind.UNASSIGNED:
         return []
-    held = {duty.place_id for duty in duties}
     return [
         GapRow(place, k, [], None, None, [])
         for k, place in enumerate(ground.places)
-        if place.version_id is None and place.place_id not in held
+        if place.version_id is None and k not in held.wholly
     ]
 
 
@@ -170,7 +132,7 @@ def _line_rows(ground: Ground, found: SpanSet, stewards: Mapping[int, Sequence[s
     for k, a, b in zip(found.place.tolist(), found.start.tolist(), found.stop.tolist(), strict=True):
         place = ground.places[k]
         townships = ground.township_names(k, (a, b))
-        names = stewards.get(place.place_id, [])
+        names = stewards.get(k, [])
         yield GapRow(place, k, townships, (int(a), int(b)), (b - a) / DM_PER_M, names)
 
 
@@ -180,4 +142,4 @@ def _area_rows(
     for k, m2 in missing_m2.items():
         if m2 >= 1.0:
             place = ground.places[k]
-            yield GapRow(place, k, ground.township_names(k), None, m2, stewards.get(place.place_id, []))
+            yield GapRow(place, k, ground.township_names(k), None, m2, stewards.get(k, []))

@@ -4,7 +4,7 @@ A line's whole, what was covered, what is somebody's duty are spans in decimetre
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -14,11 +14,10 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas_service
-from geo_service.coverage import queries, windows
+from geo_service.bulk import spans_in
+from geo_service.coverage import holding, queries, windows
 from geo_service.coverage.windows import PlaceRow
 from geo_service.errors import Invalid, NotFound
-from geo_service.people import service as people_service
-from geo_service.people.drafts import DutySpan
 from layers.cells import AreaCells, CellSet
 from layers.spans import SpanSet
 from layers.vocabulary import DutyKind, Layer, Level, Right
@@ -54,7 +53,8 @@ class Ground:
     places: Sequence[PlaceRow]
     whole: SpanSet
     """Of lines, dm; where an area is asked for, their part of it."""
-    townships: Mapping[int, Sequence[tuple[str, Sequence[tuple[int, int]]]]]
+    townships: Mapping[int, Sequence[tuple[str, str | None]]]
+    """Names, with the spans (dm) there as text; None: all of the place."""
 
     @cached_property
     def index(self) -> dict[int, int]:
@@ -65,8 +65,8 @@ class Ground:
         """Return the townships of a place, or of a span (dm) of it."""
         return [
             name
-            for name, pairs in self.townships.get(k, [])
-            if span is None or not pairs or any(a < span[1] and span[0] < b for a, b in pairs)
+            for name, spans in self.townships.get(k, [])
+            if span is None or spans is None or any(a < span[1] and span[0] < b for a, b in spans_in(spans))
         ]
 
 
@@ -123,23 +123,15 @@ def covered(db: Session, scope: Scope, ground: Ground) -> SpanSet:
         query.first_day,
         query.last_day,
         ground.index,
-        all_places=query.place_ids is None,
     )
     return found & ground.whole
 
 
-def duties_in_force(db: Session, scope: Scope, ground: Ground) -> list[DutySpan]:
-    """Return the duties asked for that are in force on the window's last day."""
+def asked_duties(ground: Ground) -> holding.Asked:
+    """Return which duties a question is about: those in force on the window's last day."""
     query = ground.query
-    return people_service.duty_spans(
-        db,
-        scope.county_id,
-        first_day=query.last_day,
-        last_day=query.last_day,
-        kind=query.kind,
-        level=query.level,
-        place_ids=query.place_ids,
-    )
+    numbers = {place.place_id: k for k, place in enumerate(ground.places)}
+    return holding.Asked(query.last_day, query.kind, query.level, numbers)
 
 
 def may_name(scope: Scope) -> bool:
@@ -147,15 +139,9 @@ def may_name(scope: Scope) -> bool:
     return scope.holds(Right.COORDINATOR)
 
 
-def holders(db: Session, scope: Scope, duties: Iterable[DutySpan]) -> dict[int, list[str]]:
-    """Return the names of those who hold duties, by place id, as far as the scope may read them."""
-    seen = windows.duties_seen(db, scope)
-    found: dict[int, list[str]] = {}
-    for duty in duties:
-        names = found.setdefault(duty.place_id, [])
-        if duty.name and duty.duty_id in seen and duty.name not in names:
-            names.append(duty.name)
-    return found
+def holders(db: Session, scope: Scope, ground: Ground) -> dict[int, Sequence[str]]:
+    """Return by number the names of those who hold the places, as far as the scope may read them."""
+    return holding.names(db, scope, asked_duties(ground)) if may_name(scope) else {}
 
 
 def areas_m2(db: Session, county_id: int, ground: Ground, cells: Mapping[int, CellSet]) -> dict[int, float]:

@@ -11,7 +11,7 @@ import shapely
 from geoalchemy2 import functions as geo
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range as PgRange
-from sqlalchemy import and_, delete, func, select, text, tuple_
+from sqlalchemy import ARRAY, Integer, and_, delete, func, literal, select, text, tuple_
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -130,11 +130,11 @@ def cells_of(
     if not version_ids or not within.blocks:
         return {}
     columns, rows_ = (literal([block[k] for block in within.blocks], ARRAY(Integer)) for k in (0, 1))
-    wanted = func.unnest(columns, rows_).table_valued("x", "y")
+    wanted = func.unnest(columns, rows_).table_valued("x", "y").render_derived()
     rows = db.execute(
         select(
-            PlaceCells.place_version_id, PlaceCells.block_x, PlaceCells.block_y, PlaceCells.inside,
-            PlaceCells.edge_cell, PlaceCells.edge_m2,
+            PlaceCells.place_version_id, PlaceCells.block_x, PlaceCells.block_y,
+            func.bit_send(PlaceCells.inside), PlaceCells.edge_cell, PlaceCells.edge_m2,
         )
         .join(wanted, and_(PlaceCells.block_x == wanted.c.x, PlaceCells.block_y == wanted.c.y))
         .where(PlaceCells.county_id == county_id, among(PlaceCells.place_version_id, version_ids))
@@ -144,7 +144,7 @@ def cells_of(
         by_version.setdefault(row[0], []).append(row)
     return {
         version_id: AreaCells(
-            CellSet.from_bits([(x, y, bits) for _, x, y, bits, _, _ in found]),
+            CellSet.from_bytes([(x, y, bits) for _, x, y, bits, _, _ in found]),
             {(x, y): (np.array(edge, np.int64), np.array(m2, float)) for _, x, y, _, edge, m2 in found},
         )
         for version_id, found in by_version.items()

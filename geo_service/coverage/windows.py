@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, Text, cast, func, or_, select
 from sqlalchemy.orm import Session
 
-from geo_service.accounts.narrow import duties_in, patrols_in, places_in
+from geo_service.accounts.narrow import patrols_in, places_in
 from geo_service.accounts.scope import Scope
+from geo_service.bulk import among
 from geo_service.tables import (
     Area,
     AreaVisit,
     CellDay,
-    Duty,
     LineCoverage,
     LineDay,
     Patrol,
@@ -77,7 +77,7 @@ def places(
     if in_scheme_only:
         chosen.append(Place.in_scheme.is_(True))
     if place_ids is not None:
-        chosen.append(Place.id.in_(place_ids))
+        chosen.append(among(Place.id, place_ids))
     if areas is not None:
         inside = select(PlaceArea.place_version_id).where(
             PlaceArea.county_id == scope.county_id, PlaceArea.area_id.in_(areas)
@@ -105,29 +105,36 @@ def member_spans(db: Session, county_id: int, areas: frozenset[int], index: dict
     return _span_set(db, inner, index)
 
 
-def townships(db: Session, county_id: int, index: dict[int, int]) -> dict[int, list[tuple[str, list[Any]]]]:
-    """Return for each numbered place its townships by name, with its spans (dm) there; none: all of it."""
+def townships(db: Session, county_id: int, index: dict[int, int]) -> dict[int, list[tuple[str, str | None]]]:
+    """Return for each numbered place its townships by name, with its spans (dm) there as text; None: all."""
     rows = db.execute(
-        select(PlaceArea.place_version_id, Area.name, PlaceArea.spans)
+        select(PlaceArea.place_version_id, Area.name, cast(PlaceArea.spans, Text))
         .join(Area, Area.id == PlaceArea.area_id)
-        .where(PlaceArea.county_id == county_id, Area.level == Level.TOWNSHIP)
+        .where(
+            PlaceArea.county_id == county_id,
+            Area.level == Level.TOWNSHIP,
+            among(PlaceArea.place_version_id, index),
+        )
         .order_by(Area.code)
     )
-    found: dict[int, list[tuple[str, list[Any]]]] = {}
+    found: dict[int, list[tuple[str, str | None]]] = {}
     for version_id, name, spans in rows:
         if version_id in index:
-            pairs = [(span.lower, span.upper) for span in spans or []]
-            found.setdefault(index[version_id], []).append((name, pairs))
+            found.setdefault(index[version_id], []).append((name, spans))
     return found
 
 
 def covered_spans(
-    db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int], *, all_places: bool
+    db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
 ) -> SpanSet:
     """Return what was covered of lines (dm) on the days first..last, by anyone, from the roll-up."""
     union = (
         select(LineDay.place_version_id.label("version_id"), func.range_agg(LineDay.spans).label("spans"))
-        .where(LineDay.county_id == county_id, LineDay.day.between(first, last), _chosen(index, all_places))
+        .where(
+            LineDay.county_id == county_id,
+            LineDay.day.between(first, last),
+            among(LineDay.place_version_id, index),
+        )
         .group_by(LineDay.place_version_id)
         .subquery()
     )
@@ -139,15 +146,24 @@ def seen_cells(
 ) -> dict[int, CellSet]:
     """Return for each numbered area place what was seen of it on the days first..last, from the roll-up."""
     rows = db.execute(
-        select(CellDay.place_version_id, CellDay.block_x, CellDay.block_y, func.bit_or(CellDay.seen))
-        .where(CellDay.county_id == county_id, CellDay.day.between(first, last))
+        select(
+            CellDay.place_version_id,
+            CellDay.block_x,
+            CellDay.block_y,
+            func.bit_send(func.bit_or(CellDay.seen)),
+        )
+        .where(
+            CellDay.county_id == county_id,
+            CellDay.day.between(first, last),
+            among(CellDay.place_version_id, index),
+        )
         .group_by(CellDay.place_version_id, CellDay.block_x, CellDay.block_y)
     )
-    by_place: dict[int, list[tuple[int, int, str]]] = {}
+    by_place: dict[int, list[tuple[int, int, bytes]]] = {}
     for version_id, x, y, bits in rows:
         if version_id in index:
             by_place.setdefault(index[version_id], []).append((x, y, bits))
-    return {k: CellSet.from_bits(blocks) for k, blocks in by_place.items()}
+    return {k: CellSet.from_bytes(blocks) for k, blocks in by_place.items()}
 
 
 def outings(
@@ -169,11 +185,6 @@ def outings(
         )
         found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows if v in index}
     return found
-
-
-def duties_seen(db: Session, scope: Scope) -> set[int]:
-    """Return the ids of the duties whose holders the scope may read."""
-    return set(db.scalars(select(Duty.id).where(duties_in(scope))))
 
 
 def walkers(
@@ -202,17 +213,12 @@ def geometries(db: Session, county_id: int, version_ids: Sequence[int]) -> Geome
         select(
             PlaceVersion.id,
             func.ST_AsBinary(func.coalesce(PlaceVersion.line, PlaceVersion.polygon)),
-        ).where(PlaceVersion.county_id == county_id, PlaceVersion.id.in_(version_ids))
+        ).where(PlaceVersion.county_id == county_id, among(PlaceVersion.id, version_ids))
     ).all()
     by_id = dict(zip([row[0] for row in rows], shapely.from_wkb([row[1] for row in rows]), strict=True))
     found = np.empty(len(version_ids), dtype=object)
     found[:] = [by_id.get(version_id) for version_id in version_ids]
     return found
-
-
-def _chosen(index: dict[int, int], all_places: bool) -> ColumnElement[bool]:
-    # For a whole layer a list of all its ids would cost more than the rows that it leaves out.
-    return true() if all_places else LineDay.place_version_id.in_(list(index))
 
 
 def _span_set(db: Session, inner: Select[Any], index: dict[int, int]) -> SpanSet:

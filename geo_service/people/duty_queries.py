@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import Text, and_, cast, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from geo_service.bulk import copy_rows, multirange, new_ids
+from geo_service.bulk import copy_rows, multirange, new_ids, spans_in
 from geo_service.people.drafts import DutyDraft, DutySpan
-from geo_service.people.queries import Condition, pairs
+from geo_service.people.queries import Condition
 from geo_service.tables import Duty, DutyCells, Person, Place, PlaceArea, PlaceVersion
 from layers.cells import CellSet
 from layers.vocabulary import DutyKind, Level, Role
@@ -20,23 +20,17 @@ from layers.vocabulary import DutyKind, Level, Role
 
 def duty_spans(db: Session, *conditions: Condition) -> list[DutySpan]:
     """Return duties with the names of their people, by place and first day."""
+    first, after_last = func.lower(Duty.in_force), func.upper(Duty.in_force)
     found = (
         select(
-            Duty.id,
-            Duty.place_id,
-            Duty.person_id,
-            Person.name,
-            Duty.role,
-            Duty.kind,
-            Duty.level,
-            Duty.in_force,
-            Duty.spans,
+            Duty.id, Duty.place_id, Duty.person_id, Person.name, Duty.role, Duty.kind, Duty.level,
+            first, after_last, cast(Duty.spans, Text),
         )
         .join(Person, Person.id == Duty.person_id)
         .where(*conditions)
-    )
+    )  # fmt: skip
     cells = cells_of(db, select(Duty.id).where(*conditions))
-    rows = db.execute(found.order_by(Duty.place_id, func.lower(Duty.in_force), Duty.id))
+    rows = db.execute(found.order_by(Duty.place_id, first, Duty.id))
     return [
         DutySpan(
             id_,
@@ -46,12 +40,12 @@ def duty_spans(db: Session, *conditions: Condition) -> list[DutySpan]:
             Role(role),
             DutyKind(kind),
             Level(level),
-            first_day_of(in_force),
-            last_day_of(in_force),
-            None if spans is None else pairs(spans),
+            first_day or dt.date.min,
+            after - dt.timedelta(days=1) if after else None,
+            None if spans is None else spans_in(spans),
             cells.get(id_),
         )
-        for id_, place_id, person_id, name, role, kind, level, in_force, spans in rows
+        for id_, place_id, person_id, name, role, kind, level, first_day, after, spans in rows
     ]
 
 

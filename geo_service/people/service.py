@@ -19,6 +19,7 @@ from geo_service.accounts.narrow import (
     places_in,
 )
 from geo_service.accounts.scope import Scope
+from geo_service.bulk import among
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.people import duty_queries, parts, queries, roster
 from geo_service.people.drafts import DutyDraft, DutySpan, Part, PersonDraft
@@ -86,7 +87,7 @@ def duty_spans(
     stated = ((Duty.kind, kind), (Duty.level, level), (Duty.role, role), (Duty.person_id, person_id))
     conditions += [column == value for column, value in stated if value is not None]
     if place_ids is not None:
-        conditions.append(Duty.place_id.in_(list(place_ids)))
+        conditions.append(among(Duty.place_id, place_ids))
     return duty_queries.duty_spans(db, *conditions)
 
 
