@@ -64,6 +64,8 @@ def examined(recording: Recording, datum: Datum | None, *, box: Box | None, now_
         west, south, east, north = box
         around = (west - FAR_DEGREES, south - FAR_DEGREES, east + FAR_DEGREES, north + FAR_DEGREES)
         check_inside(lonlat, around, is_asked=datum is None)
+        # A few fixes far off, as at 0, 0, are no place where anyone was.
+        lonlat = np.where(_is_inside(lonlat, around)[:, None], lonlat, np.nan)
     return Examined(Recording(time_s, lonlat, recording.accuracy_m), notes)
 
 
@@ -89,7 +91,11 @@ def _told_time(time_s: Floats, first: int, now_s: float) -> str:
     if EARLIEST_S <= at_s <= now_s + CLOCK_SLACK_S:
         return _too_long(float(np.nanmax(time_s) - np.nanmin(time_s)))
     moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-    shown = "" if abs(at_s) > 3e11 else f"（{moment + dt.timedelta(seconds=at_s):%Y-%m-%d %H:%M} UTC）"
+    shown = (
+        ""
+        if not -6e10 < at_s < 253_402_300_800
+        else f"（{moment + dt.timedelta(seconds=at_s):%Y-%m-%d %H:%M} UTC）"
+    )
     told = f"第 {first + 1} 个轨迹点的时间不可能{shown}"
     if 0 < at_s - now_s < 15 * 3600:
         return f"{told}：比现在还晚，可能把当地时间写成了 UTC；请改正时区后再传。"
@@ -173,8 +179,12 @@ def check_inside(lonlat: Floats, box: Box, *, is_asked: bool) -> None:
 
 
 def _share_inside(lonlat: Floats, box: Box) -> float:
+    return float(_is_inside(lonlat, box).mean())
+
+
+def _is_inside(lonlat: Floats, box: Box) -> Bools:
     west, south, east, north = box
-    return float(((lonlat >= (west, south)) & (lonlat <= (east, north))).all(axis=1).mean())
+    return np.asarray(((lonlat >= (west, south)) & (lonlat <= (east, north))).all(axis=1))
 
 
 def better_datum(

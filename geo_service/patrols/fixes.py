@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 MAX_FIXES = 500_000
 """Fixes of one file: five days at one a second; 20 MB as numbers."""
 
+WORST_M = 1e6
+"""What is told to be less accurate is no less useless."""
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -44,6 +47,8 @@ def collect(chunks: Iterable[Chunk], *, time_zone: str | None) -> Recording:
         lon.append(_numbers(chunk.lon, "经度", chunk, count))
         lat.append(_numbers(chunk.lat, "纬度", chunk, count))
         known = _numbers(chunk.accuracy, "精度", chunk, count)
+        # Phones write 0 or -1 for "not known".
+        known = np.where(known > 0, np.minimum(known, WORST_M), np.nan)
         accuracy_m.append(known if known.size else np.full(len(chunk.lon), np.nan))
         time_s.append(epoch_seconds(chunk.time, time_zone, _where(chunk, count)))
         count += len(chunk.lon)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, defer
 
 from geo_service.patrols.arrays import Doubles, Reals, accept_arrays
 from geo_service.tables import (
+    Area,
     AreaVisit,
     Batch,
     CellCoverage,
@@ -100,6 +101,11 @@ def person(db: Session, person_id: uuid.UUID, where: Condition) -> Person | None
     return db.scalars(
         select(Person).where(Person.id == person_id, Person.deleted_at.is_(None), where)
     ).one_or_none()
+
+
+def area_ids(db: Session, where: Condition, code: str) -> Sequence[int]:
+    """Return the id of the area with a code that meets a condition; none, if there is none."""
+    return db.scalars(select(Area.id).where(where, Area.code == code)).all()
 
 
 def people_called(db: Session, word: str, where: Condition) -> Sequence[Person]:

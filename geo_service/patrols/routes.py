@@ -146,7 +146,9 @@ def patrols(
     db: Db,
     scope: Signed,
     person: uuid.UUID | None = None,
-    area: Annotated[int | None, Query(description="Id of a township or village, with all below it.")] = None,
+    area: Annotated[
+        str | None, Query(max_length=40, description="Code of a township or village, with all below it.")
+    ] = None,
     first: Annotated[dt.date | None, Query(description="First local day on which a patrol began.")] = None,
     last: Annotated[dt.date | None, Query(description="Last such day.")] = None,
     limit: cursors.Limit = 100,
@@ -154,7 +156,7 @@ def patrols(
 ) -> PatrolPage:
     """Return a page of patrols: who, when, how far."""
     rows = service.listed(
-        db, scope, person_id=person, area_id=area, first_day=first, last_day=last, after=_after(cursor),
+        db, scope, person_id=person, area=area, first_day=first, last_day=last, after=_after(cursor),
         limit=limit,
     )  # fmt: skip
     full = len(rows) == limit

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from geo_service import audit
-from geo_service.accounts.narrow import CHANGE, patrols_in, people_in
+from geo_service.accounts.narrow import CHANGE, areas_in, patrols_in, people_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.coverage import service as coverage
@@ -78,7 +78,7 @@ def take(
     if known := queries.sent(db, patrol_id):
         return _again(db, county, walker, known, batch)
     notes = _same_content(db, county, walker, batch)
-    box = _box(county)
+    box = areas.box_of(county)
     fixes = doubts.examined(recording, datum, box=box, now_s=_now().timestamp())
     track = clean(fixes.recording, _crs(county))
     near = coverage.neighbourhood(db, county, track)
@@ -135,7 +135,7 @@ def listed(
     scope: Scope,
     *,
     person_id: uuid.UUID | None = None,
-    area_id: int | None = None,
+    area: str | None = None,
     first_day: dt.date | None = None,
     last_day: dt.date | None = None,
     after: tuple[dt.datetime, uuid.UUID] | None = None,
@@ -143,13 +143,13 @@ def listed(
 ) -> list[Listed]:
     """Return the patrols of the scope that began on these days, the latest first, behind a key.
 
-    With an area: those by its people or on its stretches.
+    With an area's code: those by its people or on its stretches.
     """
     where = [patrols_in(scope)]
     if person_id is not None:
         where.append(Patrol.person_id == person_id)
-    if area_id is not None:
-        below = areas.descendants(db, scope.county_id, [area_id])
+    if area is not None:
+        below = areas.descendants(db, scope.county_id, queries.area_ids(db, areas_in(scope), area))
         where.append(patrols_in(dataclasses.replace(scope, rights={Right.COORDINATOR: below})))
     if first_day is not None:
         where.append(Patrol.day >= first_day)
@@ -252,7 +252,8 @@ def _again(
 ) -> PatrolAnswer:
     """Answer a sending whose patrol is stored already."""
     same = [sent for sent in known if sent.batch_id == batch.id]
-    if not same or (same[0].county_id, same[0].person_id) != (county.id, walker.id):
+    # After the retention nobody stands there any more.
+    if not same or same[0].county_id != county.id or same[0].person_id not in (walker.id, None):
         raise Conflict("这个巡查编号已经用过；请用新的编号发送。")
     if (same[0].sha256, same[0].datum) != (batch.sha256, batch.datum):
         raise Conflict("这次巡查已经收到过，但内容与这次发送的不同；原来的保持不变。请用新的编号发送。")
@@ -299,12 +300,9 @@ def _same_content(db: Session, county: County, walker: Person, batch: NewBatch) 
             "同样的内容已登记为另一次巡查（可能用了另一种坐标系或时区）；如果那一次读错了，请先作废它再重传。",
             title="The same content was taken before as another patrol.",
         )
-    return ["同样的内容也登记在另一个人名下；如果不是结伴同行，请协调员核对。"] if others else []
-
-
-def _box(county: County) -> doubts.Box | None:
-    box = (county.west, county.south, county.east, county.north)
-    return None if None in box else cast(doubts.Box, box)
+    if any(other.person_id is not None for other in others):
+        return ["同样的内容也登记在另一个人名下；如果不是结伴同行，请协调员核对。"]
+    return []
 
 
 def _kept(track: Track, near: Neighbourhood, home_cut_m: float) -> Track:

@@ -65,6 +65,11 @@ class TestGpx:
         assert recording.accuracy_m is not None
         np.testing.assert_equal(recording.accuracy_m, [4.5, np.nan])
 
+    def test_takes_no_accuracy_for_unknown(self) -> None:
+        rows = "".join(f"119,32,{START_S + k},{a}\n" for k, a in enumerate(("5", "0", "-1", "1e300", "nan")))
+        recording = parse(f"lon,lat,time,accuracy\n{rows}".encode())
+        np.testing.assert_equal(recording.accuracy_m, [5, np.nan, np.nan, 1e6, np.nan])
+
     def test_gives_no_fix_the_time_of_something_else(self) -> None:
         before = (
             "<metadata><time>2020-01-01T00:00:00Z</time></metadata>"
