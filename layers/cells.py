@@ -63,7 +63,7 @@ class CellSet:
 
     @classmethod
     def from_bytes(cls, rows: Iterable[tuple[int, int, bytes]]) -> "CellSet":
-        """Make it from rows (block_x, block_y, bits as PostgreSQL sends them: a length, eight flags a byte)."""
+        """Make it from rows (block_x, block_y, bits as PostgreSQL sends them: a length, then the flags)."""
         return cls(
             {
                 (x, y): np.unpackbits(np.frombuffer(sent, np.uint8, offset=4), count=CELLS).view(np.bool_)
