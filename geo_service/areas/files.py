@@ -16,7 +16,7 @@ from layers.readers import fields
 from layers.readers.synonyms import SYNONYMS
 from layers.vocabulary import Datum
 
-MAX_BYTES = 64 * 2**20
+MAX_LIST_BYTES = 16 * 2**20
 REVOKED = "已撤销"
 
 
@@ -59,13 +59,16 @@ def _table(path: Path, encoding: str | None) -> AreaFile:
 
 def _list_of_records(path: Path) -> list[Any] | None:
     """Return a JSON file's list of objects; None where the file is something else (GeoJSON)."""
-    if path.stat().st_size > MAX_BYTES:
-        raise BadFile(f"{path.name}:超过 {MAX_BYTES // 2**20} MB,不像是辖区名单。")
+    with path.open("rb") as file:
+        if not file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+            return None
+    if path.stat().st_size > MAX_LIST_BYTES:
+        raise BadFile(f"{path.name}:超过 {MAX_LIST_BYTES // 2**20} MB,不像是辖区名单。")
     try:
-        content = json.loads(path.read_bytes())
+        records = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise BadFile(f"{path.name}:不是完整的 JSON 文件。请重新导出或重新发送。") from error
-    return content if isinstance(content, list) else None
+    return list(records)
 
 
 def _records(name: str, records: Sequence[Any]) -> AreaFile:

@@ -48,6 +48,7 @@ class StoredPlace:
     """Degrees; a line with M. None while 未上图."""
     metres: Any | None = None
     """The same in the county's CRS, 2-D."""
+    reach_m: float | None = None
     sources: Sequence[Mapping[str, Any]] = ()
     areas: frozenset[int] = frozenset()
     """The areas in which it lies, or under which it is listed, and all above them."""

@@ -15,9 +15,11 @@ from sqlalchemy import (
     any_,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
@@ -29,10 +31,13 @@ from geo_service.places.matching import StoredPlace
 from geo_service.places.membership import Districts, Membership
 from geo_service.places.prepared import Prepared, Shape
 from geo_service.tables import (
+    AreaVisit,
+    CellCoverage,
     County,
     Duty,
     DutyCells,
     Import,
+    LineCoverage,
     Person,
     Place,
     PlaceArea,
@@ -81,7 +86,9 @@ def stored_places(
         .subquery()
     )
     rows = db.execute(
-        select(Place, PlaceVersion.number, PlaceVersion.sources, _GEOMETRY, lies_in.c.areas)
+        select(
+            Place, PlaceVersion.number, PlaceVersion.reach_m, PlaceVersion.sources, _GEOMETRY, lies_in.c.areas
+        )
         .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
         .outerjoin(lies_in, lies_in.c.place_version_id == Place.version_id)
         .where(Place.county_id == county_id, Place.layer == layer.value)
@@ -102,10 +109,11 @@ def stored_places(
             number or 0,
             lonlat[k],
             metres[k],
+            reach_m,
             sources or (),
             frozenset(areas or districts.path(place.area_id or 0)),
         )
-        for k, (place, number, sources, _, areas) in enumerate(rows)
+        for k, (place, number, reach_m, sources, _, areas) in enumerate(rows)
     ]
 
 
@@ -240,31 +248,62 @@ def _array(ids: Sequence[int]) -> BindParameter[Any]:
     return literal(list(ids), ARRAY(BigInteger))
 
 
-def set_area_ids(db: Session, area_ids: Mapping[int, int | None]) -> None:
-    """List places under areas: place id -> area id."""
-    if area_ids:
+def update_places(db: Session, places: Mapping[int, Mapping[str, Any]]) -> None:
+    """Change columns of places: place id -> column -> value."""
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for id_, values in places.items():
+        if values:
+            row = {f"new_{column}": value for column, value in values.items()} | {"place": id_}
+            by_columns.setdefault(tuple(sorted(values)), []).append(row)
+    for columns, rows in by_columns.items():
+        changed: dict[str, Any] = {column: bindparam(f"new_{column}") for column in columns}
+        db.connection().execute(update(Place).where(Place.id == bindparam("place")).values(changed), rows)
+
+
+def update_sources(db: Session, sources: Mapping[int, Sequence[Mapping[str, Any]]]) -> None:
+    """Change the sources of versions whose geometry stayed: version id -> sources."""
+    if sources:
         db.connection().execute(
-            update(Place).where(Place.id == bindparam("place")).values(area_id=bindparam("area")),
-            [{"place": place, "area": area} for place, area in area_ids.items()],
+            update(PlaceVersion)
+            .where(PlaceVersion.id == bindparam("version"))
+            .values(sources=bindparam("new_sources")),
+            [{"version": id_, "new_sources": list(own)} for id_, own in sources.items()],
         )
 
 
-def update_place(db: Session, place_id: int, values: Mapping[str, Any]) -> None:
-    """Change columns of a place."""
-    db.execute(update(Place).where(Place.id == place_id).values(**values))
+# --- what was said of a place follows it
 
 
-def update_sources(db: Session, version_id: int, sources: Sequence[Mapping[str, Any]]) -> None:
-    """Change the sources of a version whose geometry stayed."""
-    db.execute(update(PlaceVersion).where(PlaceVersion.id == version_id).values(sources=list(sources)))
+def with_coverage(db: Session, county_id: int, version_ids: Sequence[int]) -> set[int]:
+    """Return those of the versions of which something was covered."""
+    found: set[int] = set()
+    for coverage in (LineCoverage, CellCoverage, AreaVisit):
+        found |= set(
+            db.scalars(
+                select(coverage.place_version_id)
+                .where(
+                    coverage.county_id == county_id, coverage.place_version_id == any_(_array(version_ids))
+                )
+                .distinct()
+            )
+        )
+    return found
 
 
-def reach_of(db: Session, version_id: int) -> float | None:
-    """Return a version's own reach."""
-    return db.scalar(select(PlaceVersion.reach_m).where(PlaceVersion.id == version_id))
-
-
-# --- duties follow their place
+def with_partial_duties(db: Session, county_id: int, place_ids: Sequence[int]) -> set[int]:
+    """Return those of the places of which somebody looks after a part."""
+    of_cells = exists().where(DutyCells.duty_id == Duty.id)
+    return set(
+        db.scalars(
+            select(Duty.place_id)
+            .where(
+                Duty.county_id == county_id,
+                Duty.place_id == any_(_array(place_ids)),
+                or_(Duty.spans.is_not(None), of_cells),
+            )
+            .distinct()
+        )
+    )
 
 
 @dataclass(frozen=True)

@@ -137,16 +137,14 @@ def lay_on_areas(db: Session, county: County) -> int:
         ]
         queries.delete_memberships(db, county.id, [version_id for version_id, _ in drawn])
         queries.insert_memberships(db, county.id, drawn)
-        queries.set_area_ids(
-            db,
-            {
-                place.id: area_id
-                for place, own, membership in zip(stored, listed, found, strict=True)
-                if place.version_id is not None
-                and not own
-                and (area_id := main_area(membership, ground.districts)) != place.area_id
-            },
-        )
+        moved = {
+            place.id: {"area_id": area_id}
+            for place, own, areas_in in zip(stored, listed, found, strict=True)
+            if place.version_id is not None
+            and not own
+            and (area_id := main_area(areas_in, ground.districts)) != place.area_id
+        }
+        queries.update_places(db, moved)
         count += len(stored)
     return count
 
@@ -265,12 +263,9 @@ def _store(
     matched: Sequence[int | None],
 ) -> ImportReport:
     """Change what differs, add what is new, tell what the file no longer has."""
-    rows, same = [], 0
-    for draft, at in zip(prepared, matched, strict=True):
-        if at is not None:
-            changed = _change(db, ground, stored[at], draft)
-            rows += changed
-            same += not changed
+    pairs = [(stored[at], draft) for draft, at in zip(prepared, matched, strict=True) if at is not None]
+    rows = _change(db, ground, pairs)
+    same = len(pairs) - sum(row.outcome is Outcome.CHANGED for row in rows)
     new = [draft for draft, at in zip(prepared, matched, strict=True) if at is None]
     for place in versions.add(db, ground.county, layer, new, ground.districts):
         detail = "纳管" if place.prepared.draft.in_scheme else "只登记"
@@ -284,20 +279,27 @@ def _store(
     return replace(report, rows=[*report.rows, *rows], same=same)
 
 
-def _change(db: Session, ground: Ground, stored: StoredPlace, prepared: Prepared) -> list[ReportRow]:
-    change = change_of(stored, prepared, ground.districts)
-    if not change:
-        return []
-    if change.values:
-        queries.update_place(db, stored.id, change.values)
-    if change.sources is not None and stored.version_id is not None:
-        queries.update_sources(db, stored.version_id, change.sources)
-    lost: list[str] = []
-    if change.shape is not None:
-        lost = versions.reshape(db, ground.county, stored, change.shape, prepared)
-    code, name = change.values.get("code", stored.code), change.values.get("name", stored.name)
-    rows = prepared.draft.rows
-    return [
-        ReportRow(Outcome.CHANGED, rows, code, name, ";".join(change.told)),
-        *(ReportRow(Outcome.LOST, rows, code, name, detail) for detail in lost),
-    ]
+def _change(db: Session, ground: Ground, pairs: Sequence[tuple[StoredPlace, Prepared]]) -> list[ReportRow]:
+    changes = [(stored, draft, change_of(stored, draft, ground.districts)) for stored, draft in pairs]
+    changes = [(stored, draft, change) for stored, draft, change in changes if change]
+    queries.update_places(db, {stored.id: change.values for stored, _, change in changes})
+    queries.update_sources(
+        db,
+        {
+            stored.version_id: change.sources
+            for stored, _, change in changes
+            if change.sources is not None and stored.version_id is not None
+        },
+    )
+    reshaped = [(stored, draft) for stored, draft, change in changes if change.shape is not None]
+    lost = versions.reshape(db, ground.county, reshaped) if reshaped else {}
+    rows = []
+    for stored, draft, change in changes:
+        code, name = change.values.get("code", stored.code), change.values.get("name", stored.name)
+        told = ";".join(change.told)
+        rows.append(ReportRow(Outcome.CHANGED, draft.draft.rows, code, name, told))
+        rows += [
+            ReportRow(Outcome.LOST, draft.draft.rows, code, name, detail)
+            for detail in lost.get(stored.id, [])
+        ]
+    return rows

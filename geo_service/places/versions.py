@@ -90,21 +90,38 @@ def _township(county: County, place: Prepared, districts: Districts) -> str:
     return districts.areas[path[-1]].name if path else county.name
 
 
-def reshape(db: Session, county: County, stored: StoredPlace, shape: Shape, prepared: Prepared) -> list[str]:
-    """Put a new version of a place in force and carry duties and coverage over.
+def reshape(
+    db: Session, county: County, changed: Sequence[tuple[StoredPlace, Prepared]]
+) -> dict[int, list[str]]:
+    """Put new versions of places in force and carry duties and coverage over.
 
-    Returns in Chinese what no longer fits.
+    Returns for each place (by id) in Chinese what no longer fits.
     """
-    reach_m = queries.reach_of(db, stored.version_id) if stored.version_id is not None else None
-    version = NewVersion(stored.id, stored.number + 1, shape, prepared.areas, reach_m)
-    (version_id,) = queries.insert_versions(db, county.id, [version])
+    new = [
+        NewVersion(stored.id, stored.number + 1, prepared.shape, prepared.areas, stored.reach_m)
+        for stored, prepared in changed
+        if prepared.shape is not None
+    ]
+    version_ids = queries.insert_versions(db, county.id, new)
+    old_ids = [stored.version_id for stored, _ in changed if stored.version_id is not None]
+    covered = queries.with_coverage(db, county.id, old_ids)
+    looked_after = queries.with_partial_duties(db, county.id, [stored.id for stored, _ in changed])
+    lost: dict[int, list[str]] = {}
+    for (stored, prepared), version_id in zip(changed, version_ids, strict=True):
+        told = []
+        if stored.id in looked_after and prepared.shape is not None:
+            told += _carry_duties(db, county, stored, prepared.shape)
+        if stored.version_id in covered:
+            told += _carry_coverage(db, county, stored, version_id)
+        lost[stored.id] = told
+    return lost
+
+
+def _carry_coverage(db: Session, county: County, stored: StoredPlace, version_id: int) -> list[str]:
     if stored.version_id is None:
         return []
-    lost = _carry_duties(db, county, stored, shape)
     lost_m = coverage.remeasure(db, county.id, stored.id, stored.version_id, version_id)
-    if lost_m >= 1:
-        lost.append(f"走过的 {lost_m:.0f} 米在新图形上没有对应的位置,旧版本里仍可查到")
-    return lost
+    return [f"走过的 {lost_m:.0f} 米在新图形上没有对应的位置,旧版本里仍可查到"] if lost_m >= 1 else []
 
 
 def _carry_duties(db: Session, county: County, stored: StoredPlace, shape: Shape) -> list[str]:
