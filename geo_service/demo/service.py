@@ -82,7 +82,8 @@ def make(engine: Engine | Connection, *, seed: int = DEFAULT_SEED, tell: Tell = 
 
 def is_unfinished(db: Session) -> bool:
     """Tell whether the demo county was begun and not finished."""
-    note = _note(db)
+    county = queries.county(db, COUNTY_CODE)
+    note = queries.note(db, county.id) if county is not None else None
     return note is not None and not note.is_finished
 
 

@@ -373,6 +373,7 @@ def test_a_county_of_that_code_is_never_touched(db):
     db.flush()
     with pytest.raises(Conflict, match="真县"):
         service.make(db.connection())
+    assert not service.is_unfinished(db)
 
 
 def test_duties_are_stored_where_the_beats_lie(stored, here):
