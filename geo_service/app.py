@@ -30,6 +30,7 @@ from geo_service.people import routes as people
 from geo_service.places import routes as places
 from geo_service.settings import Settings
 from geo_service.web import routes as web
+from geo_service.web.frame import error_page, wants_page
 from layers.errors import YinxunError
 
 log = logging.getLogger(__name__)
@@ -136,6 +137,8 @@ def _answer(request: Request, raised: Exception, error: YinxunError) -> Response
         status = content["status"] = raised.status_code
     if status == 503:
         headers.setdefault("Retry-After", str(RETRY_AFTER_S))
+    if wants_page(request):
+        return error_page(request, content, headers)
     return JSONResponse(content, status, headers, media_type="application/problem+json")
 
 

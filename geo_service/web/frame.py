@@ -118,3 +118,15 @@ def _frame(request: Request, db: Db, who: SignedIn, scope: Signed) -> Frame:
 
 Framed = Annotated[Frame, Depends(_frame)]
 """The frame of a page in the county of the request."""
+
+
+def wants_page(request: Request) -> bool:
+    """Tell whether someone waits for a page, and not a program for an answer."""
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("Accept", "")
+
+
+def error_page(request: Request, problem: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    """Return the page that says what went wrong, where, and what to do, from the problem details."""
+    return _TEMPLATES.TemplateResponse(
+        request, "error.html", {"problem": problem}, status_code=problem["status"], headers=dict(headers)
+    )

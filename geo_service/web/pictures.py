@@ -249,7 +249,9 @@ def _gap_layers(canvas: Canvas, table: GapTable, told: _Telling) -> Iterator[Map
         ]
         if features:
             label = f"{layer.zh}：{gap_words(table.kind, layer, table.ground.query.kind)}"
-            yield MapLayer(f"{layer.value}_{table.kind.value}", label, features, layer=layer)
+            # Lines without a steward are drawn over those that nobody walked, and let them be seen.
+            band = None if layer.is_line and table.kind is GapKind.UNASSIGNED else layer
+            yield MapLayer(f"{layer.value}_{table.kind.value}", label, features, layer=band)
 
 
 def _drawn_order(tables: Sequence[GapTable]) -> list[GapTable]:

@@ -78,7 +78,7 @@ const yinxun = (() => {
       zoomControl: false,
       minZoom: 3,
       maxZoom: 19,
-      zoomSnap: 0.5,
+      zoomSnap: 0.25,
     });
     map.attributionControl.setPrefix(false);
     facts.notes.forEach((note) => map.attributionControl.addAttribution(note));
@@ -195,9 +195,9 @@ const yinxun = (() => {
     const panel = element("details", "", { class: "panel" });
     panel.open = !narrow();
     panel.addEventListener("toggle", () => map.invalidateSize());
-    panel.append(element("summary", "图层、图例与查找"));
+    panel.append(element("summary", "图例、图层与查找"));
     switches = element("div");
-    panel.append(fieldset("图层", switches), legend(), finder());
+    panel.append(legend(), fieldset("图层", switches), finder());
     document.body.append(panel);
   }
 

@@ -346,3 +346,15 @@ def test_a_planner_cannot_send(db: Session, client: TestClient, town: Watertown)
     assert client.get("/upload").status_code == 403
     assert "/upload" not in client.get("/").text
     assert client.get(f"/patrols/{town.patrol_id}").status_code == 404
+
+
+def test_what_goes_wrong_on_a_page_is_said_on_a_page(clerk: TestClient, town: Watertown) -> None:
+    for page, status in (("/places/999999", 404), ("/nowhere", 404), ("/map/coverage?first=31.12.", 422)):
+        answer = clerk.get(page, headers={"Accept": "text/html,*/*"})
+        assert answer.status_code == status
+        assert answer.headers["content-type"].startswith("text/html")
+        assert 'role="alert"' in answer.text
+        assert "回到首页" in answer.text
+        assert clerk.get(page).headers["content-type"] == "application/problem+json"
+    program = clerk.get("/api/places/999999", headers={"Accept": "text/html"})
+    assert program.headers["content-type"] == "application/problem+json"
