@@ -45,6 +45,15 @@ def full(code: str) -> str:
     return code.ljust(12, "0") if re.fullmatch(r"\d{6}(\d{3})?(\d{3})?", code) else code
 
 
+def county(code: str) -> str:
+    """Return the code by which a county is called: six digits without the zeros behind them.
+
+    >>> county("321281000000"), county("321281"), county("DE-BY")
+    ('321281', '321281', 'DE-BY')
+    """
+    return code[:6] if re.fullmatch(r"\d{6}0{6}", code) else code
+
+
 def odd(layer: Layer, code: str) -> str | None:
     """Return in Chinese why a place's own code looks odd, None where it does not.
 
@@ -85,7 +94,7 @@ def make(layer: Layer, areas: Sequence[str], taken: Iterable[str]) -> list[str]:
     codes = []
     for prefix in prefixes:
         number = _next(last[prefix], prefix, digits, used)
-        last[prefix] = number
+        last[prefix] = max(last[prefix], number)
         codes.append(f"{prefix}{number:0{digits}d}")
         used.add(codes[-1])
     return codes

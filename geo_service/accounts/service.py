@@ -21,6 +21,7 @@ from geo_service.accounts import lockout, passwords, queries
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.errors import Invalid, NotFound
 from geo_service.tables import Account, Grant, SignIn
+from layers import codes
 from layers.vocabulary import Right
 
 SESSION_LIFE = dt.timedelta(hours=12)
@@ -262,7 +263,7 @@ def reached(db: Session, account_id: uuid.UUID) -> list[queries.Reached]:
 def choose_county(counties: Sequence[queries.Reached], code: str | None) -> queries.Reached:
     """Return the county with the code, or the only one."""
     if code is not None:
-        found = next((county for county in counties if county.code == code), None)
+        found = next((county for county in counties if county.code == codes.county(code.strip())), None)
         if found is None:
             raise NotFound(f"没有代码为「{code}」的县，或不在您的权限内。")
         return found

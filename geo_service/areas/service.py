@@ -20,7 +20,6 @@ from geo_service.areas.tree import (
     AreaRow,
     StoredArea,
     county_among,
-    county_code,
     drafts,
     is_chinese,
     plan,
@@ -75,7 +74,7 @@ def county_of(db: Session, code: str | None = None) -> County:
     Raises NotFound where there is none, or several to choose from.
     """
     if code is not None:
-        found = queries.county(db, county_code(code.strip()))
+        found = queries.county(db, codes.county(code.strip()))
         if found is None:
             raise NotFound(f"没有编码为「{code}」的县。")
         return found
@@ -117,7 +116,9 @@ def make_county(db: Session, actor: Actor, options: AreaOptions) -> AreaReport:
     """Make a county without a file, or bring its name, bounds and time zone up to date."""
     if not options.name or not options.code:
         raise Invalid("没有文件时,请用 --county 写县名、用 --code 写编码。")
-    return store_areas(db, actor, [], options)
+    report = store_areas(db, actor, [], options)
+    audit.record(db, actor, "county.set", county_id=county_of(db, report.county).id)
+    return report
 
 
 def import_areas(
@@ -151,7 +152,7 @@ def store_areas(
     is to be made again.
     """
     code = _code(db, rows, options)
-    county = queries.county(db, county_code(code))
+    county = queries.county(db, codes.county(code))
     stored = {area.code: area for area in queries.areas(db, county.id)} if county else {}
     root = _root(code, rows, options, stored.get(code))
     wanted, left_out = drafts(rows, root, known=stored)
@@ -198,7 +199,7 @@ def _new_county(root: AreaDraft, options: AreaOptions) -> County:
     if time_zone is None:
         raise UnknownTimeZone("请用 --tz 说明这个县的时区,例如 --tz Asia/Shanghai。")
     return County(
-        code=county_code(root.code),
+        code=codes.county(root.code),
         name=root.name,
         time_zone=_checked_zone(time_zone),
         made_up=options.made_up,

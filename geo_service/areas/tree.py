@@ -92,15 +92,6 @@ def is_chinese(code: str) -> bool:
     return codes.AREA.fullmatch(codes.full(code)) is not None and _PROVINCE.match(code) is not None
 
 
-def county_code(code: str) -> str:
-    """Return the code by which a county is called: in China its 6 digits.
-
-    >>> county_code("321281000000"), county_code("321281"), county_code("DE-BY")
-    ('321281', '321281', 'DE-BY')
-    """
-    return code[:6] if is_chinese(code) else code
-
-
 def level_of(code: str) -> Level:
     """Return the level that 12 digits speak of.
 
