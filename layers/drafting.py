@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -144,6 +144,12 @@ def _tell_odd_codes(taken: Taken) -> None:
             taken.remarks.append(
                 Remark(taken.row(number), f"{taken.features.where(taken.indices[number])}：{odd}。")
             )
+
+
+def is_from_osm(features: Features, classes: Collection[str]) -> bool:
+    """Tell whether a table was made from OpenStreetMap: most of its classes are that map's."""
+    given = [value for value in features.fields.get("class", ()) if value]
+    return sum(value in classes for value in given) * 2 > len(given)
 
 
 def metric_crs(geometry: Sequence[BaseGeometry], options: DraftOptions) -> str:

@@ -14,6 +14,10 @@ from shapely.geometry.base import BaseGeometry
 
 from layers.features import Refusal
 
+SHORTEST_DEG = 1e-6
+"""Some 0.1 m: a shorter line cannot be measured."""
+SMALLEST_DEG2 = 1e-10
+"""Some 1 m2."""
 SAFE_CHANGE = 0.01
 """A repair may change an area by this share; more means that the outline itself is wrong."""
 
@@ -36,7 +40,10 @@ def line(geometry: BaseGeometry | None, subject: str) -> Piece:
 
     `subject` names what belongs here (河道).
     """
-    if isinstance(geometry, MultiLineString) and min(shapely.length(geometry.geoms), default=0) > 0:
+    if (
+        isinstance(geometry, MultiLineString)
+        and min(shapely.length(geometry.geoms), default=0) > SHORTEST_DEG
+    ):
         return Piece(geometry)
     parts = _simple(geometry)
     kinds = _kinds(parts)
@@ -45,8 +52,8 @@ def line(geometry: BaseGeometry | None, subject: str) -> Piece:
         raise Refusal(f"这里要线，图形却是{'和'.join(sorted(kinds))}；{cure}")
     strings = shapely.get_parts(parts)
     real = strings[shapely.length(strings) > 0]
-    if len(real) == 0:
-        raise Refusal("线的长度为零；请重画或删除这一行")
+    if shapely.length(real).sum() < SHORTEST_DEG:
+        raise Refusal("线的长度不到 0.1 米；请重画或删除这一行")
     dropped = len(strings) - len(real)
     repair = f"去掉了 {dropped} 段长度为零的线" if dropped else None
     return Piece(shapely.multilinestrings(real), repair)
@@ -62,8 +69,8 @@ def area(geometry: BaseGeometry | None, subject: str) -> Piece:
     whole = len(parts) == 1 and isinstance(parts[0], MultiPolygon)
     outline = parts[0] if whole else MultiPolygon(list(shapely.get_parts(parts)))
     outline, repair = (outline, None) if outline.is_valid else _repaired(outline)
-    if outline.area == 0:
-        raise Refusal("面积为零；请重画或删除这一行")
+    if outline.area < SMALLEST_DEG2:
+        raise Refusal("面积不到 1 平方米；请重画或删除这一行")
     return Piece(outline, repair)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from layers import line_drafts
+from layers.drafting import is_from_osm
 from layers.drafts import Draft, DraftOptions
 from layers.features import Features
 from layers.vocabulary import Layer
@@ -47,7 +48,7 @@ def places(features: Features, options: DraftOptions | None = None) -> Draft:
 
     In a table made from OpenStreetMap (its classes tell) the same classes are left out as in the original.
     """
-    from_osm = not OSM_CLASSES.isdisjoint(features.fields.get("class", ()))
+    from_osm = is_from_osm(features, OSM_CLASSES)
 
     def leave_out(features: Features, index: int) -> str | None:
         return osm_reason({"waterway": str(features.value("class", index) or "")}) if from_osm else None

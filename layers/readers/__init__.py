@@ -59,7 +59,7 @@ def _read(
     kind = signatures.kind_of(path, name)
     if kind is Kind.ZIP:
         with archives.unpacked(path, name, layer_name) as inner:
-            return _read(inner.path, inner.name, layer, mapping, layer_name, encoding)
+            return _read(inner.path, inner.name, layer, mapping, inner.layer_name, encoding)
 
     def choose(columns: Sequence[str], size: Callable[[str], int] | None) -> list[Column]:
         return fields.choose(columns, layer, mapping, file=name, size=size)

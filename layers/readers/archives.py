@@ -28,6 +28,8 @@ class Unpacked(NamedTuple):
 
     path: Path
     name: str
+    layer_name: str | None
+    """Which of its layers, where that was not said by naming the map."""
 
 
 @contextmanager
@@ -41,11 +43,11 @@ def unpacked(archive: Path, name: str, layer_name: str | None) -> Iterator[Unpac
         try:
             with zipfile.ZipFile(archive) as file:
                 members = _members(file, name)
-                chosen = _choose(members, name, layer_name)
+                chosen, said = _choose(members, name, layer_name)
                 inner = _extract(file, members, chosen, Path(folder))
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
             raise BadFile(f"{name} 不完整或已损坏，不能解压；请重新压缩或重新传送。") from error
-        yield Unpacked(inner, f"{name} 里的 {PurePosixPath(chosen).name}")
+        yield Unpacked(inner, f"{name} 里的 {PurePosixPath(chosen).name}", None if said else layer_name)
 
 
 def _members(file: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
@@ -86,20 +88,19 @@ def _readable(info: zipfile.ZipInfo) -> str:
     return info.filename
 
 
-def _choose(members: dict[str, zipfile.ZipInfo], name: str, layer_name: str | None) -> str:
+def _choose(members: dict[str, zipfile.ZipInfo], name: str, layer_name: str | None) -> tuple[str, bool]:
+    """Return the map to read, and whether `layer_name` was the name of that map."""
     visible = [m for m in members if not PurePosixPath(m).name.startswith(".") and "__MACOSX" not in m]
     maps = [m for m in visible if suffix(m) not in (None, ".zip", ".kmz")]
-    if layer_name is not None and len(maps) > 1:
-        maps = [m for m in maps if layer_name in (PurePosixPath(m).stem, PurePosixPath(m).name)] or maps
     if len(maps) == 1:
-        return maps[0]
+        return maps[0], False
+    named = [m for m in maps if layer_name in (PurePosixPath(m).stem, PurePosixPath(m).name)]
+    if len(named) == 1:
+        return named[0], True
     if not maps:
         lonely = any(m.lower().endswith(_SIDECARS) for m in visible)
-        cure = (
-            "缺 .shp；请把 .shp、.shx、.dbf、.prj 一起压缩"
-            if lonely
-            else "请压缩地图文件（如 .shp 及其附属文件）"
-        )
+        without = "缺 .shp；请把 .shp、.shx、.dbf、.prj 一起压缩"
+        cure = without if lonely else "请压缩地图文件（如 .shp 及其附属文件）"
         raise BadFile(f"{name} 里没有可以导入的地图：{cure}。")
     there = "、".join(PurePosixPath(m).stem for m in maps)
     raise BadFile(f"{name} 里有 {len(maps)} 个图层：{there}；请用 --layer-name 指明导入哪一个。")

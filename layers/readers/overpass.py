@@ -12,6 +12,8 @@ from layers.errors import BadFile
 
 LARGEST_BYTES = 20 << 20
 """JSON takes about ten times its size in memory."""
+_FIRST_OWN_ID = 10**15
+"""Far above the ids of OpenStreetMap."""
 
 
 def to_osm(path: Path, target: Path, name: str) -> None:
@@ -33,7 +35,7 @@ def to_osm(path: Path, target: Path, name: str) -> None:
 
 def _in_order(elements: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """Yield nodes before ways before relations, and for ways with a geometry nodes of their own."""
-    own = -1
+    own = _FIRST_OWN_ID
     ways: list[Mapping[str, Any]] = []
     for element in elements:
         if element["type"] == "node":
@@ -44,7 +46,7 @@ def _in_order(elements: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, An
                 if point is not None:
                     yield {"type": "node", "id": own, **point}
                     nodes.append(own)
-                    own -= 1
+                    own += 1
             closed = element.get("nodes", [0, 1])
             if len(nodes) > 2 and closed[0] == closed[-1]:
                 nodes[-1] = nodes[0]

@@ -34,9 +34,14 @@ Choose = Callable[[Sequence[str], Callable[[str], int] | None], list[Column]]
 """Given the columns of a file (and where names are cut, the size of a text in bytes), which to read."""
 
 
+_BYTES = "ISO-8859-1"
+"""Every byte is a character of it: texts that we decode ourselves pass GDAL unharmed."""
+
+
 class _Source(NamedTuple):
     path: str
     layer: str | None
+    encoding: str | None
     info: Mapping[str, Any]
 
 
@@ -72,7 +77,7 @@ def _in_file_order(source: _Source, columns: Sequence[Column]) -> list[str]:
     return [column for column in source.info["fields"] if column in wanted]
 
 
-def _open(path: str, name: str, layer_name: str | None) -> _Source:
+def _open(path: str, name: str, layer_name: str | None, encoding: str | None = None) -> _Source:
     pyogrio.set_gdal_config_options({"OGR_GEOJSON_MAX_OBJ_SIZE": _LARGEST_FEATURE_MB})
     layers = [
         str(layer) for layer, geometry in _gdal(pyogrio.list_layers, name, path) if geometry is not None
@@ -86,9 +91,9 @@ def _open(path: str, name: str, layer_name: str | None) -> _Source:
             f"{name} 里有 {len(layers)} 个图层：{'、'.join(layers)}；请用 --layer-name 指明导入哪一个。"
         )
     layer = layer_name or layers[0]
-    info = _gdal(pyogrio.read_info, name, path, layer=layer, force_feature_count=True)
+    info = _gdal(pyogrio.read_info, name, path, layer=layer, encoding=encoding, force_feature_count=True)
     _check_count(int(info["features"]), name)
-    return _Source(path, layer, info)
+    return _Source(path, layer, encoding, info)
 
 
 def _check_count(features: int, name: str) -> None:
@@ -102,7 +107,14 @@ def _check_count(features: int, name: str) -> None:
 
 def _read(source: _Source, name: str, **options: Any) -> Any:
     return _gdal(
-        raw.read, name, source.path, layer=source.layer, force_2d=True, datetime_as_string=True, **options
+        raw.read,
+        name,
+        source.path,
+        layer=source.layer,
+        encoding=source.encoding,
+        force_2d=True,
+        datetime_as_string=True,
+        **options,
     )
 
 
@@ -120,7 +132,8 @@ def _gdal(call: Callable[..., Any], name: str, *args: Any, **options: Any) -> An
 
 def _geometry(wkb: NDArray[np.object_]) -> tuple[NDArray[np.object_], dict[int, str]]:
     """Return shapely geometries, and the positions of those that are damaged."""
-    found = shapely.from_wkb(wkb, on_invalid="ignore")
+    with np.errstate(invalid="ignore"):
+        found = shapely.from_wkb(wkb, on_invalid="ignore")
     missing = np.flatnonzero((found == None) & (wkb != None))  # noqa: E711
     return found, dict.fromkeys(missing.tolist(), _UNREADABLE)
 
@@ -153,6 +166,14 @@ def _check_whole(path: Path, name: str) -> None:
         raise BadFile(f"{name} 不完整，文件被截断；请重新传送。")
 
 
+def _check_declared_size(path: Path, name: str) -> None:
+    # A .shp or .shx holds its length in 16-bit words at byte 24, big-endian.
+    with path.open("rb") as file:
+        words = int.from_bytes(file.read(28)[24:], "big")
+    if path.stat().st_size < 2 * words:
+        raise BadFile(f"{name} 的 {path.suffix.lower()} 不完整，文件被截断；请重新传送。")
+
+
 def _nul_rows(source: _Source, columns: Sequence[Column], name: str) -> dict[int, str]:
     texts = [
         column.column
@@ -174,7 +195,9 @@ def _shapefile(path: Path, name: str, choose: Choose, encoding: str | None) -> T
     for needed in (".shx", ".dbf"):
         if needed not in sidecars:
             raise BadFile(f"{name} 缺少 {needed} 文件；请把 .shp、.shx、.dbf、.prj 放在一起（或一起压缩）。")
-    source = _open(str(path), name, None)
+    for part in (path, sidecars[".shx"]):
+        _check_declared_size(part, name)
+    source = _open(str(path), name, None, encoding=_BYTES)
     table = dbf.read(sidecars[".dbf"], name)
     cpg = sidecars[".cpg"].read_text("ascii", "replace")[:40].strip() if ".cpg" in sidecars else None
     codec, note = dbf.encoding_of(table, encoding, cpg, name)
