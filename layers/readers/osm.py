@@ -102,11 +102,23 @@ def _check_size(path: Path, kind: Kind, name: str) -> None:
         return
     nodes = 0
     tail = b""
-    for chunk in signatures.chunks(path, name, packed=path.suffix == ".gz"):
+    for chunk in signatures.chunks(path, name, packed=_is_packed(path)):
         nodes += len(_NODE.findall(tail + chunk))
         tail = chunk[-_OVERLAP_BYTES:] if not _NODE.search(chunk[-_OVERLAP_BYTES:]) else b""
         if nodes > MOST_NODES:
             raise BadFile(f"{name} 里超过 {MOST_NODES} 个节点；{cure}。")
+
+
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _file(path: Path) -> osmium.io.File:
+    # By content: an upload may lie under a name of our own.
+    with path.open("rb") as file:
+        xml = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    return osmium.io.File(str(path), "osm.gz" if _is_packed(path) else "osm" if xml else "pbf")
 
 
 class _Relation(NamedTuple):
@@ -116,7 +128,7 @@ class _Relation(NamedTuple):
 
 
 def _objects(path: Path, *filters: Any) -> Iterator[Any]:
-    processor = osmium.FileProcessor(str(path)).with_locations("flex_mem")
+    processor = osmium.FileProcessor(_file(path)).with_locations("flex_mem")
     for each in filters:
         processor = processor.with_filter(each)
     return iter(processor)
@@ -231,7 +243,7 @@ def _area_relations(path: Path, relations: list[_Relation], found: _Found, name:
         return
     tag = osmium.filter.TagFilter(("landuse", "residential"))
     only_areas = osmium.filter.EntityFilter(osmium.osm.AREA)
-    areas: Any = osmium.FileProcessor(str(path)).with_areas(tag).with_filter(only_areas).with_filter(tag)
+    areas: Any = osmium.FileProcessor(_file(path)).with_areas(tag).with_filter(only_areas).with_filter(tag)
     for area in areas:
         if not area.from_way() and area.orig_id() in residential:
             outline = shapely.from_wkb(_WKB.create_multipolygon(area))

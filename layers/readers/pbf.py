@@ -32,7 +32,7 @@ def check(path: Path, name: str, *, most_nodes: int, cure: str) -> None:
         raise BadFile(f"{name} 不完整或已损坏，读不出来；请重新下载。") from error
     if sum(unpacked) > LARGEST_UNPACKED_BYTES or max(unpacked, default=0) > LARGEST_BLOB_BYTES:
         raise BadFile(f"{name} 解压后有 {sum(unpacked) >> 20} MB，大小不正常；{cure}。")
-    nodes = osmium.FileProcessor(str(path), osmium.osm.NODE)
+    nodes = osmium.FileProcessor(osmium.io.File(str(path), "pbf"), osmium.osm.NODE)
     if sum(1 for _ in itertools.islice(nodes, most_nodes + 1)) > most_nodes:
         raise BadFile(f"{name} 里超过 {most_nodes} 个节点；{cure}。")
 

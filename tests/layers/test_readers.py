@@ -189,6 +189,22 @@ def test_openstreetmap_compounds_of_several_outlines(tmp_path: Path) -> None:
     assert len(found.geometry[1].geoms) == 2
 
 
+def test_an_upload_may_lie_under_another_name(tmp_path: Path) -> None:
+    plain = osm(tmp_path / "b.osm", OSM_BODY)
+    with osmium.SimpleWriter(str(tmp_path / "b.osm.pbf")) as writer:
+        for thing in osmium.FileProcessor(str(plain)):
+            writer.add(thing)
+    (tmp_path / "b.osm.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    write(tmp_path / "b.gpkg", LINES, COLUMNS)
+    geojson(tmp_path / "b.geojson", ROWS)
+    zipped(tmp_path / "b.zip", write(tmp_path / "s.shp", LINES, COLUMNS, encoding="GBK"))
+    for end in ("osm", "osm.gz", "osm.pbf", "gpkg", "geojson", "zip"):
+        bare = (tmp_path / f"b.{end}").rename(tmp_path / f"upload-{end.replace('.', '-')}")
+        found = read(bare, name=f"河道.{end}")
+        assert len(found) == (3 if "osm" in end else 2)
+        assert found.file.startswith(f"河道.{end}")
+
+
 def test_openstreetmap_holds_no_grids(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="没有网格"):
         read(osm(tmp_path / "a.osm", OSM_BODY), Layer.GRID)
