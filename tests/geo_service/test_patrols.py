@@ -13,11 +13,12 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete, func, select, text, update
+from sqlalchemy import Engine, create_engine, func, select, text, update
 from sqlalchemy.orm import Session
 
+from geo_service import migrations
 from geo_service.accounts.scope import Actor, Scope
-from geo_service.db import transaction
+from geo_service.db import make_engine, psycopg_url, transaction
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.patrols import service
 from geo_service.patrols.doubts import mixture
@@ -554,52 +555,65 @@ class TestList:
         assert len(service.listed(db, scope, area=there.code)) == 1
 
 
+@pytest.fixture(scope="module")
+def apart(server: str) -> Iterator[Engine]:
+    """An engine on a database of its own, for what is committed: the audit cannot be taken back."""
+    name = f"yinxun_test_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(psycopg_url(server), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    engine = make_engine(admin.url.set(database=name).render_as_string(hide_password=False))
+    migrations.upgrade(engine, Path("/nowhere"))
+    yield engine
+    engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+    admin.dispose()
+
+
 class TestTogether:
     """Uploads at the same moment, each in its own transaction."""
 
     @pytest.fixture
-    def committed(self, engine: Engine) -> Iterator[tuple[Scope, uuid.UUID]]:
-        with Session(engine) as db, db.begin():
-            row = County(code="999905", name="同时县", time_zone="Asia/Shanghai", crs=CRS)
+    def committed(self, apart: Engine) -> tuple[Scope, uuid.UUID]:
+        with transaction(apart) as db:
+            code = uuid.uuid4().hex[:12]
+            row = County(code=code, name="同时县", time_zone="Asia/Shanghai", crs=CRS)
             db.add(row)
             db.flush()
             small = SmallCounty(db, row)
             small.place(Layer.ROAD, "长安路", "LINESTRING (0 0, 2000 0)")
-            person_id = small.person("王秀英")
             scope = Scope(row.id, Actor(os_user="tester"), dict.fromkeys(Right, None))
-        yield scope, person_id
-        with engine.begin() as connection:
-            connection.execute(delete(Audit).where(Audit.county_id == scope.county_id))
-            connection.execute(delete(County).where(County.id == scope.county_id))
+            return scope, small.person("王秀英")
 
     def at_once(
-        self, engine: Engine, committed: tuple[Scope, uuid.UUID], files: list[bytes]
+        self, apart: Engine, committed: tuple[Scope, uuid.UUID], files: list[bytes]
     ) -> list[PatrolAnswer]:
         scope, person_id = committed
         start = threading.Barrier(len(files))
 
         def send(data: bytes) -> PatrolAnswer:
-            with transaction(engine) as db:
+            with transaction(apart) as db:
                 start.wait()
                 return take_file(db, scope, person_id, data)
 
         with ThreadPoolExecutor(len(files)) as pool:
             return list(pool.map(send, files))
 
-    def test_the_same_file_is_stored_once(self, engine: Engine, committed: tuple[Scope, uuid.UUID]) -> None:
-        answers = self.at_once(engine, committed, [gpx(walk((500, 5), (1500, 5)))] * 4)
+    def test_the_same_file_is_stored_once(self, apart: Engine, committed: tuple[Scope, uuid.UUID]) -> None:
+        answers = self.at_once(apart, committed, [gpx(walk((500, 5), (1500, 5)))] * 4)
         assert sorted(answer.already for answer in answers) == [False, True, True, True]
         assert len({answer.patrol_id for answer in answers}) == 1
         assert all(answer.covered == answers[0].covered for answer in answers)
-        with Session(engine) as db:
+        with Session(apart) as db:
             assert db.scalar(select(func.count()).where(Patrol.county_id == committed[0].county_id)) == 1
 
     def test_different_walks_add_up_on_the_day(
-        self, engine: Engine, committed: tuple[Scope, uuid.UUID]
+        self, apart: Engine, committed: tuple[Scope, uuid.UUID]
     ) -> None:
         files = [gpx(walk((begin, 5), (begin + 400, 5))) for begin in (0, 300, 600, 1200)]
-        assert not any(answer.already for answer in self.at_once(engine, committed, files))
-        with Session(engine) as db:
+        assert not any(answer.already for answer in self.at_once(apart, committed, files))
+        with Session(apart) as db:
             (day,) = db.scalars(select(LineDay).where(LineDay.county_id == committed[0].county_id)).all()
             spans = [(span.lower, span.upper) for span in day.spans]
         assert spans == [
