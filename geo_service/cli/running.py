@@ -64,9 +64,11 @@ def serve(
             migrations.upgrade(engine, settings.data_dir / "dumps")
             listening.listen(socket.SOMAXCONN)  # who follows the link at once is kept waiting, not refused
             with transaction(engine) as db:
-                _greet(db, settings, link=link)
+                greeting = _greeting(db, settings, link=link)
                 if demo:
                     _ask_for_demo(db)
+            typer.echo("\n".join(greeting))
+            sys.stdout.flush()
             _run(settings, engine, listening, tls)
     except KeyboardInterrupt:
         typer.echo("银巡已停止。")
@@ -136,23 +138,22 @@ def _database(settings: Settings) -> Iterator[str]:
         yield url
 
 
-def _greet(db: Session, settings: Settings, *, link: bool) -> None:
-    """Tell where the service is, and how to get in."""
-    typer.echo(f"银巡已启动：{settings.address}/")
+def _greeting(db: Session, settings: Settings, *, link: bool) -> list[str]:
+    """Tell where the service is and how to get in; the first administrator is made here."""
+    lines = [f"银巡已启动：{settings.address}/"]
     if first := accounts.first_administrator(db):
         login, password = first
-        typer.echo(
+        lines.append(
             f"第一次启动，已建立管理员。登录名 {login}，一次性密码 {password}（登录后须改为自己的密码）。"
         )
     if link:
-        actor = Actor(os_user=accounts.os_user())
         try:
-            path = accounts.one_time_link(db, accounts.FIRST_LOGIN, actor)
-        except NotFound:
-            typer.echo(f"登录：{settings.address}/sign-in")
+            path = accounts.one_time_link(db, accounts.FIRST_LOGIN, Actor(os_user=accounts.os_user()))
+        except NotFound:  # the first account was replaced by others
+            lines.append(f"登录：{settings.address}/sign-in")
         else:
-            typer.echo(f"一次性登录链接（30 分钟内有效）：{settings.address}{path}")
-    sys.stdout.flush()
+            lines.append(f"一次性登录链接（30 分钟内有效）：{settings.address}{path}")
+    return lines
 
 
 def _ask_for_demo(db: Session) -> None:
