@@ -1,0 +1,195 @@
+"""Ten rounds of `kill -9` during uploads, of the service and of the database: nothing acknowledged is lost.
+
+Phones send their walks until they get an answer, as they do in life: a walk whose answer was cut off is sent
+again. At the end every acknowledged walk is there once, and the roll-up equals its rows.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psycopg
+import pytest
+
+from geo_service.embedded import Cluster
+from geo_service.keeper import joined
+from layers.crs import to_lonlat
+
+GEO = (sys.executable, "-m", "geo_service")
+ROUNDS = 10
+PHONES = 4
+ORIGIN = np.array([480_000.0, 3_640_000.0])
+
+
+def environment(data_dir: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GEO_")}
+    return kept | {"GEO_DATA_DIR": str(data_dir)}
+
+
+def command(data_dir: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [*GEO, *arguments],
+        env=environment(data_dir),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start the service and wait until it is ready; what it says goes into a file beside the data."""
+    said = data_dir.with_name("service.log")
+    with said.open("ab") as log:
+        service = subprocess.Popen(
+            [*GEO, "serve", "--stay-root", f"--port={port}"],
+            env=environment(data_dir), stdout=log, stderr=log,
+        )  # fmt: skip
+    until = time.monotonic() + 90
+    while time.monotonic() < until and service.poll() is None:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/ready", timeout=5).status_code == 200:
+                return service
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(said.read_text()[-2000:])
+
+
+def gpx(number: int) -> bytes:
+    """A walk of its own along the river: 60 fixes from a place and time that depend on the number."""
+    xy = np.column_stack([number * 7 % 900 + np.arange(60) * 6.0, np.full(60, number % 9)]) + ORIGIN
+    begin_s = 1_777_000_000 + number * 1000
+    points = "".join(
+        f'<trkpt lat="{lat:.7f}" lon="{lon:.7f}"><time>{np.datetime64(begin_s + 5 * i, "s")}Z</time></trkpt>'
+        for i, (lon, lat) in enumerate(to_lonlat(xy, "EPSG:4549").tolist())
+    )
+    return f'<gpx version="1.1" creator="t" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>{points}</trkseg></trk></gpx>'.encode()
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    outer = Path(tempfile.mkdtemp(prefix="yinxun-test-"))
+    outer.chmod(0o755)
+    yield outer / "data"
+    shutil.rmtree(outer)
+
+
+@pytest.fixture
+def token(data_dir: Path, tmp_path: Path) -> str:
+    """A county with one river and one person, and a program's token for it."""
+    river = to_lonlat(np.array([[0.0, 0], [2000, 0]]) + ORIGIN, "EPSG:4549").tolist()
+    file = tmp_path / "rivers.geojson"
+    geometry = {"type": "LineString", "coordinates": river}
+    feature = {"type": "Feature", "properties": {"name": "信江"}, "geometry": geometry}
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    roster = tmp_path / "roster.csv"
+    roster.write_text("编号,姓名\n7,王秀英\n", encoding="utf-8")
+    with joined(Cluster.at(data_dir)):
+        county = ("--county", "试县", "--code", "999901", "--bounds", "119.7,32.8,119.9,33.0")
+        command(data_dir, "areas", *county, "--tz", "Asia/Shanghai")
+        command(data_dir, "import", "river", str(file))
+        command(data_dir, "roster", str(roster))
+        command(
+            data_dir, "user", "add", "phones", "--right", "coordinator", "--county", "999901", "--program"
+        )
+        said = command(data_dir, "user", "token", "phones", "--name", "test")
+    return max(said.split(), key=len)
+
+
+class Phones:
+    """Several phones that send walk after walk, each until it is acknowledged."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self.acknowledged: dict[int, str] = {}
+        self.refused: list[str] = []
+        self._stop = threading.Event()
+        self._url, self._token = f"http://127.0.0.1:{port}/api/patrols", token
+        self._threads = [threading.Thread(target=self._send_all, args=(k,)) for k in range(PHONES)]
+        for thread in self._threads:
+            thread.start()
+
+    def _send_all(self, phone: int) -> None:
+        number = phone
+        with httpx.Client(timeout=30, headers={"Authorization": f"Bearer {self._token}"}) as client:
+            while not self._stop.is_set():
+                if self._sent(client, number):
+                    number += PHONES
+
+    def _sent(self, client: httpx.Client, number: int) -> bool:
+        try:
+            answer = client.post(self._url, params={"person": "7"}, files={"file": ("w.gpx", gpx(number))})
+        except httpx.HTTPError:
+            time.sleep(0.05)  # the service is gone: try again
+            return False
+        if answer.status_code in (200, 201):
+            self.acknowledged[number] = answer.json()["patrol_id"]
+            return True
+        if answer.status_code not in (429, 503):
+            self.refused.append(answer.text)
+        time.sleep(0.2)
+        return False
+
+    def stop(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=60)
+
+
+def test_no_acknowledged_patrol_is_lost_or_doubled(data_dir: Path, token: str) -> None:
+    port, dice = free_port(), random.Random(4)
+    service = start(data_dir, port)
+    phones = Phones(port, token)
+    try:
+        for round_ in range(ROUNDS):
+            known = len(phones.acknowledged)
+            until = time.monotonic() + 60
+            while len(phones.acknowledged) < known + 6:
+                assert time.monotonic() < until, f"no walk was taken after a kill: {phones.refused[-1:]}"
+                time.sleep(0.02)
+            time.sleep(dice.random() * 0.2)
+            if round_ % 2:
+                os.kill(int((data_dir / "pg/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+            else:
+                service.kill()
+                service.wait(timeout=30)
+                service = start(data_dir, port)
+        phones.stop()
+    finally:
+        phones.stop()
+        service.terminate()
+        service.wait(timeout=60)
+    assert phones.refused == []
+    with joined(Cluster.at(data_dir)) as url, psycopg.connect(url) as connection:
+        stored = [str(row[0]) for row in connection.execute("select id from patrol")]
+        sent = connection.execute("select count(*), count(distinct sha256) from batch").fetchone()
+        wrong = connection.execute(
+            "select count(*) from line_day d full join (select place_version_id, day, range_agg(spans) spans"
+            " from line_coverage group by 1, 2) c using (place_version_id, day)"
+            " where d.spans is distinct from c.spans"
+        ).fetchone()
+    assert len(phones.acknowledged) >= 6 * ROUNDS
+    assert set(phones.acknowledged.values()) <= set(stored)
+    assert len(set(phones.acknowledged.values())) == len(phones.acknowledged)
+    assert len(stored) == len(set(stored)) == sent[0] == sent[1]
+    assert wrong == (0,)
