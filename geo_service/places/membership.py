@@ -165,18 +165,25 @@ def _by_border(lines: LineSet, districts: Districts) -> dict[int, SpanSet]:
 
 
 def _pieces(drawn: Geometries, border: Ints, districts: Districts) -> tuple[Ints, Floats, Floats]:
-    """Return the pieces of each line that lie within the border beside it: row, from, to in metres."""
-    met = shapely.intersection(districts.edges[border], drawn)
-    points, row = shapely.get_coordinates(met, return_index=True)
-    cuts = shapely.line_locate_point(drawn[row], shapely.points(points))
-    part, of_part = shapely.get_parts(drawn, return_index=True)
-    length = shapely.length(part)
-    ends = np.cumsum(length)
-    # Measures restart with every line: take off what was before its first part.
-    first = np.searchsorted(of_part, np.arange(len(drawn)))
-    ends = ends - (ends - length)[first][of_part]
-    rows = np.concatenate([row, of_part, np.arange(len(drawn))])
-    measures = np.concatenate([cuts, ends, np.zeros(len(drawn))])
+    """Return the pieces of each line that lie within the border beside it: row, from, to in metres.
+
+    A line is cut where it crosses the border, at the border's corners on it, and at its own vertices: so
+    every piece lies inside, outside or along the border as a whole, and its middle speaks for it.
+    """
+    crossings, crossed = shapely.get_coordinates(
+        shapely.intersection(districts.edges[border], drawn), return_index=True
+    )
+    corners, corner_of = shapely.get_coordinates(districts.edges, return_index=True)
+    corner, beside = shapely.STRtree(drawn).query(
+        shapely.points(corners), predicate="dwithin", distance=ON_THE_BORDER_M
+    )
+    own = corner_of[corner] == border[beside]
+    points = np.concatenate([crossings, corners[corner[own]]])
+    of_point = np.concatenate([crossed, beside[own]])
+    segments = LineSet.of(drawn)
+    rows = np.concatenate([of_point, segments.place, np.arange(len(drawn))])
+    cuts = shapely.line_locate_point(drawn[of_point], shapely.points(points))
+    measures = np.concatenate([cuts, segments.to_m, np.zeros(len(drawn))])
     order = np.lexsort((measures, rows))
     rows, measures = rows[order], measures[order]
     piece = np.flatnonzero((rows[1:] == rows[:-1]) & (measures[1:] > measures[:-1]))

@@ -134,6 +134,12 @@ def test_a_river_along_a_border_belongs_to_both_banks(db: Session, county: Count
     assert lies_in(db, river.id) == {WEST: whole, WEST_1: whole, EAST: whole, EAST_1: whole}
 
 
+def test_a_river_along_a_border_and_beyond_its_corner_ends_with_it(db: Session, county: County) -> None:
+    (river,) = add(db, county, Layer.RIVER, draft("边河", line("LINESTRING (0 500, 0 1400)")))
+    # Canonical order begins in the north: by a hair it lies further west in degrees.
+    assert lies_in(db, river.id) == {WEST: [(4_000, 9_000)], WEST_2: [(4_000, 9_000)]}
+
+
 def test_a_river_that_winds_over_a_border_has_several_spans_there(db: Session, county: County) -> None:
     wave = "LINESTRING (900 100, 1100 100, 1100 200, 900 200, 900 300, 950 300)"
     (river,) = add(db, county, Layer.RIVER, draft("弯河", line(wave)))
