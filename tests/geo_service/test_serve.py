@@ -22,8 +22,10 @@ from pathlib import Path
 import pytest
 
 from geo_service import privileges
+from geo_service.cli import running
 from geo_service.embedded import Cluster, as_user, service_user
 from geo_service.errors import CannotRun
+from geo_service.settings import Settings
 
 
 def free_port() -> int:
@@ -37,16 +39,21 @@ class Service:
 
     def __init__(self, data_dir: Path, *arguments: str, scheme: str = "http") -> None:
         self.data_dir = data_dir
+        self.arguments = arguments
+        self.scheme = scheme
+        self.start()
+
+    def start(self) -> None:
         self.port = free_port()
-        self.base = f"{scheme}://127.0.0.1:{self.port}"
-        self.log = data_dir.with_name(f"{data_dir.name}.log").open("ab+")
-        self.process = subprocess.Popen(
-            [*GEO, "serve", "--stay-root", f"--port={self.port}", *arguments],
-            env=environment(data_dir),
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-        )
+        self.base = f"{self.scheme}://127.0.0.1:{self.port}"
+        with self.data_dir.with_name("service.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*GEO, "serve", "--stay-root", f"--port={self.port}", *self.arguments],
+                env=environment(self.data_dir),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         self.said = self._first_words()
 
     def _first_words(self) -> str:
@@ -68,7 +75,6 @@ class Service:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
         self.process.communicate(timeout=120)
-        self.log.close()
         return self.process.returncode
 
 
@@ -103,15 +109,15 @@ def data_dir() -> Iterator[Path]:
     outer = Path(tempfile.mkdtemp(prefix="yinxun-test-"))
     outer.chmod(0o755)
     yield outer / "data"
+    print((outer / "service.log").read_text(errors="replace"))
     shutil.rmtree(outer)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def service(data_dir: Path) -> Iterator[Service]:
     service = Service(data_dir)
     yield service
-    if service.process.poll() is None:
-        service.stop()
+    assert service.stop() == 0
 
 
 def postmaster(data_dir: Path) -> int:
@@ -205,13 +211,11 @@ def test_while_the_database_is_away_it_is_503_with_a_time_to_come_back(service, 
     wait_for(lambda: service.get("/ready")[0] == 200)
 
 
-def test_after_a_killed_service_the_next_start_needs_no_repair(data_dir):
-    service = Service(data_dir)
+def test_after_a_killed_service_the_next_start_needs_no_repair(service):
     service.stop(signal.SIGKILL)
-    again = Service(data_dir)
-    assert again.get("/ready")[0] == 200
-    assert "一次性密码" not in again.said, "what was stored is still there"
-    assert again.stop() == 0
+    service.start()
+    assert service.get("/ready")[0] == 200
+    assert "一次性密码" not in service.said, "what was stored is still there"
 
 
 def test_more_requests_than_connections_queue_and_all_are_answered(service):
@@ -220,43 +224,61 @@ def test_more_requests_than_connections_queue_and_all_are_answered(service):
     assert Counter(answers) == {200: 60}
 
 
-def test_https_with_own_certificate(data_dir):
-    cert, key = data_dir.with_name("cert.pem"), data_dir.with_name("key.pem")
-    own = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    named = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert]
-    subprocess.run([*own, *named], capture_output=True, check=True)
-    service = Service(data_dir, f"--tls-cert={cert}", f"--tls-key={key}", scheme="https")
+@pytest.fixture(scope="module")
+def certificate() -> Iterator[tuple[Path, Path]]:
+    """A certificate for this machine, and its key."""
+    with tempfile.TemporaryDirectory() as folder:
+        cert, key = Path(folder, "cert.pem"), Path(folder, "key.pem")
+        own = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ]
+        names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert]
+        subprocess.run([*own, *names], capture_output=True, check=True)
+        yield cert, key
+
+
+def test_https_with_own_certificate(certificate):
+    cert, key = certificate
+    folder = Path(tempfile.mkdtemp(prefix="yinxun-test-"))
+    folder.chmod(0o755)
+    service = Service(folder / "data", f"--tls-cert={cert}", f"--tls-key={key}", scheme="https")
     status, headers = service.get("/health", context=ssl.create_default_context(cafile=cert))
     assert status == 200
     assert "strict-transport-security" in headers
     service.stop()
-    broken = command(data_dir, "serve", "--stay-root", f"--tls-cert={key}", f"--tls-key={key}", "--port=0")
-    assert broken.returncode == 1
-    assert "配对的 PEM" in broken.stderr
-    half = command(data_dir, "serve", "--stay-root", f"--tls-cert={cert}")
-    assert "GEO_TLS_KEY" in half.stderr
+    shutil.rmtree(folder)
 
 
-def test_an_existing_server_is_used_instead_of_an_own_one(data_dir, empty_database_for_serve):
+def test_a_certificate_that_cannot_be_used_is_told(certificate, tmp_path):
+    cert, key = certificate
+    for wrong in ({"tls_cert": key, "tls_key": key}, {"tls_cert": tmp_path / "none", "tls_key": key}):
+        with pytest.raises(CannotRun, match=r"配对的 PEM"):
+            running._tls(Settings(**wrong))
+    assert running._tls(Settings(tls_cert=cert, tls_key=key)) is not None
+    assert running._tls(Settings()) is None
+
+
+def test_an_existing_server_is_used_instead_of_an_own_one(service, data_dir):
+    cluster = Cluster.at(data_dir)
+    made = [cluster.binaries.folder / "createdb", "-h", cluster.socket_dir, "-U", "yinxun", "given"]
+    subprocess.run(as_user(cluster.user, *made), check=True)
     other = data_dir.with_name("elsewhere")
-    listed = command(other, "user", "list", GEO_DATABASE_URL=empty_database_for_serve)
+    listed = command(other, "user", "list", GEO_DATABASE_URL=cluster.url("given"))
     assert listed.returncode == 0, listed.stderr
     assert not (other / "pg").exists()
     away = command(other, "user", "list", GEO_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert away.returncode == 1
     assert "数据库没有应答" in away.stderr
     assert "Traceback" not in away.stderr
-
-
-@pytest.fixture
-def empty_database_for_serve(data_dir: Path) -> Iterator[str]:
-    """An empty database on a server that somebody else runs."""
-    service = Service(data_dir)
-    cluster = Cluster.at(data_dir)
-    server = [cluster.binaries.folder / "createdb", "-h", cluster.socket_dir, "-U", "yinxun", "given"]
-    subprocess.run(as_user(cluster.user, *server), check=True)
-    yield cluster.url("given")
-    service.stop()
 
 
 def test_root_is_dropped_for_good_and_children_with_it():
