@@ -202,7 +202,8 @@ def _looks(data: MapData) -> Iterable[tuple[Look, list[str]]]:
         for feature in filter(_drawable, layer.features):
             area = shapely.get_dimensions(feature.geometry) == 2 and not layer.named
             kinds.setdefault(feature.class_key, set()).add("area" if area else "line")
-    return [(look, sorted(kinds[key]) or ["line"]) for key, look in LOOKS.items() if key in kinds]
+    of_legend = sorted(set().union(*(kinds[key] for key in data.legend))) or ["line"]
+    return [(look, sorted(kinds[key]) or of_legend) for key, look in LOOKS.items() if key in kinds]
 
 
 def _extent(data: MapData) -> list[list[float]] | None:

@@ -8,7 +8,9 @@ What the screenshots are looked at for (SCREENSHOTS=folder keeps them):
 5. the focus is seen on every link, button and field.
 """
 
+import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,8 @@ from geo_service.tables import Job
 from geo_service.web import service as web
 from tests.browser.conftest import Service, Watched
 from tests.browser.test_file import ink
+from tests.geo_service.test_import_pages import rivers
+from tests.geo_service.test_web import gpx
 from tests.geo_service.watertown import DAY, EVIL
 
 WINDOW = f"first={DAY:%Y-01-01}&last={DAY:%Y-%m-%d}"
@@ -35,6 +39,11 @@ def pages(service: Service) -> dict[str, str]:
         "coverage": f"{base}/map/coverage?{WINDOW}",
         "gaps": f"{base}/map/gaps?{WINDOW}",
         "places": f"{base}/places?register=all",
+        "patrols": f"{base}/patrols",
+        "a patrol": f"{base}/patrols/{service.town.patrol_id}",
+        "upload": f"{base}/upload",
+        "import": f"{base}/import",
+        "an error": f"{base}/places/999999",
         "card of a river": f"{base}/places/{service.town.rivers[0].id}?{WINDOW}",
         "card of a grid": f"{base}/places/{service.town.grids[0].id}?{WINDOW}",
     }
@@ -73,7 +82,7 @@ def test_every_page_is_whole_on_a_desk_and_on_a_small_phone(
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, title)
     finally:
         page.set_viewport_size({"width": 1280, "height": 860})
-    assert signed_in.errors == []
+    assert not [error for error in signed_in.errors if "404" not in error]
 
 
 CONTRASTS = """() => {
@@ -107,7 +116,7 @@ def test_text_has_contrast_fields_have_labels_and_headings_are_in_order(
     for title, address in pages.items():
         page.goto(address)
         contrasts = page.evaluate(CONTRASTS)
-        assert len(contrasts) > 10
+        assert len(contrasts) >= 4
         assert min(contrasts)[0] >= 4.5, (title, min(contrasts))
         unlabelled = page.evaluate(
             """() => [...document.querySelectorAll("input:not([type=hidden]), select, textarea")]
@@ -163,6 +172,45 @@ def test_the_making_of_the_demo_is_followed(
 
 def tell(db: Session, number: int, state: str, progress: dict[str, Any]) -> None:
     db.execute(update(Job).where(Job.id == number).values(state=state, progress=progress))
+
+
+def test_a_walk_is_loaded_and_seen_at_once(
+    signed_in: Watched, pages: dict[str, str], tmp_path: Path, shot: Any
+) -> None:
+    page = signed_in.page
+    path = tmp_path / "走.gpx"
+    path.write_bytes(gpx((0, 410), (900, 455), start=dt.datetime(2026, 4, 20, 1, tzinfo=dt.UTC)))
+    page.goto(pages["upload"])
+    page.get_by_label("轨迹文件").set_input_files(path)
+    page.get_by_label("是谁的巡查").fill("没有这个人")
+    page.get_by_role("button", name="上传").click()
+    assert "人员名册里没有" in page.get_by_role("alert").inner_text()
+    page.get_by_label("轨迹文件").set_input_files(path)
+    page.get_by_label("是谁的巡查").fill("王桂兰")
+    page.get_by_role("button", name="上传").click()
+    page.get_by_text("谢谢您").wait_for()
+    frame = page.frame_locator("iframe.map")
+    frame.locator(".leaflet-overlay-pane canvas").wait_for()
+    assert "本次走到" in frame.locator(".panel").inner_text()
+    shot(page, "walk loaded")
+    assert not [error for error in signed_in.errors if "422" not in error]
+
+
+def test_an_import_is_tried_and_left(
+    signed_in: Watched, pages: dict[str, str], tmp_path: Path, shot: Any
+) -> None:
+    page = signed_in.page
+    path = tmp_path / "河.geojson"
+    path.write_bytes(rivers(("新开河", [(0, 700), (1500, 720)])))
+    page.goto(pages["import"])
+    page.get_by_label("文件里是什么").select_option("river")
+    page.locator("input[type=file]").set_input_files(path)
+    page.get_by_role("button", name="试算").click()
+    page.get_by_role("heading", name="试算结果").wait_for()
+    assert "新增" in page.locator("table").inner_text()
+    shot(page, "import tried")
+    page.get_by_role("link", name="重新选择").click()
+    page.get_by_role("heading", name="导入").wait_for()
 
 
 def test_a_map_file_from_the_page_opens_from_disk(

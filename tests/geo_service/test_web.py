@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from geo_service import jobs
+from geo_service import jobs, web
 from geo_service.accounts import register
 from geo_service.accounts import service as accounts
 from geo_service.accounts.register import Ground, Manager
@@ -358,3 +359,15 @@ def test_what_goes_wrong_on_a_page_is_said_on_a_page(clerk: TestClient, town: Wa
         assert clerk.get(page).headers["content-type"] == "application/problem+json"
     program = clerk.get("/api/places/999999", headers={"Accept": "text/html"})
     assert program.headers["content-type"] == "application/problem+json"
+
+
+def test_no_file_of_the_pages_names_another_host() -> None:
+    folder = Path(web.__file__).parent
+    files = [file for part in ("templates", "static") for file in (folder / part).glob("*.*")]
+    assert len(files) > 10
+    for file in files:
+        text = file.read_text("utf-8")
+        addresses = re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}[^\s\"')]*", text)
+        assert [a for a in addresses if not a.startswith("http://www.w3.org/")] == [], file.name
+        if file.suffix == ".html" and file.name != "docs.html":
+            assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=|javascript:", text), file.name
