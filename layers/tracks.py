@@ -32,6 +32,9 @@ LONGEST_SPIKE_FIXES = 3
 EARLIEST_S, LATEST_S = 946_684_800.0, 4_102_444_800.0
 """2000 and 2100: what lies outside is a clock that was never set."""
 
+SMOOTHING_S, SMOOTHING_M = 20.0, 25.0
+"""Window of the running mean: seconds for a walker, metres of way for what is faster."""
+
 
 @dataclass(frozen=True, eq=False)
 class Recording:
@@ -72,10 +75,15 @@ class Track:
         )
 
     def walked_m(self, crs: str) -> float:
-        """Return the length of all pieces in metres."""
-        xy = crs_.to_metric(self.lonlat, crs)
+        """Return the way in metres along the smoothed pieces.
+
+        The fixes themselves wander: at one a second their steps add up to three times the way.
+        """
+        if len(self) < 2:
+            return 0.0
+        xy = smoothed(crs_.to_metric(self.lonlat, crs), self.time_s, self.piece)
         steps = np.hypot(*np.diff(xy, axis=0).T)
-        return float(steps[self.piece[1:] == self.piece[:-1]].sum()) if len(self) > 1 else 0.0
+        return float(steps[self.piece[1:] == self.piece[:-1]].sum())
 
 
 def clean(recording: Recording, crs: str) -> Track:
@@ -123,6 +131,42 @@ def home_cut(track: Track, crs: str, *, cut_m: float, near_a_place: Bools) -> Tr
     xy = crs_.to_metric(track.lonlat, crs)
     near_end = (np.hypot(*(xy - xy[0]).T) <= cut_m) | (np.hypot(*(xy - xy[-1]).T) <= cut_m)
     return track.where(~near_end | near_a_place)
+
+
+def smoothed(xy: Floats, time_s: Floats, piece: Ints) -> Floats:
+    """Return the running mean over time of fixes x, y, shape (n, 2), within each piece.
+
+    The window is `SMOOTHING_S` long, or as long as `SMOOTHING_M` of way takes if that is less; it shrinks
+    towards the ends of a piece, which stay where they are.
+    """
+    first = np.searchsorted(piece, piece, side="left")
+    last = np.searchsorted(piece, piece, side="right") - 1
+    to_end_s = np.minimum(time_s - time_s[first], time_s[last] - time_s)
+    half_s = np.minimum(SMOOTHING_S / 2, to_end_s)
+    # One axis for all pieces, so that one interpolation serves them: steps between pieces take no part.
+    step_s = np.where(np.diff(piece) == 0, np.diff(time_s), 0.0)
+    axis_s = np.concatenate([[0.0], np.cumsum(step_s)]) + piece * 4 * SMOOTHING_S
+    spread_m = np.hypot(*(_at(axis_s, xy, axis_s + half_s) - _at(axis_s, xy, axis_s - half_s)).T)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half_s = np.fmin(half_s, SMOOTHING_M / 2 * (2 * half_s / spread_m))
+    area = np.concatenate(
+        [[[0.0, 0.0]], np.cumsum((xy[1:] + xy[:-1]) / 2 * np.diff(axis_s)[:, None], axis=0)]
+    )
+    mean = _integral(axis_s, xy, area, axis_s + half_s) - _integral(axis_s, xy, area, axis_s - half_s)
+    with np.errstate(invalid="ignore"):
+        return np.where(half_s[:, None] > 0, mean / (2 * half_s)[:, None], xy)
+
+
+def _at(axis: Floats, xy: Floats, where: Floats) -> Floats:
+    """Interpolate x, y on an axis, shape (n, 2)."""
+    return np.column_stack([np.interp(where, axis, xy[:, 0]), np.interp(where, axis, xy[:, 1])])
+
+
+def _integral(axis: Floats, xy: Floats, area: Floats, where: Floats) -> Floats:
+    """Return the integral of piecewise straight x, y from the axis' start to `where`, shape (n, 2)."""
+    i = np.clip(np.searchsorted(axis, where, side="right") - 1, 0, axis.size - 1)
+    rest = where - axis[i]
+    return np.asarray(area[i] + (xy[i] + _at(axis, xy, where)) / 2 * rest[:, None])
 
 
 def _speeds(time_s: Floats, xy: Floats) -> Floats:

@@ -92,16 +92,20 @@ class Neighbourhood:
         return np.clip(np.array(reach, dtype=np.float64), 0.0, FURTHEST_REACH_M)
 
     def near(self, track: Track) -> Bools:
-        """Tell which fixes lie within the reach of a place, shape (n,)."""
+        """Tell which fixes lie within the reach of a place, shape (n,).
+
+        Grids do not count: they tile the land, and would let every home be seen.
+        """
         xy = crs_.to_metric(track.lonlat, self.crs)
         fixes = Path(xy, xy, track.time_s, track.time_s)
         near = np.zeros(len(track), dtype=bool)
         for fix, segment in pairs(self.line_set, fixes, float(self.reach_m.max(initial=0.0))):
             lo, hi = stadium(self.line_set, fixes, fix, segment, self.reach_m[self.line_set.place[segment]])
             near[fix[lo <= hi]] = True
-        if self.areas:
+        compounds = self.polygons[[area.layer is Layer.COMPOUND for area in self.areas]]
+        if compounds.size:
             points = shapely.points(xy)
-            fix, _ = shapely.STRtree(self.polygons).query(points, predicate="dwithin", distance=SIGHT_M)
+            fix, _ = shapely.STRtree(compounds).query(points, predicate="dwithin", distance=SIGHT_M)
             near[fix] = True
         return near
 

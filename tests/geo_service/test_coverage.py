@@ -119,6 +119,7 @@ def test_nothing_near_is_no_error(small_county: SmallCounty) -> None:
 def test_near_tells_which_fixes_are_within_reach_of_a_place(small_county: SmallCounty) -> None:
     small_county.place(Layer.ROAD, "X1", "LINESTRING (0 0, 300 0)")
     small_county.place(Layer.COMPOUND, "C1", "POLYGON ((500 0, 600 0, 600 100, 500 100, 500 0))")
+    small_county.place(Layer.GRID, "G1", "POLYGON ((-100 -100, 1100 -100, 1100 200, -100 200, -100 -100))")
     track = small_county.walk((0, 10), (1000, 10), step_m=10.0)
     near = service.neighbourhood(small_county.db, small_county.row, track).near(track)
     at = np.arange(len(track)) * 10

@@ -5,7 +5,7 @@ import pytest
 import shapely
 
 from layers.lines import LineSet
-from layers.matching import SMOOTHING_M, matched, smoothed, way
+from layers.matching import matched, way
 
 NOON_S = 1_777_600_000.0
 
@@ -35,31 +35,6 @@ def covered_m(lines: list[str], xy: np.ndarray, time_s: np.ndarray, reach_m: flo
     reach = np.full(line_set.places, reach_m)
     found = matched(line_set, xy, NOON_S + time_s, np.zeros(len(xy), np.int64), reach)
     return found.spans().lengths(line_set.places).tolist()
-
-
-def test_smoothing_is_the_mean_over_its_window() -> None:
-    random = np.random.default_rng(1)
-    xy, time_s = random.normal(0, 3, (200, 2)), np.cumsum(random.uniform(0.5, 3, 200))
-    piece = np.repeat([0, 1], 100)
-    time_s[100:] += 500
-    smooth = smoothed(xy, time_s, piece)
-    for i in (0, 3, 50, 99, 100, 150, 199):
-        ends = (0, 99) if i < 100 else (100, 199)
-        half_s = min(10.0, time_s[i] - time_s[ends[0]], time_s[ends[1]] - time_s[i])
-        if half_s == 0:
-            assert smooth[i] == pytest.approx(xy[i])
-            continue
-        at = np.linspace(time_s[i] - half_s, time_s[i] + half_s, 20_001)
-        here = slice(ends[0], ends[1] + 1)
-        track = np.column_stack([np.interp(at, time_s[here], xy[here, k]) for k in (0, 1)])
-        if np.hypot(*(track[-1] - track[0])) <= SMOOTHING_M:
-            assert smooth[i] == pytest.approx(track.mean(axis=0), abs=2e-3)
-
-
-def test_a_fast_track_is_smoothed_over_metres_not_seconds() -> None:
-    xy, time_s = walk((0, 0), (400, 0), (400, 400), speed_m_s=10.0)
-    smooth = smoothed(xy, time_s, np.zeros(len(xy), np.int64))
-    assert np.hypot(*(smooth - xy).T).max() < SMOOTHING_M / 3
 
 
 def test_a_standstill_is_no_way() -> None:

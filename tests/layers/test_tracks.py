@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from layers.crs import to_lonlat
 from layers.errors import BadTrack
-from layers.tracks import Recording, Track, clean, home_cut
+from layers.tracks import SMOOTHING_M, Recording, Track, clean, home_cut, smoothed
 
 CRS = "EPSG:4549"
 NOON_S = 1_777_600_000.0
@@ -117,3 +117,38 @@ def test_selecting_never_joins_pieces(keep: list[bool], steps: list[int]) -> Non
     for i in range(1, len(kept)):
         joined = index[i] - index[i - 1] == 1 and piece[index[i]] == piece[index[i - 1]]
         assert (kept.piece[i] == kept.piece[i - 1]) == joined
+
+
+def test_smoothing_is_the_mean_over_its_window() -> None:
+    random = np.random.default_rng(1)
+    xy, time_s = random.normal(0, 3, (200, 2)), np.cumsum(random.uniform(0.5, 3, 200))
+    piece = np.repeat([0, 1], 100)
+    time_s[100:] += 500
+    smooth = smoothed(xy, time_s, piece)
+    for i in (0, 3, 50, 99, 100, 150, 199):
+        ends = (0, 99) if i < 100 else (100, 199)
+        half_s = min(10.0, time_s[i] - time_s[ends[0]], time_s[ends[1]] - time_s[i])
+        if half_s == 0:
+            assert smooth[i] == pytest.approx(xy[i])
+            continue
+        at = np.linspace(time_s[i] - half_s, time_s[i] + half_s, 20_001)
+        here = slice(ends[0], ends[1] + 1)
+        track = np.column_stack([np.interp(at, time_s[here], xy[here, k]) for k in (0, 1)])
+        if np.hypot(*(track[-1] - track[0])) <= SMOOTHING_M:
+            assert smooth[i] == pytest.approx(track.mean(axis=0), abs=2e-3)
+
+
+def test_a_fast_track_is_smoothed_over_metres_not_seconds() -> None:
+    xy = np.vstack([straight(41, 10.0), np.column_stack([np.full(40, 400.0), np.arange(10, 410, 10)])])
+    time_s = np.arange(len(xy), dtype=float)
+    smooth = smoothed(xy, time_s, np.zeros(len(xy), np.int64))
+    assert np.hypot(*(smooth - xy).T).max() < SMOOTHING_M / 3
+
+
+def test_the_way_walked_does_not_grow_with_the_error_of_the_phone() -> None:
+    random = np.random.default_rng(2)
+    xy = straight(2000, step_m=1.2)
+    wandering = np.convolve(random.normal(0, 1, 2100), np.ones(30) / np.sqrt(30), "valid")[:2000] * 4
+    noisy = xy + np.column_stack([random.normal(0, 1.5, 2000), wandering + random.normal(0, 1.5, 2000)])
+    recorded = recording(noisy, np.arange(2000, dtype=float))
+    assert clean(recorded, CRS).walked_m(CRS) == pytest.approx(2400, rel=0.05)
