@@ -184,9 +184,9 @@ class TestTake:
         _, track = service.look(db, scope, answer.patrol_id)
         xy = crs_.to_metric(shapely.get_coordinates(track), CRS) - ORIGIN
         assert xy[:, 1].max() == pytest.approx(400, abs=7)
-        assert xy[:, 0].max() == pytest.approx(1500, abs=1)
+        assert xy[:, 0].max() == pytest.approx(1500, abs=8)
         assert answer.hidden == pytest.approx(200 / 6, abs=2)
-        assert answer.walked_m == pytest.approx(1600, abs=1)  # he walked it all the same
+        assert answer.walked_m == pytest.approx(1600, abs=8)  # he walked it all the same
 
     def test_a_walk_near_home_only_is_kept_without_a_track(
         self, db: Session, scope: Scope, walker: Person, road: Place
