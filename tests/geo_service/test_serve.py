@@ -17,6 +17,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -67,15 +68,19 @@ class Service:
     def get(self, path: str, **more) -> tuple[int, dict[str, str]]:
         try:
             with urllib.request.urlopen(self.base + path, timeout=30, **more) as answer:
-                return answer.status, dict(answer.headers)
+                return answer.status, lowered(answer.headers)
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, dict(error.headers)
+                return error.code, lowered(error.headers)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
         self.process.communicate(timeout=120)
         return self.process.returncode
+
+
+def lowered(headers: Message) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 GEO = (sys.executable, "-m", "geo_service")
@@ -171,7 +176,7 @@ def test_a_killed_database_means_503_for_a_moment_and_never_500(service, data_di
             status, headers = service.get("/sign-in")
             answers[status] += 1
             if status == 503:
-                told.append(headers.get("Retry-After"))
+                told.append(headers.get("retry-after"))
             time.sleep(0.6)  # below the door's rate
 
     askers = [threading.Thread(target=ask) for _ in range(2)]
@@ -208,7 +213,7 @@ def test_while_the_database_does_not_answer_it_is_503_with_a_time_to_come_back(s
                 os.kill(int(child), signal.SIGTERM)
         with ThreadPoolExecutor(3) as pool:
             answers = list(pool.map(lambda _: service.get("/sign-in"), range(3)))
-        assert [(status, headers["Retry-After"]) for status, headers in answers] == [(503, "3")] * 3
+        assert [(status, headers["retry-after"]) for status, headers in answers] == [(503, "3")] * 3
         assert service.get("/ready")[0] == 503
         assert service.get("/health")[0] == 200
     finally:
