@@ -1,7 +1,7 @@
 """Simple tables people keep: XLSX or CSV with one header row and one record a row, read as text.
 
-Bounded on purpose: a workbook that unpacks to more than `MAX_UNPACKED_BYTES`, or a table of more than
-`MAX_ROWS` rows, is refused before it fills the memory.
+Bounded on purpose: a workbook that unpacks too large, or a table of more than `MAX_ROWS` rows, is refused
+before it fills the memory.
 """
 
 import csv
@@ -9,21 +9,16 @@ import datetime as dt
 import io
 import re
 import unicodedata
-import warnings
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import openpyxl
-
+from layers import workbook
 from layers.errors import BadFile
+from layers.workbook import MAX_COLUMNS, Table
 
 MAX_BYTES = 32 * 2**20
-MAX_UNPACKED_BYTES = 96 * 2**20
 MAX_ROWS = 200_000
-MAX_COLUMNS = 200
-LAST_ROW_OF_EXCEL = 1_048_576
 _HEADER_WITHIN = 10
 _ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"}
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
@@ -31,9 +26,6 @@ _FORMULA_STARTS = ("=", "+", "-", "@")
 
 Fields = Mapping[str, Sequence[str]]
 """Field name -> the headers that mean it; the first of them is what messages call it."""
-
-Table = Iterator[tuple[int, list[str]]]
-"""Row number and cells of each row."""
 
 
 @dataclass(frozen=True)
@@ -162,24 +154,10 @@ def _problem(cells: list[str], headers: list[str], columns: dict[int, str], widt
     return None
 
 
-def _text(value: object) -> str:
-    """Write a cell's value as people would type it: dates in ISO form, whole numbers without a point."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, dt.datetime):
-        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(" ")
-    if isinstance(value, dt.date | dt.time):
-        return value.isoformat()
-    text = str(value).translate(_INVISIBLE).strip()
+def _tidy(cell: str) -> str:
+    text = cell.translate(_INVISIBLE).strip()
     # What our own CSV export put before a text that a spreadsheet would take for a formula.
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA_STARTS) else text
-
-
-# --- XLSX
 
 
 def _workbook(file: BinaryIO, name: str, start: bytes) -> Iterator[Table]:
@@ -187,61 +165,8 @@ def _workbook(file: BinaryIO, name: str, start: bytes) -> Iterator[Table]:
         raise BadFile(f"{name}:是旧的 .xls 格式或设了密码。请在 Excel 或 WPS 里去掉密码,另存为 .xlsx。")
     if not start.startswith(b"PK"):
         raise BadFile(f"{name}:内容不是 Excel 工作簿,和文件名不符。如果它是 CSV,请把扩展名改成 .csv。")
-    _refuse_bombs(file, name)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # openpyxl warns of every Excel feature it does not keep
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-    except Exception as error:  # whatever a damaged workbook makes openpyxl stumble over
-        raise BadFile(f"{name}:工作簿已损坏或不完整。请重新保存或重新发送后再导入。") from error
-    visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-    return (_sheet_rows(sheet, name) for sheet in visible)
-
-
-def _sheet_rows(sheet: Any, name: str) -> Table:
-    sheet.reset_dimensions()  # many writers state them wrongly
-    rows = sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS)
-    number = 0
-    while number < LAST_ROW_OF_EXCEL:
-        try:
-            row = next(rows, None)
-        except Exception as error:  # see above
-            raise BadFile(f"{name}:第 {number + 1} 行起已损坏。请重新保存后再导入。") from error
-        if row is None:
-            return
-        number += 1
-        if any(value is not None for value in row):
-            yield number, [_text(value) for value in row]
-
-
-def _refuse_bombs(file: BinaryIO, name: str) -> None:
-    """Refuse a damaged archive, one that unpacks too large, and XML with a document type (entities)."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            if sum(part.file_size for part in archive.infolist()) > MAX_UNPACKED_BYTES:
-                raise BadFile(
-                    f"{name}:解压后超过 {MAX_UNPACKED_BYTES // 2**20} MB。请只保留要导入的那一张表。"
-                )
-            for part in archive.infolist():
-                if part.filename.endswith((".xml", ".rels")) and _has_document_type(archive, part):
-                    raise BadFile(f"{name}:工作簿里有不该有的 XML 声明,已拒绝。请在 Excel 里重新另存。")
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise BadFile(f"{name}:工作簿已损坏或不完整。请重新保存或重新发送后再导入。") from error
-    finally:
-        file.seek(0)
-
-
-def _has_document_type(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
-    tail = b""
-    with archive.open(part) as opened:
-        while chunk := opened.read(2**20):
-            # Office writes UTF-8; another encoding could hide the words looked for.
-            if not tail and (chunk[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in chunk[:4]):
-                return True
-            if b"<!DOCTYPE" in tail + chunk or b"<!ENTITY" in tail + chunk:
-                return True
-            tail = chunk[-16:]
-    return False
+    for table in workbook.tables(file, name):
+        yield ((number, [_tidy(cell) for cell in cells]) for number, cells in table)
 
 
 # --- CSV
@@ -284,7 +209,7 @@ def _csv_rows(reader: Iterable[list[str]], name: str) -> Table:
             raise BadFile(f"{name}:第 {number} 行的引号没有配对,或一格太长。请改正这一行。") from error
         if row is None:
             return
-        yield number, [_text(cell) for cell in row[:MAX_COLUMNS]]
+        yield number, [_tidy(cell) for cell in row[:MAX_COLUMNS]]
 
 
 # --- what a cell says
