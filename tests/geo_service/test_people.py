@@ -23,7 +23,7 @@ from geo_service.areas.tree import StoredArea
 from geo_service.db import transaction
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.listing import As, content
-from geo_service.people import lists, matching, roster, service
+from geo_service.people import imports, lists, matching, roster, service
 from geo_service.people.drafts import DutyDraft, Outcome, PersonDraft
 from geo_service.people.imports import ImportOptions, ImportReport, RowsRefused, import_people
 from geo_service.people.lookup import Areas
@@ -306,7 +306,10 @@ def test_an_exported_roster_changes_nothing(db: Session, scope: Scope) -> None:
         assert outcomes(import_people(db, scope, io.BytesIO(data), name, ImportOptions())) == ["same"] * 4
 
 
-def test_the_same_roster_sent_twice_at_once_is_taken_once(engine: Engine) -> None:
+def test_the_same_roster_sent_twice_at_once_is_taken_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "_record", lambda *_: None)  # an audit that is committed stays for ever
     with Session(engine) as first, first.begin():
         county = County(code="999977", name="双击县", time_zone="Asia/Shanghai")
         first.add(county)
@@ -326,7 +329,6 @@ def test_the_same_roster_sent_twice_at_once_is_taken_once(engine: Engine) -> Non
     finally:
         with Session(engine) as last, last.begin():
             last.execute(delete(County).where(County.id == county_id))
-            last.execute(delete(Audit).where(Audit.county_id == county_id))
 
 
 names = st.sampled_from(["张三", "李四"])
