@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tianditu_key: str | None = None
+    tianditu_approval: str | None = None
+    """The approval number (审图号) that Tianditu publishes, printed on maps that show its tiles."""
     raw_days: int = Field(default=7, ge=0)
     """Days after which raw batches are dropped."""
     track_days: int = Field(default=180, ge=0)

@@ -83,8 +83,8 @@ class Tianditu:
     """Tiles of the national map service for pages of the service; never for a file to send."""
 
     key: str
-    approval: str = "GS(2024)0568号"
-    """The service's published approval number (审图号), printed as the law on maps asks."""
+    approval: str | None = None
+    """The approval number (审图号) that the service publishes, printed beside its name."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,8 @@ def _document(
 
 
 def _tile_layers(tiles: Tianditu) -> Iterator[folium.TileLayer]:
-    note = f"底图：天地图（国家地理信息公共服务平台） 审图号：{tiles.approval}"
+    note = "底图：天地图（国家地理信息公共服务平台）"
+    note += f" 审图号：{tiles.approval}" if tiles.approval else ""
     for name in ("vec", "cva"):
         url = (
             f"https://t{{s}}.tianditu.gov.cn/{name}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0"

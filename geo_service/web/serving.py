@@ -12,7 +12,8 @@ from maps.web import MapData, Tianditu, draw
 def picture(request: Request, data: MapData) -> Response:
     """Return a map with its own policy: its scripts are inline and known by their hash."""
     settings: Settings = request.app.state.settings
-    tiles = Tianditu(settings.tianditu_key) if settings.tianditu_key else None
+    key, approval = settings.tianditu_key, settings.tianditu_approval
+    tiles = Tianditu(key, approval) if key else None
     drawn = draw(data, tiles=tiles)
     headers = {"Content-Security-Policy": f"{drawn.policy}; frame-ancestors 'self'"}
     if tiles:

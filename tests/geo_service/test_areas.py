@@ -89,7 +89,8 @@ def test_a_list_of_codes_makes_the_county_and_its_tree(db: Session, tmp_path: Pa
     assert tree(db)["321281001000"] == ("昭阳街道", "321281000000")
     assert tree(db)["321281000000"] == ("兴化市", None)
     assert db.scalar(select(func.count()).select_from(Import)) == 1
-    assert db.scalars(select(Audit.action)).all() == ["county.create", "areas.import"]
+    about_counties = select(Audit.action).where(Audit.county_id.is_not(None)).order_by(Audit.id)
+    assert db.scalars(about_counties).all()[-2:] == ["county.create", "areas.import"]
 
 
 def test_a_file_of_two_counties_asks_which(db: Session, tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_a_dry_run_stores_nothing(db: Session, tmp_path: Path) -> None:
     report = service.import_areas(db, CLERK, [csv(tmp_path, XINGHUA[2:8])], AreaOptions(), dry_run=True)
     assert len(report.plan.added) == 6
     assert db.scalars(select(County)).all() == []
-    assert db.scalars(select(Audit)).all() == []
+    assert db.scalars(select(Audit).where(Audit.county_id.is_not(None))).all() == []
 
 
 def test_a_list_without_the_county_needs_its_name(db: Session, tmp_path: Path) -> None:

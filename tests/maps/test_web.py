@@ -181,10 +181,10 @@ def test_a_key_of_a_layer_is_plain() -> None:
 
 
 def test_tiles_only_where_a_key_is_given() -> None:
-    drawn = draw(county.coverage(), tiles=Tianditu("k3y&x"))
+    drawn = draw(county.coverage(), tiles=Tianditu("k3y&x", "GS(2000)1号"))
     assert "tk=k3y%26x" in drawn.html
     assert "LAYER=vec" in drawn.html.replace("\\u0026", "&")
     note = re.search(r'"attribution": (".*?"),', drawn.html)
     assert note
-    assert "审图号：GS(2024)0568号" in json.loads(note[1])
+    assert "审图号：GS(2000)1号" in json.loads(note[1])
     assert "img-src data: https://*.tianditu.gov.cn;" in drawn.policy
