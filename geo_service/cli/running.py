@@ -62,6 +62,7 @@ def serve(
         with _database(settings) as url:
             engine = make_engine(url)
             migrations.upgrade(engine, settings.data_dir / "dumps")
+            engine.dispose()  # a connection that made all tables keeps 100 MB of catalogue in memory
             listening.listen(socket.SOMAXCONN)  # who follows the link at once is kept waiting, not refused
             with transaction(engine) as db:
                 greeting = _greeting(db, settings, link=link)
