@@ -1,11 +1,13 @@
 """Settings come from the environment or the command line, and nothing misspelt is ignored."""
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
 from geo_service.errors import CannotRun
-from geo_service.settings import Settings, load
+from geo_service.settings import PREFIX, Settings, load
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +63,13 @@ def test_the_address_to_tell_people():
     assert Settings(public_url="https://yinxun.example/").address == "https://yinxun.example"
     assert Settings(public_url="https://yinxun.example/").is_https
     assert Settings(tls_cert="c", tls_key="k", port=443).address == "https://127.0.0.1:443"
+
+
+def test_every_setting_stands_in_the_readme_with_its_default_and_nothing_else_does():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    rows = [line for line in readme.splitlines() if line.startswith("| `GEO_")]
+    told = {name: row for row in rows for name in re.findall(r"`(GEO_[A-Z_]+)`", row.split("|")[1])}
+    assert set(told) == {PREFIX + name.upper() for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, (int, float)):
+            assert f"{field.default:g}" in told[PREFIX + name.upper()].split("|")[3]
