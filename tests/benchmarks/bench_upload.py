@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-import httpx
+import httpx2 as httpx
 import numpy as np
 import psycopg
 import shapely
