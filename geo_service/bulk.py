@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from psycopg import sql
@@ -53,6 +54,7 @@ def among(column: InstrumentedAttribute[Any], values: Iterable[Any]) -> ColumnEl
     return column == any_(literal(list(values), ARRAY(column.type)))
 
 
+@lru_cache(maxsize=4096)
 def spans_in(text: str) -> tuple[tuple[int, int], ...]:
     """Return a multirange that was read as text, many times faster than as objects.
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
@@ -17,7 +16,7 @@ from geo_service.areas import service as areas_service
 from geo_service.bulk import spans_in
 from geo_service.coverage import holding, queries, windows
 from geo_service.coverage.windows import PlaceRow
-from geo_service.errors import Invalid, NotFound
+from geo_service.errors import Invalid
 from layers.cells import AreaCells, CellSet
 from layers.spans import SpanSet
 from layers.vocabulary import DutyKind, Layer, Level, Right
@@ -92,7 +91,7 @@ def area_id(db: Session, scope: Scope, code: str) -> int:
     """Return the id of the area with a code; NotFound if there is none."""
     found = windows.area_id(db, scope.county_id, code)
     if found is None:
-        raise _no_such_area()
+        raise areas_service.no_area()
     return found
 
 
@@ -106,12 +105,8 @@ def _areas(db: Session, scope: Scope, query: Query) -> frozenset[int] | None:
     asked = areas_service.descendants(db, scope.county_id, [query.area_id])
     chosen = asked if own is None else asked & own
     if not chosen:
-        raise _no_such_area()
+        raise areas_service.no_area()
     return chosen
-
-
-def _no_such_area() -> NotFound:
-    return NotFound("没有这个辖区,或者它不在您的权限范围内;请从辖区列表里选择。")
 
 
 def covered(db: Session, scope: Scope, ground: Ground) -> SpanSet:
@@ -146,12 +141,8 @@ def holders(db: Session, scope: Scope, ground: Ground) -> dict[int, Sequence[str
 
 def areas_m2(db: Session, county_id: int, ground: Ground, cells: Mapping[int, CellSet]) -> dict[int, float]:
     """Return the area inside its place of each set of cells."""
-    blocks: dict[tuple[int, int], np.ndarray] = {
-        block: np.zeros(0, bool) for found in cells.values() for block in found.blocks
-    }
-    versions = [ground.places[k].version_id or 0 for k in cells]
-    inside = queries.cells_of(db, county_id, versions, CellSet(blocks))
+    version = {k: ground.places[k].version_id or 0 for k in cells}
+    wanted = [(version[k], *block) for k, found in cells.items() for block in found.blocks]
+    inside = queries.cells_of(db, county_id, wanted)
     none = AreaCells(CellSet(), {})
-    return {
-        k: inside.get(ground.places[k].version_id or 0, none).area_m2(found) for k, found in cells.items()
-    }
+    return {k: inside.get(version[k], none).area_m2(found) for k, found in cells.items()}

@@ -11,11 +11,11 @@ import shapely
 from geoalchemy2 import functions as geo
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range as PgRange
-from sqlalchemy import ARRAY, Integer, and_, delete, func, literal, select, text, tuple_
+from sqlalchemy import ARRAY, BigInteger, Integer, and_, delete, func, literal, select, text, tuple_
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from geo_service.bulk import among, copy_rows
+from geo_service.bulk import copy_rows
 from geo_service.tables import (
     AreaVisit,
     CellCoverage,
@@ -123,21 +123,29 @@ def areas_near(db: Session, county_id: int, box: Box) -> list[NearArea]:
     ]
 
 
-def cells_of(
-    db: Session, county_id: int, version_ids: Sequence[int], within: CellSet
-) -> dict[int, AreaCells]:
-    """Return for each version its cells in the blocks of `within` (all that a comparison with it needs)."""
-    if not version_ids or not within.blocks:
+def cells_of(db: Session, county_id: int, wanted: Sequence[tuple[int, int, int]]) -> dict[int, AreaCells]:
+    """Return cells of versions, by version, in the blocks named as (version, block_x, block_y)."""
+    if not wanted:
         return {}
-    columns, rows_ = (literal([block[k] for block in within.blocks], ARRAY(Integer)) for k in (0, 1))
-    wanted = func.unnest(columns, rows_).table_valued("x", "y").render_derived()
+    keys = (
+        literal([key[k] for key in wanted], ARRAY(kind))
+        for k, kind in enumerate((BigInteger, Integer, Integer))
+    )
+    asked = func.unnest(*keys).table_valued("v", "x", "y").render_derived()
     rows = db.execute(
         select(
             PlaceCells.place_version_id, PlaceCells.block_x, PlaceCells.block_y,
             func.bit_send(PlaceCells.inside), PlaceCells.edge_cell, PlaceCells.edge_m2,
         )
-        .join(wanted, and_(PlaceCells.block_x == wanted.c.x, PlaceCells.block_y == wanted.c.y))
-        .where(PlaceCells.county_id == county_id, among(PlaceCells.place_version_id, version_ids))
+        .join(
+            asked,
+            and_(
+                PlaceCells.place_version_id == asked.c.v,
+                PlaceCells.block_x == asked.c.x,
+                PlaceCells.block_y == asked.c.y,
+            ),
+        )
+        .where(PlaceCells.county_id == county_id)
     ).all()  # fmt: skip
     by_version: dict[int, list[Any]] = {}
     for row in rows:

@@ -231,7 +231,8 @@ def _record_areas(
     whole = CellSet()
     for cells in seen.values():
         whole = whole | cells
-    inside = queries.cells_of(db, county_id, [area.version_id for area in near.areas], whole)
+    wanted = [(area.version_id, *block) for area in near.areas for block in whole.blocks]
+    inside = queries.cells_of(db, county_id, wanted)
     visits, cells_rows, found = [], [], []
     for area, polygon in zip(near.areas, near.polygons, strict=True):
         own = inside.get(area.version_id)

@@ -34,6 +34,10 @@ Ints = NDArray[np.int64]
 Geometries = NDArray[np.object_]
 
 
+_LAYERS = {layer.value: layer for layer in Layer}
+_ORDER = {layer: k for k, layer in enumerate(Layer)}
+
+
 @dataclass(frozen=True)
 class PlaceRow:
     """A place of the register as a window needs it; without a version it is 未上图."""
@@ -92,8 +96,8 @@ def places(
         .where(places_in(scope), *chosen)
         .order_by(Place.code)
     ).all()  # fmt: skip
-    found = [PlaceRow(row[0], row[1], Layer(row[2]), *row[3:]) for row in rows]
-    return sorted(found, key=lambda place: list(Layer).index(place.layer))
+    found = [PlaceRow(row[0], row[1], _LAYERS[row[2]], *row[3:]) for row in rows]
+    return sorted(found, key=lambda place: _ORDER[place.layer])
 
 
 def member_spans(db: Session, county_id: int, areas: frozenset[int], index: dict[int, int]) -> SpanSet:
