@@ -494,7 +494,7 @@ class Import(Table):
     county_id: Mapped[int] = _county()
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     what: Mapped[str]
-    """areas, river, road, grid, compound, roster, duties"""
+    """areas, river, road, grid, compound, roster, duties, demo"""
     file_name: Mapped[str]
     sha256: Mapped[bytes]
     summary: Mapped[Json]

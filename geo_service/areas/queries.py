@@ -79,6 +79,11 @@ def seen_areas(db: Session, scope: Scope) -> list[SeenArea]:
     return [SeenArea(id_, parent_id, code, name, Level(level)) for id_, parent_id, code, name, level in rows]
 
 
+def area_id(db: Session, scope: Scope, code: str) -> int | None:
+    """Return the id of the area of the scope with a code."""
+    return db.scalar(select(Area.id).where(areas_in(scope), Area.code == code))
+
+
 def insert_areas(
     db: Session, county_id: int, drafts: Sequence[AreaDraft], ids: Mapping[str, int]
 ) -> dict[str, int]:

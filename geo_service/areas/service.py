@@ -97,6 +97,19 @@ def seen_areas(db: Session, scope: Scope) -> list[queries.SeenArea]:
     return queries.seen_areas(db, scope)
 
 
+def area_id_of(db: Session, scope: Scope, code: str) -> int:
+    """Return the id of the area of the scope with a code. Raises NotFound."""
+    found = queries.area_id(db, scope, code)
+    if found is None:
+        raise no_area()
+    return found
+
+
+def no_area() -> NotFound:
+    """Return the error for an area that is not there, or not in the scope."""
+    return NotFound("没有这个辖区,或者它不在您的权限范围内;请从辖区列表里选择。")
+
+
 def descendants(db: Session, county_id: int, roots: Iterable[int]) -> frozenset[int]:
     """Return the ids of areas and of all areas below them."""
     below: dict[int | None, list[int]] = {}

@@ -107,7 +107,7 @@ def _situated(tree: Areas, area_id: int | None) -> tuple[str | None, str | None,
 def _below(db: Session, scope: Scope, area: str | None) -> frozenset[int] | None:
     if area is None:
         return None
-    return areas_service.descendants(db, scope.county_id, [service.area_id_of(db, scope, area)])
+    return areas_service.descendants(db, scope.county_id, [areas_service.area_id_of(db, scope, area)])
 
 
 def duties(

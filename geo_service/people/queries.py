@@ -153,11 +153,6 @@ def forget_person(db: Session, county_id: int, person_id: uuid.UUID, now: dt.dat
 # --- areas and places, as people and duties need them
 
 
-def area_by_code(db: Session, visible: Condition, code: str) -> int | None:
-    """Return the id of the area with a code, if the condition lets see it."""
-    return db.scalar(select(Area.id).where(visible, Area.code == code))
-
-
 def has_area(db: Session, visible: Condition, area_id: int) -> bool:
     """Tell whether the condition lets see an area."""
     return db.scalar(select(Area.id).where(visible, Area.id == area_id)) is not None

@@ -13,6 +13,7 @@ from geo_service import answers, audit, cursors
 from geo_service.accounts.dependencies import Signed, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
+from geo_service.areas import service as areas
 from geo_service.columns import Listing, printable
 from geo_service.db import Db
 from geo_service.errors import Invalid, NotFound
@@ -288,7 +289,7 @@ def _values(db: Db, scope: Scope, new: PersonChange) -> dict[str, Any]:
     said = new.model_dump(exclude_unset=True)
     values: dict[str, Any] = {key: said[key] for key in ("name", "number", "phone") if key in said}
     if "area" in said:
-        values["area_id"] = service.area_id_of(db, scope, said["area"]) if said["area"] else None
+        values["area_id"] = areas.area_id_of(db, scope, said["area"]) if said["area"] else None
     attributes = {key: said[key] for key in KEPT if key in said}
     return values | ({"attributes": attributes} if attributes else {})
 

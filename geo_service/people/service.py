@@ -19,6 +19,7 @@ from geo_service.accounts.narrow import (
     places_in,
 )
 from geo_service.accounts.scope import Scope
+from geo_service.areas import service as areas
 from geo_service.bulk import among
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.people import duty_queries, parts, queries, roster
@@ -167,12 +168,8 @@ def _tidied(
         raise Conflict(f"编号 {number} 已经有人在用,请换一个。")
     area_id = tidied.get("area_id")
     if area_id is not None and not queries.has_area(db, areas_in(scope), area_id):
-        raise _no_area()
+        raise areas.no_area()
     return tidied
-
-
-def _no_area() -> NotFound:
-    return NotFound("没有这个辖区,或不在您的权限内。")
 
 
 # --- duties
@@ -286,7 +283,7 @@ def _part(db: Session, scope: Scope, place: Ground, request: DutyRequest) -> Par
     if request.stretches_m:
         return parts.spans_of(place, request.stretches_m)
     if request.area is not None:
-        return in_village(db, scope, place, area_id_of(db, scope, request.area))
+        return in_village(db, scope, place, areas.area_id_of(db, scope, request.area))
     if request.polygon_wkt is not None:
         return in_polygon(db, scope, place, parts.polygon(request.polygon_wkt))
     return None
@@ -316,14 +313,6 @@ def in_polygon(db: Session, scope: Scope, place: Ground, polygon: Any) -> Part:
         raise Unclear(f"{place.label}还没有上图,分不出一部分")
     outline, inside = queries.outline(db, place.version_id), queries.cells_inside(db, place.version_id)
     return parts.cells_of(place, outline, inside, polygon, crs)
-
-
-def area_id_of(db: Session, scope: Scope, code: str) -> int:
-    """Return the id of an area by its code. Raises NotFound."""
-    found = queries.area_by_code(db, areas_in(scope), code)
-    if found is None:
-        raise _no_area()
-    return found
 
 
 def _record(db: Session, scope: Scope, action: str, subject: str, **detail: Any) -> None:

@@ -39,8 +39,8 @@ class Wanted:
     """Which places of the scope are asked for."""
 
     layer: Layer | None = None
-    area_id: int | None = None
-    """A township or village, with all below it."""
+    area: str | None = None
+    """Code of a township or village, with all below it."""
     in_scheme: bool | None = None
     on_map: bool | None = None
     text: str | None = None
@@ -166,8 +166,8 @@ def _conditions(db: Session, scope: Scope, wanted: Wanted) -> list[ColumnElement
     if wanted.text:
         in_name = Place.name.contains(wanted.text, autoescape=True)
         conditions.append(or_(in_name, Place.code.startswith(wanted.text, autoescape=True)))
-    if wanted.area_id is not None:
-        below = areas.descendants(db, scope.county_id, [wanted.area_id])
+    if wanted.area is not None:
+        below = areas.descendants(db, scope.county_id, [areas.area_id_of(db, scope, wanted.area)])
         lies_in = select(PlaceArea.place_version_id).where(
             PlaceArea.county_id == scope.county_id, PlaceArea.area_id.in_(below)
         )

@@ -41,7 +41,9 @@ FormatOfReport = Annotated[
 
 def _wanted(
     layer: Layer | None = None,
-    area: Annotated[int | None, Query(description="Id of a township or village, with all below it.")] = None,
+    area: Annotated[
+        str | None, Query(max_length=40, description="Code of an area, with all below it.")
+    ] = None,
     in_scheme: bool | None = None,
     on_map: Annotated[bool | None, Query(description="With a geometry, or without (未上图).")] = None,
     q: Annotated[str, Query(max_length=100, description="Part of the name, or start of the code.")] = "",

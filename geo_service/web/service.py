@@ -14,6 +14,7 @@ from geo_service.coverage.asked import WINDOW_DAYS, today
 from geo_service.coverage.canvas import Canvas, stretch_words
 from geo_service.coverage.gaps import GapRow, GapTable
 from geo_service.coverage.ground import DM_PER_M, Query
+from geo_service.demo import service as demo
 from geo_service.errors import NotFound
 from geo_service.tables import County, Job
 from geo_service.web import queries
@@ -21,9 +22,6 @@ from geo_service.web.queries import Holder, LayerCount, Listed, Version
 from geo_service.web.strips import Bar, Stretch, bars
 from layers.vocabulary import GapKind, Layer
 from maps.style import FRESHNESS, FRESHNESS_DAYS, UNCOVERED, gap_words
-
-DEMO = "demo.make"
-"""The kind of the job that makes the demo county."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ def _bars(db: Session, scope: Scope, table: CoverageTable, place: Listed) -> lis
 
 def demo_progress(db: Session) -> Progress | None:
     """Return how far the making of the demo county is; None where none was ever made."""
-    job = queries.latest_job(db, DEMO)
+    job = queries.latest_job(db, demo.JOB)
     return None if job is None else _progress(job)
 
 

@@ -19,8 +19,8 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from geo_service import jobs
+from geo_service.demo import service as demo
 from geo_service.tables import Job
-from geo_service.web import service as web
 from tests.browser.conftest import Service, Watched
 from tests.browser.test_file import ink
 from tests.geo_service.test_import_pages import rivers
@@ -152,7 +152,7 @@ def test_the_making_of_the_demo_is_followed(
 ) -> None:
     page = signed_in.page
     with Session(service.engine) as db, db.begin():
-        number = jobs.enqueue(db, web.DEMO)
+        number = jobs.enqueue(db, demo.JOB)
         tell(db, number, "running", {"done": 3, "of": 10, "what": "画河道"})
     try:
         page.goto(pages["start"])

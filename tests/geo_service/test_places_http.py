@@ -96,9 +96,10 @@ def test_pages_follow_each_other_to_the_end(office: TestClient) -> None:
 def test_places_are_filtered(
     office: TestClient, town: Watertown, filters: dict[str, str], names: set[str]
 ) -> None:
-    ids = {"east": town.east.id, "west": town.west.id}
-    asked = {key: ids.get(value, value) for key, value in filters.items()}
+    codes = {"east": town.east.code, "west": town.west.code}
+    asked = {key: codes.get(value, value) for key, value in filters.items()}
     assert {row["name"] for row in office.get("/api/places", params=asked).json()["rows"]} == names
+    assert office.get("/api/places", params={"area": "000"}).status_code == 404
 
 
 def test_one_place_with_all_that_is_said_of_it(office: TestClient, town: Watertown) -> None:

@@ -16,9 +16,9 @@ from geo_service.accounts import register
 from geo_service.accounts import service as accounts
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
+from geo_service.demo import service as demo
 from geo_service.settings import Settings
 from geo_service.tables import Account, Audit, County, Grant, Job, Patrol
-from geo_service.web import service
 from layers.vocabulary import Right
 from tests.geo_service.conftest import SmallCounty
 from tests.geo_service.test_accounts import sign_in, token_in
@@ -67,7 +67,7 @@ def test_the_start_page_counts_each_layer(clerk: TestClient, town: Watertown) ->
 
 def test_the_start_page_shows_the_demo_being_made(db: Session, clerk: TestClient) -> None:
     assert clerk.get("/api/progress").json() is None
-    jobs.enqueue(db, service.DEMO)
+    jobs.enqueue(db, demo.JOB)
     job = db.scalars(select(Job)).one()
     job.state, job.progress = "running", {"done": 12, "of": 40, "what": "画河道"}
     db.flush()
