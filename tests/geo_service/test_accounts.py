@@ -278,6 +278,7 @@ def test_failures_are_committed_although_the_answer_is_a_refusal(client: TestCli
     assert "暂停登录 30 分钟" in answer.text
 
 
+@pytest.mark.usefixtures("leaves_no_audit")
 def test_parallel_guesses_are_counted_one_after_the_other(engine: Engine):
     """Twenty at a time are no more than five: each waits for the count of the one before."""
     login = f"race-{uuid.uuid4().hex[:8]}"
@@ -341,6 +342,7 @@ def test_use_keeps_a_session_for_a_working_day_at_most(db: Session, clerk: Accou
     assert not use(db, secret, 0)
 
 
+@pytest.mark.usefixtures("leaves_no_audit")
 def test_a_request_does_not_wait_for_a_longer_one_of_the_same_session(engine: Engine, request):
     """Noting the use must not queue behind an import that noted it a minute ago and still runs."""
     with database.transaction(engine) as db:
@@ -656,6 +658,7 @@ def test_without_county_the_answer_says_what_to_do(client: TestClient, db: Sessi
         service.command_scope(db, None)
 
 
+@pytest.mark.usefixtures("leaves_no_audit")
 def test_two_services_that_start_at_once_make_one_administrator(engine: Engine):
     made: list[tuple[str, str] | None] = []
 

@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
+from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.listing import As, content
 from geo_service.people import lists, parts, rota, service
-from geo_service.people.drafts import DutyDraft, DutySpan, Outcome, PersonDraft
-from geo_service.people.imports import ImportOptions, ImportReport, RowsRefused, import_duties
+from geo_service.people.drafts import DutyDraft, DutySpan, PersonDraft
+from geo_service.people.imports import ImportOptions, import_duties
 from geo_service.people.lookup import Areas, Ground, People, PersonName, Places
 from geo_service.people.service import DutyRequest
 from geo_service.places import service as places_service
@@ -422,7 +423,7 @@ def test_a_coordinator_gives_only_places_and_people_of_his_areas(
         dry_run=True,
     )
     assert outcomes(report) == ["added", "added", "refused", "refused", "refused", "added"]
-    assert report.rows[1].subject == "李四 生产河(R3)"
+    assert report.rows[1].name == "李四 生产河(R3)"
     with pytest.raises(Forbidden):
         take(db, replace(townsman, rights={Right.PLANNER: None}), TABLE)
 

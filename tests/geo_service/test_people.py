@@ -22,10 +22,11 @@ from geo_service.accounts.scope import Actor, Scope
 from geo_service.areas.tree import StoredArea
 from geo_service.db import transaction
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
+from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.listing import As, content
-from geo_service.people import imports, lists, matching, roster, service
-from geo_service.people.drafts import DutyDraft, Outcome, PersonDraft
-from geo_service.people.imports import ImportOptions, ImportReport, RowsRefused, import_people
+from geo_service.people import lists, matching, roster, service
+from geo_service.people.drafts import DutyDraft, PersonDraft
+from geo_service.people.imports import ImportOptions, import_people
 from geo_service.people.lookup import Areas
 from geo_service.tables import (
     Account,
@@ -162,7 +163,7 @@ def test_refused_rows_stop_everything_or_are_left_out(db: Session, scope: Scope)
     assert people(db) == []
     report = take(db, scope, text, skip_refused=True)
     assert people(db) == [("李四", None, None)]
-    left = list(report.left_out().rows)
+    left = list(report.not_taken().rows)
     assert [row[:2] for row in left] == [
         ("张三", "1381234567x"),
         ("王五", ""),
@@ -171,15 +172,15 @@ def test_refused_rows_stop_everything_or_are_left_out(db: Session, scope: Scope)
     ]
     assert "您是不是要写:昭阳街道" in left[1][-1]
     assert "科学计数法" in left[3][-1]
-    assert [column.title for column in report.left_out().columns] == ["姓名", "电话", "镇街", "村", "原因"]
+    assert [column.title for column in report.not_taken().columns] == ["姓名", "电话", "镇街", "村", "原因"]
 
 
 def test_rows_left_out_can_be_corrected_and_given_back(db: Session, scope: Scope) -> None:
     report = take(db, scope, "姓名,编号,镇街\n张三,1,照阳街道\n李四,2,\n", skip_refused=True)
-    file = b"".join(content(report.left_out(), As.CSV)).decode("utf-8-sig").replace("照阳", "昭阳")
+    file = b"".join(content(report.not_taken(), As.CSV)).decode("utf-8-sig").replace("照阳", "昭阳")
     again = take(db, scope, file)
     assert outcomes(again) == ["added"]
-    assert again.ignored == ["原因"]
+    assert again.notes == ["没有读取的列:原因"]
 
 
 def test_namesakes_with_other_numbers_or_phones_are_other_people(db: Session, scope: Scope) -> None:
@@ -306,10 +307,8 @@ def test_an_exported_roster_changes_nothing(db: Session, scope: Scope) -> None:
         assert outcomes(import_people(db, scope, io.BytesIO(data), name, ImportOptions())) == ["same"] * 4
 
 
-def test_the_same_roster_sent_twice_at_once_is_taken_once(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(imports, "_record", lambda *_: None)  # an audit that is committed stays for ever
+@pytest.mark.usefixtures("leaves_no_audit")
+def test_the_same_roster_sent_twice_at_once_is_taken_once(engine: Engine) -> None:
     with Session(engine) as first, first.begin():
         county = County(code="999977", name="双击县", time_zone="Asia/Shanghai")
         first.add(county)

@@ -193,12 +193,16 @@ def test_duties_come_in_pages(ask: Ask, town: Watertown) -> None:
     assert pages == [["R1"], ["G1"]]
 
 
+def some(counts: dict[str, int]) -> dict[str, int]:
+    return {word: count for word, count in counts.items() if count}
+
+
 def test_a_roster_is_tried_dry_asked_about_answered_and_taken(ask: Ask, town: Watertown, db: Session) -> None:
     text = "姓名,联系电话,镇街\n王桂兰,13812345678,东湖\n李四,,西荡镇\n坏人,12,西荡镇\n"
     dry = ask("POST", "/people/import", files=csv(text), data={"dry_run": "true"})
     assert dry.status_code == 200
     report = dry.json()
-    assert report["counts"] == {"added": 1, "same": 0, "changed": 0, "refused": 1, "asked": 1}
+    assert some(report["counts"]) == {"added": 1, "refused": 1, "asked": 1}
     assert report["stored"] is False
     refused = ask("POST", "/people/import", files=csv(text))
     assert refused.status_code == 422
@@ -210,7 +214,7 @@ def test_a_roster_is_tried_dry_asked_about_answered_and_taken(ask: Ask, town: Wa
     taken = ask(
         "POST", "/people/import", files={**csv(text), "answers": answer}, data={"skip_refused": "true"}
     )
-    assert taken.json()["counts"] == {"added": 1, "same": 0, "changed": 1, "refused": 1, "asked": 0}
+    assert some(taken.json()["counts"]) == {"added": 1, "changed": 1, "refused": 1}
     assert taken.json()["stored"] is True
     steward = db.get_one(Person, town.person_id, populate_existing=True)
     assert (steward.phone, steward.area_id) == ("13812345678", town.east.id)
@@ -259,7 +263,7 @@ def test_roster_and_duties_by_command(run: Callable[..., object], db: Session, t
     )
     dry = run("roster", "名册.csv", "--dry-run")
     assert dry.exit_code == 0
-    assert "新增 1、不能导入 1、待确认 1" in dry.stderr
+    assert "新增 1、待确认 1、不能导入 1" in dry.stderr
     assert "您是不是要写:东湖镇" in dry.stdout
     assert db.scalar(select(func.count()).select_from(Person)) == 1
     refused = run("roster", "名册.csv")

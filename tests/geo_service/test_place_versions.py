@@ -21,8 +21,8 @@ from geo_service.areas.service import AreaOptions
 from geo_service.areas.tree import AreaRow
 from geo_service.bulk import copy_rows, multirange
 from geo_service.errors import Forbidden, Invalid
+from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.places import service
-from geo_service.places.report import ImportReport, Outcome, RowsRefused
 from geo_service.places.service import ImportOptions
 from geo_service.tables import (
     Audit,

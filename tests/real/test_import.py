@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.areas import service as areas
 from geo_service.areas.service import AreaOptions
+from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.places import service
-from geo_service.places.report import ImportReport, Outcome, RowsRefused
 from geo_service.places.service import ImportOptions
 from geo_service.tables import Area, County, Place, PlaceArea, PlaceVersion
 from layers import crs
