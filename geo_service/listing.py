@@ -11,6 +11,7 @@ import itertools
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from urllib.parse import quote
 
 import numpy as np
 import shapely
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -27,9 +28,12 @@ from shapely.geometry.base import BaseGeometry
 from geo_service.columns import FORMULA_STARTS, Column, Listing, json_value, printable, words
 from geo_service.errors import Invalid
 from geo_service.exports import gpkg, xlsx
+from geo_service.imports import ImportReport
 
-__all__ = ["As", "Column", "Listing", "content", "download", "emit", "records", "show"]
+__all__ = ["As", "Column", "Listing", "content", "download", "emit", "records", "report_answer", "show"]
 
+MOST_ROWS = 1000
+"""Rows of an import's report in a JSON answer; another form gives all of them."""
 _CHUNK = 2**16
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -77,6 +81,26 @@ def download(listing: Listing, form: As) -> StreamingResponse:
             "Cache-Control": "no-store",
         },
     )
+
+
+def report_answer(report: ImportReport, form: str) -> Response:
+    """Answer a request with what an import did: in JSON the counts and the first rows, else all as a file."""
+    listing = report.listing()
+    if form != "json":
+        return download(listing, As(form))
+    rows = list(listing.rows)
+    told = {
+        "what": report.what,
+        "file": report.file,
+        "stored": report.changes and not report.dry_run,
+        "summary": report.summary(),
+        "counts": report.counts(),
+        "left_out": dict(report.left_out),
+        "notes": list(report.notes),
+        "rows": records(replace(listing, rows=rows[:MOST_ROWS])),
+        "more_rows": max(len(rows) - MOST_ROWS, 0),
+    }
+    return JSONResponse(told)
 
 
 def emit(listing: Listing, form: As | None = None, path: Path | None = None) -> None:

@@ -49,7 +49,7 @@ class PlaceDraft:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A doubt that only a person can settle. Unanswered, things stay apart."""
+    """A doubt that only a person can settle. Unanswered, places stay apart; rows of a table are left out."""
 
     id: str
     """Stable from run to run: a hash of what is asked."""
@@ -57,11 +57,11 @@ class Question:
     """Plain Chinese."""
     answers: Mapping[str, str]
     """Each possible answer with what it means, in Chinese."""
-    rows: Sequence[int]
+    rows: Sequence[int] = ()
     """Rows of the file that it is about, from 1."""
-    distance_m: float
-    where: LineString
-    """Lon, lat: from the one to the other, for a map."""
+    distance_m: float = 0.0
+    where: LineString = LineString()  # noqa: RUF009 -- nobody can change it
+    """Lon, lat: from the one to the other, for a map; empty where it is not about a distance."""
     answer: str | None = None
     """The answer that was given and carried out."""
 

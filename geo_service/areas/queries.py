@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from geo_service.accounts.narrow import areas_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas.tree import AreaDraft, StoredArea
-from geo_service.tables import Area, County, Import, Patrol, PlaceVersion
+from geo_service.tables import Area, County, Patrol, PlaceVersion
 from layers.vocabulary import Level
 
 
@@ -117,14 +117,3 @@ def _values(county_id: int, draft: AreaDraft, ids: Mapping[str, int]) -> dict[st
         "level": draft.level.value,
         "geom": WKBElement(shapely.to_wkb(draft.geometry), srid=4326) if draft.geometry else None,
     }
-
-
-def record_import(
-    db: Session, county_id: int, what: str, file_name: str, sha256: bytes, summary: dict[str, Any]
-) -> None:
-    """Write down which file changed something, and what it did."""
-    db.execute(
-        insert(Import).values(
-            county_id=county_id, what=what, file_name=file_name, sha256=sha256, summary=summary
-        )
-    )

@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from sqlalchemy.orm import Session
 
-from geo_service import audit
+from geo_service import audit, imports
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.areas import files, queries
 from geo_service.areas.tree import (
@@ -289,5 +289,5 @@ def _record(db: Session, actor: Actor, paths: Sequence[Path], report: AreaReport
     }
     for path in paths:
         digest = hashlib.sha256(path.read_bytes()).digest()
-        queries.record_import(db, county.id, "areas", path.name, digest, counts)
+        imports.record(db, county.id, "areas", path.name, digest, counts)
     audit.record(db, actor, "areas.import", county_id=county.id, **counts)

@@ -19,9 +19,9 @@ from geo_service.areas.service import AreaOptions, AreaReport
 from geo_service.cli.connect import connect
 from geo_service.columns import Column, Listing, printable
 from geo_service.db import transaction
+from geo_service.imports import CODE, DETAIL, NAME, OUTCOME, ImportReport, Outcome, RowsRefused
 from geo_service.listing import As, emit
 from geo_service.places import scheme, service
-from geo_service.places.report import ImportReport, Outcome, RowsRefused
 from geo_service.places.service import ImportOptions, Say
 from layers.errors import BadFile
 from layers.features import Box
@@ -114,13 +114,7 @@ def areas(
     _tell_areas(report, form, output, dry_run=dry_run)
 
 
-_AREA_COLUMNS = (
-    Column("outcome", "结果"),
-    Column("code", "编码"),
-    Column("name", "名称"),
-    Column("level", "级别"),
-    Column("detail", "说明"),
-)
+_AREA_COLUMNS = (OUTCOME, CODE, NAME, Column("level", "级别"), DETAIL)
 
 
 def _tell_areas(report: AreaReport, form: As | None, output: Path | None, *, dry_run: bool) -> None:
@@ -177,7 +171,7 @@ def import_(
             raise
     _tell(report, form, output, all_rows=dry_run)
     if skip_refused is not None and report.of(Outcome.REFUSED):
-        emit(report.only(Outcome.REFUSED), None if skip_refused.suffix else As.CSV, skip_refused)
+        emit(report.not_taken(), None if skip_refused.suffix else As.CSV, skip_refused)
 
 
 def _answers(path: Path | None) -> dict[str, str]:

@@ -13,10 +13,10 @@ from geo_service.accounts.service import command_scope
 from geo_service.cli.connect import connect
 from geo_service.columns import printable
 from geo_service.db import transaction
+from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.listing import As, emit
 from geo_service.people import imports
-from geo_service.people.drafts import Outcome
-from geo_service.people.imports import ImportOptions, ImportReport, RowsRefused
+from geo_service.people.imports import ImportOptions
 from layers.errors import BadFile
 
 app = typer.Typer()
@@ -78,7 +78,7 @@ def _run(
             raise
     _tell(report, form, output, all_rows=options.dry_run)
     if skip_refused is not None and report.of(Outcome.REFUSED, Outcome.ASKED):
-        emit(report.left_out(), None if skip_refused.suffix else As.CSV, skip_refused)
+        emit(report.not_taken(), None if skip_refused.suffix else As.CSV, skip_refused)
 
 
 def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_rows: bool) -> None:
@@ -87,6 +87,8 @@ def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_row
         emit(report.listing(), form, output)
     elif report.of(Outcome.REFUSED, Outcome.ASKED):
         emit(report.listing(Outcome.REFUSED, Outcome.ASKED))
+    for note in report.notes:
+        typer.echo(printable(note), err=True)
     typer.echo(printable(report.summary()), err=True)
 
 

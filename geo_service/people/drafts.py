@@ -1,4 +1,4 @@
-"""What comes into people and duties, and what an import says of each row."""
+"""What comes into people and duties."""
 
 import datetime as dt
 import hashlib
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from layers.cells import CellSet
-from layers.vocabulary import DutyKind, Level, Role, Word
+from layers.vocabulary import DutyKind, Level, Role
 
 Spans = tuple[tuple[int, int], ...]
 """Half-open stretches in decimetres along the place, sorted and disjoint."""
@@ -81,28 +81,6 @@ class DutySpan:
         return begins and (self.last_day is None or first_day <= self.last_day)
 
 
-class Outcome(Word):
-    """What becomes of a row of an import."""
-
-    ADDED = "added", "新增"
-    SAME = "same", "不变"
-    CHANGED = "changed", "变更"
-    REFUSED = "refused", "不能导入"
-    ASKED = "asked", "待确认"
-
-
-@dataclass(frozen=True)
-class Question:
-    """A doubt that only a person can settle; unanswered, the row is left out and listed."""
-
-    id: str
-    """Stable from run to run: a hash of what is asked."""
-    text: str
-    """Plain Chinese."""
-    answers: Mapping[str, str]
-    """Each possible answer with what it means, in Chinese."""
-
-
 def question_id(*asked: object) -> str:
     """Return the stable id of a question about these values.
 
@@ -111,16 +89,3 @@ def question_id(*asked: object) -> str:
     """
     text = "\x1f".join("" if value is None else str(value) for value in asked)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-@dataclass(frozen=True)
-class RowReport:
-    """What becomes of one row: its number in the file, whom or what it is about, and why."""
-
-    row: int
-    outcome: Outcome
-    subject: str
-    detail: str = ""
-    question: Question | None = None
-    cells: tuple[str, ...] = ()
-    """The row as it stood in the file."""

@@ -11,13 +11,11 @@ from geo_service import audit
 from geo_service.accounts.narrow import CHANGE, people_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
-from geo_service.columns import Column, Listing
+from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused, record
 from geo_service.people import duty_queries, matching, queries, roster, rota, service
-from geo_service.people.drafts import Outcome, RowReport
 from geo_service.people.lookup import Areas, People, Places
 from geo_service.tables import Duty
 from layers import sheets
-from layers.errors import YinxunError
 from layers.sheets import Sheet
 
 
@@ -31,79 +29,6 @@ class ImportOptions:
     answers: Mapping[str, str] = field(default_factory=dict)
     """Question id to answer."""
     encoding: str | None = None
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """What an import did, or would do, row by row."""
-
-    what: str
-    """roster, duties"""
-    title: str
-    rows: Sequence[RowReport]
-    headers: Sequence[str]
-    """Of the file, for the rows that were left out."""
-    ignored: Sequence[str]
-    """Headers nobody asked for."""
-
-    def of(self, *outcomes: Outcome) -> list[RowReport]:
-        """Return the rows with one of these outcomes."""
-        return [row for row in self.rows if row.outcome in outcomes]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Return how many rows have each outcome, by its stored word."""
-        return {outcome.value: len(self.of(outcome)) for outcome in Outcome}
-
-    @property
-    def changes(self) -> bool:
-        """Tell whether anything is, or would be, different afterwards."""
-        return bool(self.of(Outcome.ADDED, Outcome.CHANGED))
-
-    def summary(self) -> str:
-        """Return the counts in one line of plain Chinese."""
-        told = [f"{outcome.zh} {len(self.of(outcome))}" for outcome in Outcome if self.of(outcome)]
-        ignored = f";没有读取的列:{'、'.join(self.ignored[:20])}" if self.ignored else ""
-        return f"{self.title}:{'、'.join(told) or '没有任何行'}{ignored}"
-
-    def listing(self, *outcomes: Outcome) -> Listing:
-        """Return the rows (with these outcomes) as a list; filled in at 答复 it is the file of answers."""
-        columns = [
-            Column("outcome", "结果"),
-            Column("row", "行", "whole"),
-            Column("subject", "对象"),
-            Column("detail", "说明"),
-            Column("question", "问题编号"),
-            Column("answers", "可选答复"),
-            Column("answer", "答复"),
-        ]
-        rows = [
-            (r.outcome, r.row, r.subject, r.detail, *_asked(r), None) for r in self.of(*outcomes or Outcome)
-        ]
-        return Listing(f"import_{self.what}", f"{self.title}导入结果", columns, rows)
-
-    def left_out(self) -> Listing:
-        """Return the rows that were not taken as they stood in the file, with the reason behind them."""
-        titles = [*self.headers, "原因"]
-        columns = [Column(f"column{i}", title) for i, title in enumerate(titles, 1)]
-        rows = [(*row.cells, row.detail) for row in self.of(Outcome.REFUSED, Outcome.ASKED)]
-        return Listing(f"left_out_{self.what}", f"{self.title}未导入的行", columns, rows)
-
-
-class RowsRefused(YinxunError):
-    """Some rows cannot be taken, so nothing was; `report` shows all of them."""
-
-    code = "rows_refused"
-    title = "Rows of the file cannot be taken; nothing was imported."
-
-    def __init__(self, report: ImportReport) -> None:
-        refused = report.of(Outcome.REFUSED)
-        first = ";".join(f"第 {row.row} 行 {row.subject}:{row.detail}" for row in refused[:3])
-        super().__init__(
-            f"有 {len(refused)} 行不能导入,什么也没有改动。{first}{'……' if len(refused) > 3 else ''}。"
-            "请改正后再导入,或跳过它们(--skip-refused 文件名)。"
-        )
-        self.report = report
 
 
 def import_people(
@@ -123,7 +48,7 @@ def import_people(
         matching.Rights(scope.areas(*CHANGE)),
         options.answers,
     )
-    report = _report("roster", "人员名册", sheet, plan.rows, options)
+    report = _report("roster", "人员名册", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:
         queries.insert_people(db, scope.county_id, plan.added)
         queries.update_people(db, scope.county_id, ((change.id, change.values) for change in plan.changed))
@@ -143,7 +68,7 @@ def import_duties(
     queries.lock_register(db, scope.county_id)
     day = service.today(db, scope.county_id)
     plan = rota.plan(sheet.rows, _land(db, scope), day, options.answers)
-    report = _report("duties", "职责", sheet, plan.rows, options)
+    report = _report("duties", "职责", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:
         duty_queries.insert_duties(db, scope.county_id, plan.added)
         for ending in plan.ended:
@@ -164,9 +89,12 @@ def _land(db: Session, scope: Scope) -> rota.Land:
 
 
 def _report(
-    what: str, title: str, sheet: Sheet, rows: Sequence[RowReport], options: ImportOptions
+    what: str, title: str, name: str, sheet: Sheet, rows: Sequence[ReportRow], options: ImportOptions
 ) -> ImportReport:
-    report = ImportReport(what, title, rows, sheet.headers, sheet.ignored)
+    notes = [f"没有读取的列:{'、'.join(sheet.ignored[:20])}"] if sheet.ignored else []
+    report = ImportReport(
+        what, title, name, rows, coded=False, headers=sheet.headers, notes=notes, dry_run=options.dry_run
+    )
     if report.of(Outcome.REFUSED) and not options.dry_run and not options.skip_refused:
         raise RowsRefused(report)
     return report
@@ -175,12 +103,6 @@ def _report(
 def _record(db: Session, scope: Scope, file: BinaryIO, name: str, report: ImportReport) -> None:
     file.seek(0)
     digest = hashlib.sha256(file.read()).digest()
-    queries.record_import(db, scope.county_id, report.what, name, digest, report.counts)
-    action = f"{report.what}.import"
-    audit.record(db, scope.actor, action, county_id=scope.county_id, counts=report.counts)
-
-
-def _asked(row: RowReport) -> tuple[str | None, str | None]:
-    if row.question is None:
-        return None, None
-    return row.question.id, ";".join(f"{key}={meaning}" for key, meaning in row.question.answers.items())
+    counts = report.counts()
+    record(db, scope.county_id, report.what, name, digest, counts)
+    audit.record(db, scope.actor, f"{report.what}.import", county_id=scope.county_id, counts=counts)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from geo_service.areas.names import AreaNames
 from geo_service.areas.tree import StoredArea
 from geo_service.errors import Invalid
+from layers.drafts import Question
 from layers.vocabulary import DutyKind, Layer, Level, Role, Word
 
 _PROPOSALS = 3
@@ -44,6 +45,14 @@ def plain(text: str) -> str:
     '生产河(东)'
     """
     return re.sub(r"\s", "", unicodedata.normalize("NFKC", text))
+
+
+def answer_to(question: Question, answers: Mapping[str, str]) -> str | None:
+    """Return the answer to a question among those given, None where there is none. Raises Unclear."""
+    answer = answers.get(question.id)
+    if answer is not None and answer not in question.answers:
+        raise Unclear(f"问题 {question.id} 的答复「{answer[:40]}」不在可选之列:{'、'.join(question.answers)}")
+    return answer
 
 
 def word_of(words: type[W], text: str) -> W:

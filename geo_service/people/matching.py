@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from geo_service.people.drafts import Outcome, PersonDraft, Question, RowReport, question_id
-from geo_service.people.lookup import Areas, Unclear
+from geo_service.imports import Outcome, ReportRow
+from geo_service.people.drafts import PersonDraft, question_id
+from geo_service.people.lookup import Areas, Unclear, answer_to
 from geo_service.people.roster import COLUMNS, FIELDS, Entry, consistent, draft_of, entries, masked
+from layers.drafts import Question
 from layers.sheets import Row
 
 NEW = "new"
@@ -41,7 +43,7 @@ class Change:
 class Plan:
     """What a roster would do."""
 
-    rows: Sequence[RowReport]
+    rows: Sequence[ReportRow]
     added: Sequence[PersonDraft]
     changed: Sequence[Change]
 
@@ -69,13 +71,13 @@ def plan(
     drafts, reports = _read(rows, areas, rights)
     found, contradicting = entries(drafts.items())
     for number, reason in contradicting.items():
-        reports[number] = RowReport(number, Outcome.REFUSED, drafts[number].name, reason)
+        reports[number] = ReportRow(Outcome.REFUSED, [number], drafts[number].name, reason)
     matcher = _Matcher(register, areas, rights, answers)
     waiting = sorted(found, key=lambda entry: (not entry.draft.number, not entry.draft.phone))
     while waiting:
         matcher.asked.clear()
         for entry in waiting:
-            reports |= {report.row: report for report in _taken(matcher, entry)}
+            reports |= {report.rows[0]: report for report in _taken(matcher, entry)}
         asked = [entry for entry in waiting if reports[entry.rows[0]].outcome is Outcome.ASKED]
         waiting = asked if len(asked) < len(waiting) else []
     told = [replace(reports[row.number], cells=row.cells) for row in rows]
@@ -84,29 +86,29 @@ def plan(
 
 def _read(
     rows: Iterable[Row], areas: Areas, rights: Rights
-) -> tuple[dict[int, PersonDraft], dict[int, RowReport]]:
+) -> tuple[dict[int, PersonDraft], dict[int, ReportRow]]:
     drafts: dict[int, PersonDraft] = {}
-    refused: dict[int, RowReport] = {}
+    refused: dict[int, ReportRow] = {}
     for row in rows:
         try:
             drafts[row.number] = draft_of(row, areas, rights.areas)
         except Unclear as reason:
             subject = row.values.get("name", "")
-            refused[row.number] = RowReport(row.number, Outcome.REFUSED, subject, str(reason))
+            refused[row.number] = ReportRow(Outcome.REFUSED, [row.number], subject, str(reason))
     return drafts, refused
 
 
-def _taken(matcher: "_Matcher", entry: Entry) -> list[RowReport]:
+def _taken(matcher: "_Matcher", entry: Entry) -> list[ReportRow]:
     """Return what becomes of the rows of an entry: of the first as decided, the others repeat it."""
     first, name = entry.rows[0], entry.draft.name
     try:
         report = matcher.take(first, entry.draft)
     except Unclear as reason:
-        report = RowReport(first, Outcome.REFUSED, name, str(reason))
+        report = ReportRow(Outcome.REFUSED, [first], name, str(reason))
     settled = report.outcome not in (Outcome.REFUSED, Outcome.ASKED)
     outcome = Outcome.SAME if settled else report.outcome
     detail = f"与第 {first} 行是同一个人"
-    return [report, *(RowReport(row, outcome, name, detail, report.question) for row in entry.rows[1:])]
+    return [report, *(ReportRow(outcome, [row], name, detail, report.question) for row in entry.rows[1:])]
 
 
 class _Matcher:
@@ -135,7 +137,7 @@ class _Matcher:
         pairs = ((old, self._people[id_]) for id_, old in self._stored.items())
         return [Change(new.id, _differences(_as_draft(new), old)) for old, new in pairs if old != new]
 
-    def take(self, row: int, draft: PersonDraft) -> RowReport:
+    def take(self, row: int, draft: PersonDraft) -> ReportRow:
         """Decide what a row, or several, say. Raises Unclear for one that is refused."""
         if draft.number in self._by_number:
             return self._numbered(row, draft, self._people[self._by_number[draft.number]])
@@ -158,7 +160,7 @@ class _Matcher:
         mine = [known for known in found if known.mine]
         return sorted(mine, key=lambda k: (k.number or "", k.phone or "", k.area_id or 0))
 
-    def _numbered(self, row: int, draft: PersonDraft, found: Known) -> RowReport:
+    def _numbered(self, row: int, draft: PersonDraft, found: Known) -> ReportRow:
         if not found.mine:
             raise Unclear(f"编号 {draft.number} 已在别的辖区使用,请核对编号")
         if found.name == draft.name or (draft.phone and found.phone == draft.phone):
@@ -168,14 +170,14 @@ class _Matcher:
             f"编号 {draft.number} 登记的是{found.name},表里是{draft.name}。是同一个人吗?",
             {SAME: f"是同一个人,姓名改为{draft.name}", "skip": "不是,不导入这一行(请改编号)"},
         )
-        answer = self._answer(question)
+        answer = answer_to(question, self._answers)
         if answer == SAME:
             return self._same_person(row, draft, found)
         if answer == "skip":
             raise Unclear(f"编号 {draft.number} 已是{found.name}的,请改编号")
         return self._ask(row, draft, question)
 
-    def _doubtful(self, row: int, draft: PersonDraft, alike: Sequence[Known]) -> RowReport:
+    def _doubtful(self, row: int, draft: PersonDraft, alike: Sequence[Known]) -> ReportRow:
         choices = {str(i): known for i, known in enumerate(alike, 1)}
         answers = {key: f"就是{self._described(known)}" for key, known in choices.items()}
         answers[NEW] = "是另一个同名的人,新增"
@@ -185,28 +187,28 @@ class _Matcher:
             f"{draft.name}有同名的人,编号和电话分不清是不是同一个人",
             answers,
         )
-        answer = self._answer(question)
+        answer = answer_to(question, self._answers)
         if answer is None:
             return self._ask(row, draft, question)
         return self._new(row, draft) if answer == NEW else self._same_person(row, draft, choices[answer])
 
-    def _ask(self, row: int, draft: PersonDraft, question: Question) -> RowReport:
+    def _ask(self, row: int, draft: PersonDraft, question: Question) -> ReportRow:
         self.asked[draft.name].append((draft, question))
-        return RowReport(row, Outcome.ASKED, draft.name, question.text, question)
+        return ReportRow(Outcome.ASKED, [row], draft.name, question.text, question)
 
-    def _same_person(self, row: int, draft: PersonDraft, known: Known) -> RowReport:
+    def _same_person(self, row: int, draft: PersonDraft, known: Known) -> ReportRow:
         values = _differences(draft, known)
         earlier = self._row_of.setdefault(known.id, row)
         if earlier != row and not consistent(draft, _as_draft(known)):
             raise Unclear(f"与第 {earlier} 行是同一个人,内容却不一样,请合成一行")
         repeated = f"与第 {earlier} 行是同一个人;" if earlier != row else ""
         if not values:
-            return RowReport(row, Outcome.SAME, draft.name, repeated.rstrip(";"))
+            return ReportRow(Outcome.SAME, [row], draft.name, repeated.rstrip(";"))
         self._remember(replace(known, **values))
         outcome = Outcome.CHANGED if known.id in self._stored else Outcome.SAME
-        return RowReport(row, outcome, draft.name, repeated + self._told(values, known))
+        return ReportRow(outcome, [row], draft.name, repeated + self._told(values, known))
 
-    def _new(self, row: int, draft: PersonDraft) -> RowReport:
+    def _new(self, row: int, draft: PersonDraft) -> ReportRow:
         if self._rights.areas is not None and draft.area_id is None:
             raise Unclear("没有镇街,您只能登记自己辖区的人,请写明镇街或村")
         told = [self._areas.path(draft.area_id)] if draft.area_id else []
@@ -217,7 +219,7 @@ class _Matcher:
         self._remember(
             Known(draft.id, draft.name, draft.number, draft.phone, draft.area_id, draft.attributes)
         )
-        return RowReport(row, Outcome.ADDED, draft.name, ";".join(told))
+        return ReportRow(Outcome.ADDED, [row], draft.name, ";".join(told))
 
     def _remember(self, known: Known) -> None:
         old = self._people.get(known.id)
@@ -227,14 +229,6 @@ class _Matcher:
         self._by_name[known.name].append(known.id)
         if known.number:
             self._by_number[known.number] = known.id
-
-    def _answer(self, question: Question) -> str | None:
-        answer = self._answers.get(question.id)
-        if answer is not None and answer not in question.answers:
-            raise Unclear(
-                f"问题 {question.id} 的回答「{answer[:40]}」不在可选之列:{'、'.join(question.answers)}"
-            )
-        return answer
 
     def _described(self, known: Known) -> str:
         marks = [f"编号 {known.number}" if known.number else "", masked(known.phone) or ""]

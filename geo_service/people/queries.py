@@ -7,7 +7,7 @@ from typing import Any
 
 import shapely
 from psycopg.types.json import Jsonb
-from sqlalchemy import ColumnElement, Row, delete, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -21,7 +21,6 @@ from geo_service.tables import (
     Batch,
     County,
     Duty,
-    Import,
     Patrol,
     Person,
     Place,
@@ -235,14 +234,3 @@ def geometries(db: Session, version_ids: Iterable[int]) -> dict[int, Any]:
     shape = func.ST_AsBinary(func.coalesce(PlaceVersion.line, PlaceVersion.polygon))
     rows = db.execute(select(PlaceVersion.id, shape).where(PlaceVersion.id.in_(list(set(version_ids))))).all()
     return dict(zip((id_ for id_, _ in rows), shapely.from_wkb([wkb for _, wkb in rows]), strict=True))
-
-
-def record_import(
-    db: Session, county_id: int, what: str, file_name: str, sha256: bytes, summary: Mapping[str, int]
-) -> None:
-    """Note an import that changed something."""
-    db.execute(
-        insert(Import).values(
-            county_id=county_id, what=what, file_name=file_name, sha256=sha256, summary=dict(summary)
-        )
-    )

@@ -6,20 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from geo_service.imports import Outcome, ReportRow
 from geo_service.people import parts
 from geo_service.people.drafts import (
     DutyDraft,
     DutySpan,
-    Outcome,
     Part,
-    Question,
-    RowReport,
     question_id,
 )
-from geo_service.people.lookup import Areas, Ground, People, PersonName, Places, Unclear, word_of
+from geo_service.people.lookup import Areas, Ground, People, PersonName, Places, Unclear, answer_to, word_of
 from geo_service.people.roster import FIELDS as PERSON_FIELDS
 from geo_service.people.roster import masked, tidy_phone
 from layers import sheets
+from layers.drafts import Question
 from layers.vocabulary import DutyKind, Layer, Level, Role
 
 FIELDS = {
@@ -84,7 +83,7 @@ class Ending:
 class Plan:
     """What a file of duties would do."""
 
-    rows: Sequence[RowReport]
+    rows: Sequence[ReportRow]
     added: Sequence[DutyDraft]
     ended: Sequence[Ending]
 
@@ -112,7 +111,7 @@ def plan(rows: Iterable[sheets.Row], land: Land, today: dt.date, answers: Mappin
     is tried again after another row has ended a duty, so that the order of the rows does not matter.
     """
     planner = _Planner(land, today, answers)
-    reports: dict[int, RowReport] = {}
+    reports: dict[int, ReportRow] = {}
     waiting = sorted(rows, key=lambda row: ("from" not in row.values, row.number))
     while waiting:
         overlapping: list[sheets.Row] = []
@@ -121,7 +120,7 @@ def plan(rows: Iterable[sheets.Row], land: Land, today: dt.date, answers: Mappin
             try:
                 report = planner.take(row)
             except ValueError as reason:  # Unclear, and what a cell of layers.sheets says
-                report = RowReport(row.number, Outcome.REFUSED, _subject(row), str(reason))
+                report = ReportRow(Outcome.REFUSED, [row.number], _subject(row), str(reason))
                 overlapping += [row] if isinstance(reason, Overlap) else []
             reports[row.number] = replace(report, cells=row.cells)
         waiting = overlapping if len(planner.ended) > endings else []
@@ -152,16 +151,16 @@ class _Planner:
             self._held[duty.place_id].append(duty)
         self._row_of: dict[DutySpan, int] = {}
 
-    def take(self, row: sheets.Row) -> RowReport:
+    def take(self, row: sheets.Row) -> ReportRow:
         """Decide one row. Raises ValueError (Unclear) for one that is refused."""
         if row.problem:
             raise Unclear(row.problem)
         person = self._person(row)
         if isinstance(person, Question):
-            return RowReport(row.number, Outcome.ASKED, _subject(row), person.text, person)
+            return ReportRow(Outcome.ASKED, [row.number], _subject(row), person.text, person)
         place = self._place(row)
         if isinstance(place, Question):
-            return RowReport(row.number, Outcome.ASKED, _subject(row), place.text, place)
+            return ReportRow(Outcome.ASKED, [row.number], _subject(row), place.text, place)
         subject = f"{person.name} {place.label}"
         wish = _wish(row, place, self._part(row, place))
         held = self._this_one(person, place, wish)
@@ -190,11 +189,11 @@ class _Planner:
     def _lasts(self, held: DutySpan) -> bool:
         return held.last_day is None or held.last_day >= self._today
 
-    def _existing(self, row: int, subject: str, held: DutySpan, wish: _Wish) -> RowReport:
+    def _existing(self, row: int, subject: str, held: DutySpan, wish: _Wish) -> ReportRow:
         earlier = self._row_of.get(held)
         if wish.last_day is None or wish.last_day == held.last_day:
             self._row_of[held] = row
-            return RowReport(row, Outcome.SAME, subject, self._unchanged(held, wish, earlier))
+            return ReportRow(Outcome.SAME, [row], subject, self._unchanged(held, wish, earlier))
         if earlier:
             raise Unclear(f"与第 {earlier} 行是同一职责,结束日期却不一样,请合成一行")
         changed = replace(held, last_day=wish.last_day)
@@ -205,7 +204,7 @@ class _Planner:
         self._hold(changed, row)
         self.ended.append(Ending(held.duty_id, wish.last_day))
         detail = f"结束日期 {held.last_day or '长期'} → {wish.last_day}"
-        return RowReport(row, Outcome.CHANGED, subject, detail)
+        return ReportRow(Outcome.CHANGED, [row], subject, detail)
 
     def _unchanged(self, held: DutySpan, wish: _Wish, earlier: int | None) -> str:
         if earlier:
@@ -215,7 +214,7 @@ class _Planner:
         again = "" if self._lasts(held) else ";要重新开始请写开始日期"
         return f"已登记到 {held.last_day} 为止{again}"
 
-    def _add(self, row: int, subject: str, person: PersonName, place: Ground, wish: _Wish) -> RowReport:
+    def _add(self, row: int, subject: str, person: PersonName, place: Ground, wish: _Wish) -> ReportRow:
         first_day = wish.first_day or self._today
         _check_order(first_day, wish.last_day)
         draft = DutyDraft(
@@ -240,7 +239,7 @@ class _Planner:
         self._hold(_as_held(draft, person.name), row)
         told = f"{draft.role.zh} {parts.in_words(draft.part)},自 {first_day}"
         shared = f";同一段还有{'、'.join(sorted(others)[:5])}" if others else ""
-        return RowReport(row, Outcome.ADDED, subject, told + shared)
+        return ReportRow(Outcome.ADDED, [row], subject, told + shared)
 
     def _hold(self, duty: DutySpan, row: int) -> None:
         self._held[duty.place_id].append(duty)
@@ -273,12 +272,9 @@ class _Planner:
         said = [row.values.get(key) for key in (*_WHO, *_WHERE)]
         asked = question_id("duties", *said, *(key for _, key, _ in choices))
         answers = {str(i): words for i, (_, _, words) in enumerate(choices, 1)}
-        answer = self._answers.get(asked)
-        if answer is None:
-            return Question(asked, text, answers)
-        if answer not in answers:
-            raise Unclear(f"问题 {asked} 的答复「{answer[:40]}」不在可选之列:{'、'.join(answers)}")
-        return choices[int(answer) - 1][0]
+        question = Question(asked, text, answers)
+        answer = answer_to(question, self._answers)
+        return question if answer is None else choices[int(answer) - 1][0]
 
     def _part(self, row: sheets.Row, place: Ground) -> Part:
         values = row.values

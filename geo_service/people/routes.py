@@ -17,18 +17,15 @@ from geo_service.areas import service as areas
 from geo_service.columns import Listing, printable
 from geo_service.db import Db
 from geo_service.errors import Invalid, NotFound
-from geo_service.listing import As, download, records
+from geo_service.listing import As, download, records, report_answer
 from geo_service.people import imports, lists, service
 from geo_service.people.drafts import PersonDraft
-from geo_service.people.imports import ImportOptions, ImportReport
+from geo_service.people.imports import ImportOptions
 from geo_service.people.roster import KEPT
 from geo_service.people.service import DutyRequest
 from layers.vocabulary import DutyKind, Layer, Level, Role
 
 router = APIRouter(prefix="/api", tags=["people"])
-
-MOST_ROWS = 1000
-"""Rows of an import's report in a JSON answer; another `as` gives all of them."""
 
 Changes = Annotated[Scope, require(*CHANGE)]
 AreaCode = Annotated[str | None, Query(max_length=40, description="Code of an area, with all below it.")]
@@ -251,7 +248,7 @@ def import_people(
     db: Db, scope: Changes, file: UploadFile, options: Options, form: Format = "json"
 ) -> Response:
     """Take an XLSX or CSV with the columns 姓名, 编号, 电话, 镇街, 村; nobody is deleted."""
-    return _told(imports.import_people(db, scope, file.file, _name(file), options), options, form)
+    return report_answer(imports.import_people(db, scope, file.file, _name(file), options), form)
 
 
 @router.post("/duties/import", summary="Take duties from a table, or only say what would change")
@@ -259,26 +256,7 @@ def import_duties(
     db: Db, scope: Changes, file: UploadFile, options: Options, form: Format = "json"
 ) -> Response:
     """Take an XLSX or CSV with the columns 人员, 对象, 起点米, 止点米, 岗位, 类别, 级别, 开始日期."""
-    return _told(imports.import_duties(db, scope, file.file, _name(file), options), options, form)
-
-
-def _told(report: ImportReport, options: ImportOptions, form: str) -> Response:
-    listing = report.listing()
-    if form != "json":
-        return download(listing, As(form))
-    rows = list(listing.rows)
-    shown = Listing(listing.name, listing.title, listing.columns, rows[:MOST_ROWS])
-    return JSONResponse(
-        {
-            "what": report.what,
-            "stored": report.changes and not options.dry_run,
-            "summary": report.summary(),
-            "counts": report.counts,
-            "ignored": list(report.ignored),
-            "rows": records(shown),
-            "more_rows": max(len(rows) - MOST_ROWS, 0),
-        }
-    )
+    return report_answer(imports.import_duties(db, scope, file.file, _name(file), options), form)
 
 
 # --- what the routes share

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import shapely
-from shapely import LineString
 
 from layers.drafts import Question
 from layers.features import Box, Features
@@ -35,8 +34,5 @@ def question(box: Box, county: str, answers: Mapping[str, str]) -> Question:
         text=f"{county}还没有范围。按这个文件取 西,南,东,北 = {text},对吗?"
         "不对的话,请用 areas --bounds 西,南,东,北 给出范围",
         answers={YES: "对,用这个范围"},
-        rows=(),
-        distance_m=0.0,
-        where=LineString(),
         answer=YES if answers.get(EXTENT) in (YES, "是", "对") else None,
     )

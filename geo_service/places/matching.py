@@ -226,8 +226,6 @@ def _question(search: _Search, d: int, candidates: Sequence[int], text: str) -> 
         text=f"「{prepared.draft.name or '无名'}」:{text}",
         answers=answers,
         rows=prepared.draft.rows,
-        distance_m=0.0,
-        where=shapely.LineString(),
         answer=answer if answer in answers else None,
     )
 

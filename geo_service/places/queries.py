@@ -36,7 +36,6 @@ from geo_service.tables import (
     County,
     Duty,
     DutyCells,
-    Import,
     LineCoverage,
     Person,
     Place,
@@ -370,15 +369,4 @@ def set_duty_cells(db: Session, county_id: int, duty_id: int, cells: CellSet) ->
             {"county_id": county_id, "duty_id": duty_id, "block_x": x, "block_y": y, "cells": bits}
             for x, y, bits in rows
         ],
-    )
-
-
-def record_import(
-    db: Session, county_id: int, what: str, file_name: str, sha256: bytes, summary: Mapping[str, Any]
-) -> None:
-    """Write down which file changed something, and what it did."""
-    db.execute(
-        insert(Import).values(
-            county_id=county_id, what=what, file_name=file_name, sha256=sha256, summary=dict(summary)
-        )
     )

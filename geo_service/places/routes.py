@@ -19,17 +19,13 @@ from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.columns import Listing, printable
 from geo_service.db import Db
-from geo_service.listing import As, download, records
+from geo_service.listing import As, download, records, report_answer
 from geo_service.places import reading, scheme, service
 from geo_service.places.reading import COLUMNS, GEOMETRY, Wanted
-from geo_service.places.report import ImportReport
 from geo_service.places.service import ImportOptions
 from layers.vocabulary import Datum, Layer
 
 router = APIRouter(prefix="/api/places", tags=["places"])
-
-MOST_ROWS = 1000
-"""Rows of an import's report in a JSON answer; another `as` gives all of them."""
 
 Format = Literal["json", "csv", "xlsx", "geojson", "gpkg"]
 FormatOfList = Annotated[Format, Query(alias="as", description="json: a page of rows; else all as a file.")]
@@ -172,24 +168,4 @@ def import_(
     """Match a file with what is stored, by code, source, name and ground; nothing is deleted."""
     with _on_disk(file) as sent:
         report = service.import_layer(db, scope, layer, sent.path, options, name=sent.name)
-    return _told(report, form)
-
-
-def _told(report: ImportReport, form: str) -> Response:
-    listing = report.listing()
-    if form != "json":
-        return download(listing, As(form))
-    rows = list(listing.rows)
-    shown = Listing(listing.name, listing.title, listing.columns, rows[:MOST_ROWS])
-    return JSONResponse(
-        {
-            "layer": report.layer.value,
-            "file": report.file,
-            "summary": report.summary(),
-            "counts": report.counts(),
-            "left_out": dict(report.left_out),
-            "notes": list(report.notes),
-            "rows": records(shown),
-            "more_rows": max(len(rows) - MOST_ROWS, 0),
-        }
-    )
+    return report_answer(report, form)

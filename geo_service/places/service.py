@@ -9,18 +9,19 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from geo_service import audit
+from geo_service import audit, imports
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.areas.names import AreaNames
 from geo_service.errors import Invalid
+from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused
 from geo_service.places import extent, lists, queries, versions
 from geo_service.places.changes import change_of
 from geo_service.places.matching import ID_PREFIX, StoredPlace, match
 from geo_service.places.membership import Districts, main_area
 from geo_service.places.prepared import Prepared, areas_of, listed_under, prepare
-from geo_service.places.report import ImportReport, Outcome, ReportRow, RowsRefused, told
+from geo_service.places.report import told
 from geo_service.tables import County
 from layers import compounds, grids, readers, rivers, roads
 from layers.drafts import Draft, DraftOptions, PlaceDraft, Question
@@ -102,7 +103,7 @@ def _record(db: Session, scope: Scope, layer: Layer, path: Path, name: str, repo
     counts = report.counts()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
-    queries.record_import(db, scope.county_id, layer.value, name, digest, counts)
+    imports.record(db, scope.county_id, layer.value, name, digest, counts)
     audit.record(
         db, scope.actor, "places.import", county_id=scope.county_id, layer=layer.value, counts=counts
     )
@@ -194,7 +195,15 @@ def _bring_up_to_date(
     stored = queries.stored_places(db, county.id, layer, ground.crs, ground.districts)
     matching = match(stored, prepared, options.answers)
     rows = told(draft, [*asked, *matching.questions], [*refused, *doubled])
-    report = ImportReport(layer, features.file, rows, left_out=draft.left_out, notes=draft.notes)
+    report = ImportReport(
+        layer.value,
+        layer.zh,
+        features.file,
+        rows,
+        left_out=draft.left_out,
+        notes=draft.notes,
+        dry_run=options.dry_run,
+    )
     if report.of(Outcome.REFUSED) and not (options.skip_refused or options.dry_run):
         raise RowsRefused(report)
     say("入库")
@@ -270,10 +279,10 @@ def _store(
     for place in versions.add(db, ground.county, layer, new, ground.districts):
         detail = "纳管" if place.prepared.draft.in_scheme else "只登记"
         detail += "" if place.prepared.shape else ",未上图"
-        rows.append(ReportRow(Outcome.ADDED, place.prepared.draft.rows, place.code, place.name, detail))
+        rows.append(ReportRow(Outcome.ADDED, place.prepared.draft.rows, place.name, detail, code=place.code))
     gone = set(range(len(stored))) - set(matched)
     rows += [
-        ReportRow(Outcome.GONE, [], stored[at].code, stored[at].name, "已登记,这个文件里没有;保留不动")
+        ReportRow(Outcome.GONE, [], stored[at].name, "已登记,这个文件里没有;保留不动", code=stored[at].code)
         for at in sorted(gone)
     ]
     return replace(report, rows=[*report.rows, *rows], same=same)
@@ -297,9 +306,9 @@ def _change(db: Session, ground: Ground, pairs: Sequence[tuple[StoredPlace, Prep
     for stored, draft, change in changes:
         code, name = change.values.get("code", stored.code), change.values.get("name", stored.name)
         told = ";".join(change.told)
-        rows.append(ReportRow(Outcome.CHANGED, draft.draft.rows, code, name, told))
+        rows.append(ReportRow(Outcome.CHANGED, draft.draft.rows, name, told, code=code))
         rows += [
-            ReportRow(Outcome.LOST, draft.draft.rows, code, name, detail)
+            ReportRow(Outcome.LOST, draft.draft.rows, name, detail, code=code)
             for detail in lost.get(stored.id, [])
         ]
     return rows

@@ -14,6 +14,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.errors import Invalid
+from geo_service.imports import Outcome
 from geo_service.settings import Settings
 from geo_service.web import held, trials
 from geo_service.web.frame import Frame, Framed
@@ -131,8 +132,8 @@ def _form(
 def _report(
     frame: Frame, said: Said, trial: Trial, kind: Kind, *, done: bool, word: str, name: str
 ) -> Response:
-    first = [line for line in trial.lines if line.outcome == trials.REFUSED]
-    others = [line for line in trial.lines if line.outcome != trials.REFUSED]
+    first = [line for line in trial.lines if line.outcome is Outcome.REFUSED]
+    others = [line for line in trial.lines if line.outcome is not Outcome.REFUSED]
     values = {
         "said": said,
         "trial": trial,

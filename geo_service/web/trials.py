@@ -11,14 +11,12 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.areas.service import AreaOptions, AreaReport
 from geo_service.errors import Invalid
+from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.people import imports as people
 from geo_service.places import service as places
-from geo_service.places.report import ImportReport as PlacesReport
-from geo_service.places.report import RowsRefused
 from geo_service.tables import County
+from layers.drafts import Question
 from layers.vocabulary import Datum, Layer, Right
-
-REFUSED = "refused"
 
 
 class Kind(StrEnum):
@@ -52,23 +50,10 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class Question:
-    """A doubt that only a person can settle."""
-
-    id: str
-    text: str
-    answers: Mapping[str, str]
-    """Each possible answer with its meaning."""
-    given: str | None
-
-
-@dataclass(frozen=True)
 class Line:
     """What becomes of one row of the file."""
 
-    outcome: str
-    """The stored word."""
-    words: str
+    outcome: Outcome
     rows: str
     subject: str
     detail: str
@@ -87,7 +72,7 @@ class Trial:
     @property
     def refused(self) -> int:
         """How many rows cannot be taken."""
-        return sum(line.outcome == REFUSED for line in self.lines)
+        return sum(line.outcome is Outcome.REFUSED for line in self.lines)
 
 
 def run(
@@ -103,13 +88,10 @@ def run(
             return _areas(db, scope, path, choices, dry_run=dry_run)
         if kind in (Kind.ROSTER, Kind.DUTIES):
             return _people(db, scope, kind, path, name, choices, dry_run=dry_run)
-        return _of_places(
-            places.import_layer(db, scope, Layer(kind.value), path, _options(choices, dry_run), name=name)
-        )
+        options = _options(choices, dry_run)
+        return _trial(places.import_layer(db, scope, Layer(kind.value), path, options, name=name))
     except RowsRefused as refused:
-        return _of_places(refused.report)
-    except people.RowsRefused as refused:
-        return _of_people(refused.report)
+        return _trial(refused.report)
 
 
 def _options(choices: Choices, dry_run: bool) -> places.ImportOptions:
@@ -135,7 +117,7 @@ def _people(
     )
     take = people.import_people if kind is Kind.ROSTER else people.import_duties
     with path.open("rb") as file:
-        return _of_people(take(db, scope, file, name, options))
+        return _trial(take(db, scope, file, name, options))
 
 
 def _areas(db: Session, scope: Scope, path: Path, choices: Choices, *, dry_run: bool) -> Trial:
@@ -152,42 +134,30 @@ def _areas(db: Session, scope: Scope, path: Path, choices: Choices, *, dry_run: 
     return _of_areas(report)
 
 
-def _of_places(report: PlacesReport) -> Trial:
+def _trial(report: ImportReport) -> Trial:
     lines = [
         Line(
-            row.outcome.value,
-            row.outcome.zh,
-            "、".join(map(str, row.rows[:10])),
+            row.outcome,
+            row.numbers,
             " ".join(filter(None, (row.name, row.code))),
             row.detail,
         )
         for row in report.rows
     ]
     asked = [row.question for row in report.rows if row.question is not None]
-    questions = [Question(q.id, q.text, q.answers, q.answer) for q in asked]
     notes = [*report.notes, *(f"略过 {count} 个：{reason}" for reason, count in report.left_out.items())]
-    return Trial(report.summary(), lines, _once(questions), notes, report.changes)
-
-
-def _of_people(report: people.ImportReport) -> Trial:
-    lines = [
-        Line(row.outcome.value, row.outcome.zh, str(row.row), row.subject, row.detail) for row in report.rows
-    ]
-    asked = [row.question for row in report.rows if row.question is not None]
-    questions = [Question(q.id, q.text, q.answers, None) for q in asked]
-    notes = [f"没有读取的列：{'、'.join(report.ignored)}"] if report.ignored else []
-    return Trial(report.summary(), lines, _once(questions), notes, report.changes)
+    return Trial(report.summary(), lines, _once(asked), notes, report.changes)
 
 
 def _of_areas(report: AreaReport) -> Trial:
     plan = report.plan
     lines = [
-        *(Line("added", "新增", "", f"{draft.name} {draft.code}", "") for draft in plan.added),
+        *(Line(Outcome.ADDED, "", f"{draft.name} {draft.code}", "") for draft in plan.added),
         *(
-            Line("changed", "变更", "", f"{draft.name} {draft.code}", "、".join(what))
+            Line(Outcome.CHANGED, "", f"{draft.name} {draft.code}", "、".join(what))
             for draft, what in plan.changed
         ),
-        *(Line("gone", "文件里没有", "", f"{area.name} {area.code}", "保留，没有删除") for area in plan.gone),
+        *(Line(Outcome.GONE, "", f"{area.name} {area.code}", "保留，没有删除") for area in plan.gone),
     ]
     summary = f"辖区：新增 {len(plan.added)}、变更 {len(plan.changed)}、不变 {plan.same}"
     return Trial(summary, lines, [], list(report.notes), report.changes)
