@@ -93,6 +93,10 @@ class SpanSet:
         """
         return np.bincount(self.place, weights=self.length, minlength=places)[:places].astype(float)
 
+    def where(self, keep: Bools) -> "SpanSet":
+        """Return the spans where `keep`, shape (n,)."""
+        return SpanSet(self.place[keep], self.start[keep], self.stop[keep])
+
     def of_place(self, place: int) -> Floats:
         """Return one place's spans as rows (start, stop), shape (k, 2)."""
         a, b = np.searchsorted(self.place, [place, place + 1])

@@ -13,10 +13,11 @@ from geo_service import audit
 from geo_service.accounts import service as accounts_service
 from geo_service.accounts.scope import Scope
 from geo_service.cli.connect import connect
+from geo_service.cli.options import CountyCode, Form, Output
 from geo_service.columns import Column, Listing
 from geo_service.coverage import answers, gaps, lists
 from geo_service.coverage.answers import Total
-from geo_service.coverage.asked import Asked
+from geo_service.coverage.asked import SHORTEST_M, Asked
 from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query, Register
 from geo_service.db import transaction
@@ -28,36 +29,36 @@ from layers.vocabulary import DutyKind, GapKind, Layer, Level
 from maps.web import draw
 
 app = typer.Typer()
-map_ = typer.Typer(help="画成一个可以发送的地图文件(.html),断网也能打开。", no_args_is_help=True)
+map_ = typer.Typer(help="画成一个可以发送的地图文件（.html），断网也能打开。", no_args_is_help=True)
 app.add_typer(map_, name="map")
 
-Layers = Annotated[list[Layer] | None, typer.Option("--layer", help="图层,可写多次;不写就是全部")]
-AreaCode = Annotated[str | None, typer.Option("--area", help="镇村代码;不写就是全县")]
+Layers = Annotated[list[Layer] | None, typer.Option("--layer", help="图层，可写多次；不写就是全部")]
+AreaCode = Annotated[str | None, typer.Option("--area", help="镇村代码；不写就是全县")]
 First = Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="时段的第一天")]
 Last = Annotated[dt.datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="时段的最后一天")]
 Duty = Annotated[DutyKind, typer.Option("--duty", help="谁的职责")]
-DutyLevel = Annotated[Level | None, typer.Option("--level", help="职责的级别;不写就是不限")]
-Places = Annotated[Register, typer.Option("--register", help="scheme 纳管对象,all 全部在册对象")]
+DutyLevel = Annotated[Level | None, typer.Option("--level", help="职责的级别；不写就是不限")]
+Places = Annotated[Register, typer.Option("--register", help="scheme 纳管对象，all 全部在册对象")]
+Shortest = Annotated[
+    float, typer.Option("--shortest", min=0, max=10_000, help="短于这么多米的只合计，不列出")
+]
 Kind = Annotated[GapKind, typer.Option("--kind", help="空白的种类")]
-CountyCode = Annotated[str | None, typer.Option("--county", help="县的代码,只有一个县时不用写")]
-Form = Annotated[As | None, typer.Option("--as", help="输出格式,不写就显示表格")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="写到文件")]
-MapFile = Annotated[Path, typer.Option("-o", "--output", help="地图文件,.html")]
-GapKinds = Annotated[list[GapKind] | None, typer.Option("--kind", help="空白的种类,可写多次;不写就是全部")]
+MapFile = Annotated[Path, typer.Option("-o", "--output", help="地图文件，.html")]
+GapKinds = Annotated[list[GapKind] | None, typer.Option("--kind", help="空白的种类，可写多次；不写就是全部")]
 
 _SUMS = (
     Column("layer", "图层"),
     Column("places", "对象数", "whole"),
     Column("touched", "走到的对象数", "whole"),
-    Column("length_km", "长度(公里)", "number"),
-    Column("covered_km", "已覆盖(公里)", "number"),
-    Column("area_km2", "面积(平方公里)", "number"),
-    Column("seen_km2", "已看到(平方公里)", "number"),
+    Column("length_km", "长度（公里）", "number"),
+    Column("covered_km", "已覆盖（公里）", "number"),
+    Column("area_km2", "面积（平方公里）", "number"),
+    Column("seen_km2", "已看到（平方公里）", "number"),
     Column("share", "覆盖率", "number"),
 )
 
 
-@app.command(help="覆盖情况:每个对象走到了多少、几次、最近哪天。")
+@app.command(help="覆盖情况：每个对象走到了多少、几次、最近哪天。")
 def coverage(
     layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
     duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",
@@ -74,22 +75,28 @@ def coverage(
         emit(Listing("totals", "合计", _SUMS, [_sum(total) for total in table.totals]))
 
 
-@app.command("gaps", help="空白:没有责任人的、没人巡查的、有责任人却没人巡查的。")
+@app.command("gaps", help="空白：没有责任人的、没人巡查的、有责任人却没人巡查的。")
 def gaps_(
     kind: Kind, layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
     duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",
-    county: CountyCode = None, form: Form = None, output: Output = None,
+    shortest: Shortest = SHORTEST_M, county: CountyCode = None, form: Form = None, output: Output = None,
 ) -> None:  # fmt: skip
     """Print or write the gaps of one kind."""
     with _asking(county) as (db, scope):
-        query = _query(db, scope, layer, area, first, last, duty, level, register)
+        query = _query(db, scope, layer, area, first, last, duty, level, register, shortest)
         table = gaps.gaps(db, scope, query, kind)
         canvas = Canvas.of(db, table.ground, _county(db, scope))
         _record(db, scope, "gaps.export", output)
     emit(lists.gap_list(table, canvas, drawn=_is_drawn(form, output)), form, output)
+    if form is None and len(table.short):
+        left = lists.short(table)
+        typer.echo(
+            f"另有 {left['count']:.0f} 处短于 {shortest:.0f} 米，共 {left['metres']:.0f} 米，没有列出。",
+            err=True,
+        )
 
 
-@map_.command("coverage", help="覆盖地图:走到的按新旧分色,没走到的用虚线。")
+@map_.command("coverage", help="覆盖地图：走到的按新旧分色，没走到的用虚线。")
 def coverage_map(
     output: MapFile, layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
     duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",
@@ -129,6 +136,7 @@ def _asking(county: str | None) -> Iterator[tuple[Session, Scope]]:
 def _query(
     db: Session, scope: Scope, layer: list[Layer] | None, area: str | None, first: dt.datetime | None,
     last: dt.datetime | None, duty: DutyKind, level: Level | None, register: Register,
+    shortest: float = SHORTEST_M,
 ) -> Query:  # fmt: skip
     asked = Asked(
         layer=layer or [],
@@ -138,6 +146,7 @@ def _query(
         duty=duty,
         level=level,
         of=register,
+        shortest=shortest,
     )
     return asked.query(db, scope)
 
@@ -159,15 +168,15 @@ def _is_drawn(form: As | None, output: Path | None) -> bool:
 
 def _check_html(output: Path) -> None:
     if output.suffix.lower() != ".html":
-        raise Invalid(f"地图文件要以 .html 结尾,而不是「{output.name}」。")
+        raise Invalid(f"地图文件要以 .html 结尾，而不是「{output.name}」。")
 
 
 def _write(output: Path, html: str) -> None:
     try:
         output.write_text(html, encoding="utf-8")
     except OSError as error:
-        raise Invalid(f"写不了 {output}:{error.strerror}。请换一个位置。") from error
-    typer.echo(f"已写好 {output}({len(html.encode()) / 1e6:.1f} MB),用浏览器打开即可。")
+        raise Invalid(f"写不了 {output}：{error.strerror}。请换一个位置。") from error
+    typer.echo(f"已写好 {output}（{len(html.encode()) / 1e6:.1f} MB），用浏览器打开即可。")
 
 
 def _sum(total: Total) -> tuple[object, ...]:

@@ -15,9 +15,10 @@ from geo_service.coverage.ground import (
     areas_m2,
     covered,
     gather,
-    holders,
     may_name,
+    stewards,
 )
+from geo_service.coverage.holding import named
 from geo_service.coverage.windows import Outings, PlaceRow
 from layers.cells import CellSet
 from layers.spans import SpanSet
@@ -85,14 +86,14 @@ def coverage(db: Session, scope: Scope, query: Query) -> CoverageTable:
     whole_dm = ground.whole.lengths(len(ground.places))
     outings = windows.outings(db, scope.county_id, query.first_day, query.last_day, index)
     walkers = windows.walkers(db, scope, query.first_day, query.last_day, index) if may_name(scope) else {}
-    stewards = holders(db, scope, ground)
+    holders = stewards(db, scope, ground)
     rows = [
         CoverageRow(
             place,
             ground.township_names(k),
             *_sizes(place, whole_dm[k], covered_dm[k], seen_m2.get(k, 0.0)),
             outings.get(k),
-            stewards.get(k, []),
+            named(holders.get(k, [])),
             walkers.get(k, []),
         )
         for k, place in enumerate(ground.places)

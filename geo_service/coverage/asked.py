@@ -14,6 +14,8 @@ from geo_service.coverage.ground import Query, Register
 from geo_service.tables import County
 from layers.vocabulary import DutyKind, GapKind, Layer, Level
 
+SHORTEST_M = 20.0
+"""The reach of a road: where a walk missed less than this, nobody goes back for it."""
 WINDOW_DAYS = 365
 """Of a question that names no window: the year up to today."""
 
@@ -33,7 +35,7 @@ class Asked(BaseModel):
     model_config = ConfigDict(frozen=True, validate_by_name=True)
 
     layer: list[Layer] = []
-    area: Annotated[str | None, BeforeValidator(_given), Field(max_length=40)] = None
+    area: Annotated[Annotated[str, Field(max_length=40)] | None, BeforeValidator(_given)] = None
     """Code of a township or village."""
     first: Annotated[dt.date | None, BeforeValidator(_given)] = None
     last: Annotated[dt.date | None, BeforeValidator(_given)] = None
@@ -41,6 +43,8 @@ class Asked(BaseModel):
     level: Annotated[Level | None, BeforeValidator(_given)] = None
     of: Annotated[Register, Field(alias="register")] = "scheme"
     kind: list[GapKind] = []
+    shortest: Annotated[float, Field(ge=0, le=10_000)] = SHORTEST_M
+    """Gaps of lines shorter than this, in metres, are summed, not listed."""
 
     def query(self, db: Session, scope: Scope) -> Query:
         """Return the question; without a window the year up to the county's today."""
@@ -53,6 +57,7 @@ class Asked(BaseModel):
             kind=self.duty,
             level=self.level,
             register=self.of,
+            shortest_m=self.shortest,
         )
 
     @property

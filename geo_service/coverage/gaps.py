@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
@@ -15,13 +16,13 @@ from geo_service.coverage.ground import (
     asked_duties,
     covered,
     gather,
-    holders,
+    stewards,
 )
-from geo_service.coverage.holding import Held
+from geo_service.coverage.holding import Held, Steward, named
 from geo_service.coverage.windows import PlaceRow
 from layers.cells import CellSet
 from layers.spans import SpanSet
-from layers.vocabulary import GapKind
+from layers.vocabulary import GapKind, Layer
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,22 @@ class GapTable:
     kind: GapKind
     rows: Sequence[GapRow]
     gaps: SpanSet
-    """Of lines, dm."""
+    """Of lines, dm, those listed."""
+    short: SpanSet
+    """Of lines, dm, those that are too short to be listed."""
     missing: Mapping[int, CellSet | None]
     """Of areas: the cells that are missing; None: all of it but `except_cells`."""
     except_cells: Mapping[int, CellSet] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> dict[Layer, float]:
+        """Return for each layer the metres or square metres of all its gaps, the short ones too."""
+        found = dict.fromkeys(self.ground.query.layers, 0.0)
+        for row in self.rows:
+            found[row.place.layer] += row.size or 0.0
+        for k, length_dm in zip(self.short.place.tolist(), self.short.length.tolist(), strict=True):
+            found[self.ground.places[k].layer] += length_dm / DM_PER_M
+        return found
 
 
 def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
@@ -61,17 +74,17 @@ def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
     """
     ground = gather(db, scope, query)
     held = holding.held(db, asked_duties(ground))
-    stewards = holders(db, scope, ground)
-    line_gaps = _line_gaps(db, scope, ground, kind, held)
+    holders = {} if kind is GapKind.UNASSIGNED else stewards(db, scope, ground)
+    line_gaps, short = _listed(_line_gaps(db, scope, ground, kind, held), ground)
     missing, except_cells = _missing_cells(db, scope, ground, kind, held)
     missing_m2 = _missing_m2(db, scope.county_id, ground, missing, except_cells)
     rows = [
         *_unmapped(ground, kind, held),
-        *_line_rows(ground, line_gaps, stewards),
-        *_area_rows(ground, missing_m2, stewards),
+        *_line_rows(ground, line_gaps, holders),
+        *_area_rows(ground, missing_m2, holders),
     ]
     rows.sort(key=lambda row: (row.number, row.span_dm or (0, 0)))
-    return GapTable(ground, kind, rows, line_gaps, missing, except_cells)
+    return GapTable(ground, kind, rows, line_gaps, short, missing, except_cells)
 
 
 def _line_gaps(db: Session, scope: Scope, ground: Ground, kind: GapKind, held: Held) -> SpanSet:
@@ -79,6 +92,14 @@ def _line_gaps(db: Session, scope: Scope, ground: Ground, kind: GapKind, held: H
         return ground.whole - held.on(ground.whole)
     expected = held.on(ground.whole) if kind is GapKind.NEGLECTED else ground.whole
     return expected - covered(db, scope, ground)
+
+
+def _listed(found: SpanSet, ground: Ground) -> tuple[SpanSet, SpanSet]:
+    """Part gaps into those to be listed and those that are too short; a whole place is never too short."""
+    whole_dm = ground.whole.lengths(len(ground.places))
+    limit_dm = np.minimum(ground.query.shortest_m * DM_PER_M, whole_dm[found.place])
+    long = found.length >= limit_dm
+    return found.where(long), found.where(~long)
 
 
 def _missing_cells(
@@ -128,18 +149,18 @@ def _unmapped(ground: Ground, kind: GapKind, held: Held) -> list[GapRow]:
     ]
 
 
-def _line_rows(ground: Ground, found: SpanSet, stewards: Mapping[int, Sequence[str]]) -> Iterable[GapRow]:
+def _line_rows(ground: Ground, found: SpanSet, holders: Mapping[int, Sequence[Steward]]) -> Iterable[GapRow]:
     for k, a, b in zip(found.place.tolist(), found.start.tolist(), found.stop.tolist(), strict=True):
         place = ground.places[k]
         townships = ground.township_names(k, (a, b))
-        names = stewards.get(k, [])
+        names = named(holders.get(k, []), (a, b))
         yield GapRow(place, k, townships, (int(a), int(b)), (b - a) / DM_PER_M, names)
 
 
 def _area_rows(
-    ground: Ground, missing_m2: Mapping[int, float], stewards: Mapping[int, Sequence[str]]
+    ground: Ground, missing_m2: Mapping[int, float], holders: Mapping[int, Sequence[Steward]]
 ) -> Iterable[GapRow]:
     for k, m2 in missing_m2.items():
         if m2 >= 1.0:
             place = ground.places[k]
-            yield GapRow(place, k, ground.township_names(k), None, m2, stewards.get(k, []))
+            yield GapRow(place, k, ground.township_names(k), None, m2, named(holders.get(k, [])))

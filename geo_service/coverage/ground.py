@@ -15,6 +15,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas_service
 from geo_service.bulk import spans_in
 from geo_service.coverage import holding, queries, windows
+from geo_service.coverage.holding import Steward
 from geo_service.coverage.windows import PlaceRow
 from geo_service.errors import Invalid
 from layers.cells import AreaCells, CellSet
@@ -38,10 +39,12 @@ class Query:
     register: Register = "scheme"
     place_ids: tuple[int, ...] | None = None
     """Only these places."""
+    shortest_m: float = 0.0
+    """Gaps of lines that are shorter are summed, not listed."""
 
     def __post_init__(self) -> None:
         if self.first_day > self.last_day:
-            raise Invalid(f"时段的开始({self.first_day})在结束({self.last_day})之后;请把两个日期对调。")
+            raise Invalid(f"时段的开始（{self.first_day}）在结束（{self.last_day}）之后；请把两个日期对调。")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,9 +137,9 @@ def may_name(scope: Scope) -> bool:
     return scope.holds(Right.COORDINATOR)
 
 
-def holders(db: Session, scope: Scope, ground: Ground) -> dict[int, Sequence[str]]:
-    """Return by number the names of those who hold the places, as far as the scope may read them."""
-    return holding.names(db, scope, asked_duties(ground)) if may_name(scope) else {}
+def stewards(db: Session, scope: Scope, ground: Ground) -> dict[int, list[Steward]]:
+    """Return by number who holds the places or parts of them, as far as the scope may read that."""
+    return holding.stewards(db, scope, asked_duties(ground)) if may_name(scope) else {}
 
 
 def areas_m2(db: Session, county_id: int, ground: Ground, cells: Mapping[int, CellSet]) -> dict[int, float]:

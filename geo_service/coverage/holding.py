@@ -35,6 +35,19 @@ class Held:
 
 
 @dataclass(frozen=True)
+class Steward:
+    """Someone who holds a place, or spans of it."""
+
+    name: str
+    spans: str | None
+    """Decimetres, as text; None: all of the place, or cells of it."""
+
+    def holds(self, start: float, stop: float) -> bool:
+        """Tell whether some of a span (dm) is his."""
+        return self.spans is None or any(a < stop and start < b for a, b in spans_in(self.spans))
+
+
+@dataclass(frozen=True)
 class Asked:
     """Which duties: of a kind and level, in force on a day, on numbered places (id -> number)."""
 
@@ -79,15 +92,23 @@ def held(db: Session, asked: Asked) -> Held:
     )
 
 
-def names(db: Session, scope: Scope, asked: Asked) -> dict[int, Sequence[str]]:
-    """Return for each numbered place who holds it, as far as the scope may read that."""
+def stewards(db: Session, scope: Scope, asked: Asked) -> dict[int, list[Steward]]:
+    """Return for each numbered place who holds it or a part of it, as far as the scope may read that."""
     rows = db.execute(
-        select(Duty.place_id, func.array_agg(Person.name.distinct()))
+        select(Duty.place_id, Person.name, cast(Duty.spans, Text))
         .join(Person, Person.id == Duty.person_id)
         .where(duties_in(scope), Person.deleted_at.is_(None), *asked.conditions)
-        .group_by(Duty.place_id)
+        .order_by(Duty.place_id, Person.name, Duty.id)
     )
-    return {asked.numbers[place_id]: found for place_id, found in rows}
+    found: dict[int, list[Steward]] = {}
+    for place_id, name, spans in rows:
+        found.setdefault(asked.numbers[place_id], []).append(Steward(name, spans))
+    return found
+
+
+def named(among_them: Sequence[Steward], span: tuple[float, float] | None = None) -> list[str]:
+    """Return the names, each once; with a span (dm) of those who hold some of it."""
+    return list(dict.fromkeys(s.name for s in among_them if span is None or s.holds(*span)))
 
 
 def _cells(db: Session, asked: Asked) -> dict[int, CellSet]:

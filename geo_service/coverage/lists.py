@@ -20,10 +20,10 @@ _PLACE = (
 _GEOMETRY = Column("geometry", "几何", "geometry")
 _COVERAGE = (
     Column("in_scheme", "纳管", "flag"),
-    Column("length_m", "长度(米)", "number"),
-    Column("covered_m", "已覆盖(米)", "number"),
-    Column("area_m2", "面积(平方米)", "number"),
-    Column("seen_m2", "已看到(平方米)", "number"),
+    Column("length_m", "长度（米）", "number"),
+    Column("covered_m", "已覆盖（米）", "number"),
+    Column("area_m2", "面积（平方米）", "number"),
+    Column("seen_m2", "已看到（平方米）", "number"),
     Column("share", "覆盖率", "number"),
     Column("times", "巡查次数", "whole"),
     Column("people", "巡查人数", "whole"),
@@ -34,10 +34,10 @@ _COVERAGE = (
 _GAP = (
     Column("kind", "空白"),
     Column("stretch", "位置"),
-    Column("from_m", "起点(米)", "number"),
-    Column("to_m", "止点(米)", "number"),
-    Column("length_m", "长度(米)", "number"),
-    Column("area_m2", "面积(平方米)", "number"),
+    Column("from_m", "起点（米）", "number"),
+    Column("to_m", "止点（米）", "number"),
+    Column("length_m", "长度（米）", "number"),
+    Column("area_m2", "面积（平方米）", "number"),
     Column("holders", "责任人"),
 )
 _UNMAPPED = "未上图"
@@ -63,6 +63,11 @@ def gap_list(table: GapTable, canvas: Canvas, *, drawn: bool = False) -> Listing
         for row, said, geometry in zip(table.rows, words, geometries, strict=True)
     ]
     return Listing("gaps", f"{table.kind.zh} {_window(table.ground.query)}", columns, rows)
+
+
+def short(table: GapTable) -> dict[str, float]:
+    """Return how many gaps of lines were too short to be listed, and their metres."""
+    return {"count": len(table.short), "metres": round(float(table.short.length.sum()) / DM_PER_M, 1)}
 
 
 def gap_geometries(table: GapTable, canvas: Canvas) -> list[Any]:

@@ -52,12 +52,14 @@ def gaps_(
 ) -> Response:  # fmt: skip
     """Return the gaps of one kind with place, stretch in metres and in words, length or area, township."""
     if len(asked.kind) != 1:
-        raise Invalid("请用 kind 指明一种空白:unassigned、unpatrolled 或 neglected。")
+        raise Invalid("请用 kind 指明一种空白：unassigned、unpatrolled 或 neglected。")
     query = asked.query(db, scope)
     table = gaps.gaps(db, scope, query, asked.kind[0])
     canvas = Canvas.of(db, table.ground, _county(db, scope))
     if form == "json":
-        return _page(lists.gap_list(table, canvas), query, limit, cursor, kind=table.kind)
+        return _page(
+            lists.gap_list(table, canvas), query, limit, cursor, kind=table.kind, short=lists.short(table)
+        )
     drawn = form in ("geojson", "gpkg")
     return _file(db, scope, "gaps.export", lists.gap_list(table, canvas, drawn=drawn), As(form))
 

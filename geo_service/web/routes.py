@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from geo_service import audit
 from geo_service.accounts import service as accounts
 from geo_service.accounts.dependencies import SignedIn, request_id_of
-from geo_service.coverage import answers, gaps
+from geo_service.coverage import answers, gaps, lists
 from geo_service.coverage.asked import FromTheAddress, today
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
@@ -76,7 +76,12 @@ def gaps_page(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
     question = asked.query(db, frame.own_scope)
     tables = [gaps.gaps(db, frame.own_scope, question, kind) for kind in asked.kinds]
     largest = [
-        (table.kind, sorted(table.rows, key=lambda row: -(row.size or 0.0))[:LISTED_ROWS], len(table.rows))
+        (
+            table.kind,
+            sorted(table.rows, key=lambda row: -(row.size or 0.0))[:LISTED_ROWS],
+            len(table.rows),
+            lists.short(table),
+        )
         for table in tables
     ]
     return frame.show("gaps.html", _choices(db, frame, asked, question) | {"tables": largest})

@@ -116,9 +116,7 @@ def card(db: Session, scope: Scope, place_id: int) -> Card:
 
 def shares(table: CoverageTable, unassigned: GapTable) -> dict[Layer, Shares]:
     """Return for every layer which share of it was covered, and which has nobody."""
-    nobody: dict[Layer, float] = {}
-    for row in unassigned.rows:
-        nobody[row.place.layer] = nobody.get(row.place.layer, 0.0) + (row.size or 0.0)
+    nobody = unassigned.sizes
     found = {layer: Shares(None, None) for layer in Layer}
     for total in table.totals:
         if total.whole:

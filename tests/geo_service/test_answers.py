@@ -256,3 +256,33 @@ def test_nothing_stored_is_an_empty_answer(small_county: SmallCounty) -> None:
     for kind in GapKind:
         gap_table = gaps.gaps(small_county.db, scope_of(small_county), Query(*MAY), kind)
         assert list(lists.gap_list(gap_table, canvas, drawn=True).rows) == []
+
+
+def test_a_gap_names_those_who_hold_that_stretch(small_county: SmallCounty) -> None:
+    river = small_county.place(Layer.RIVER, "R1", RIVER)
+    west, east = small_county.person("西郊"), small_county.person("东郊")
+    parts = [duty(west, river, ((0, 5000),)), duty(east, river, ((4000, 8000),))]
+    people_service.add_duties(small_county.db, small_county.id, parts)
+    small_county.patrol(small_county.walk((300, 0), (600, 0)))
+
+    def holders(kind: GapKind) -> list[list[str]]:
+        table = gaps.gaps(small_county.db, scope_of(small_county), Query(*MAY), kind)
+        return [list(row.holders) for row in table.rows]
+
+    assert holders(GapKind.NEGLECTED) == [["西郊"], ["东郊"]]
+    assert holders(GapKind.UNPATROLLED) == [["西郊"], ["东郊"]]
+    assert holders(GapKind.UNASSIGNED) == [[]]
+
+
+def test_short_gaps_are_summed_not_listed_but_a_short_place_is(small_county: SmallCounty) -> None:
+    river = small_county.place(Layer.RIVER, "R1", RIVER)
+    small_county.place(Layer.RIVER, "R2", "LINESTRING (0 500, 12 500)")
+    held = ((0, 5000), (5100, 9000))
+    people_service.add_duties(
+        small_county.db, small_county.id, [duty(small_county.person("王五"), river, held)]
+    )
+    query = Query(*MAY, shortest_m=20.0)
+    table = gaps.gaps(small_county.db, scope_of(small_county), query, GapKind.UNASSIGNED)
+    assert [(row.place.code, row.size) for row in table.rows] == [("R1", 100.0), ("R2", 12.0)]
+    assert lists.short(table) == {"count": 1, "metres": 10.0}
+    assert table.sizes[Layer.RIVER] == pytest.approx(122.0)
