@@ -112,7 +112,7 @@ def freshness(
     left = table.covered
     classes: list[tuple[int | None, SpanSet]] = []
     for end in ends_days:
-        since = max(last - dt.timedelta(days=end), table.ground.query.first_day)
+        since = dt.date.fromordinal(max(last.toordinal() - end, table.ground.query.first_day.toordinal()))
         ground = replace(table.ground, query=replace(table.ground.query, first_day=since))
         classes.append((end, left & covered(db, scope, ground)))
         left = left - classes[-1][1]

@@ -49,8 +49,9 @@ class Asked(BaseModel):
     def query(self, db: Session, scope: Scope) -> Query:
         """Return the question; without a window the year up to the county's today."""
         last = self.last or today(db.get_one(County, scope.county_id))
+        first = self.first or dt.date.fromordinal(max(last.toordinal() - WINDOW_DAYS + 1, 1))
         return Query(
-            first_day=self.first or last - dt.timedelta(days=WINDOW_DAYS - 1),
+            first_day=first,
             last_day=last,
             layers=tuple(layer for layer in Layer if not self.layer or layer in self.layer),
             area_id=None if self.area is None else ground.area_id(db, scope, self.area),

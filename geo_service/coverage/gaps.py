@@ -18,7 +18,7 @@ from geo_service.coverage.ground import (
     gather,
     stewards,
 )
-from geo_service.coverage.holding import Held, Steward, named
+from geo_service.coverage.holding import NOBODY, Held, Steward, named
 from geo_service.coverage.windows import PlaceRow
 from layers.cells import CellSet
 from layers.spans import SpanSet
@@ -73,7 +73,7 @@ def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
     neglected: a duty is in force on the last day, yet nobody covered it.
     """
     ground = gather(db, scope, query)
-    held = holding.held(db, asked_duties(ground))
+    held = NOBODY if kind is GapKind.UNPATROLLED else holding.held(db, asked_duties(ground))
     holders = {} if kind is GapKind.UNASSIGNED else stewards(db, scope, ground)
     line_gaps, short = _listed(_line_gaps(db, scope, ground, kind, held), ground)
     missing, except_cells = _missing_cells(db, scope, ground, kind, held)

@@ -34,6 +34,9 @@ class Held:
         return SpanSet(whole.place[own], whole.start[own], whole.stop[own]) | (self.spans & whole)
 
 
+NOBODY = Held(frozenset(), SpanSet.empty(), {})
+
+
 @dataclass(frozen=True)
 class Steward:
     """Someone who holds a place, or spans of it."""
