@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import shapely
 from geoalchemy2 import functions as geo
+from numpy.typing import NDArray
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range as PgRange
 from sqlalchemy import ARRAY, BigInteger, Integer, and_, delete, func, literal, select, text, tuple_
@@ -135,7 +136,8 @@ def cells_of(db: Session, county_id: int, wanted: Sequence[tuple[int, int, int]]
     rows = db.execute(
         select(
             PlaceCells.place_version_id, PlaceCells.block_x, PlaceCells.block_y,
-            func.bit_send(PlaceCells.inside), PlaceCells.edge_cell, PlaceCells.edge_m2,
+            func.bit_send(PlaceCells.inside), func.array_send(PlaceCells.edge_cell),
+            func.array_send(PlaceCells.edge_m2),
         )
         .join(
             asked,
@@ -153,7 +155,7 @@ def cells_of(db: Session, county_id: int, wanted: Sequence[tuple[int, int, int]]
     return {
         version_id: AreaCells(
             CellSet.from_bytes([(x, y, bits) for _, x, y, bits, _, _ in found]),
-            {(x, y): (np.array(edge, np.int64), np.array(m2, float)) for _, x, y, _, edge, m2 in found},
+            {(x, y): (_elements(edge, ">i2"), _elements(m2, ">f4")) for _, x, y, _, edge, m2 in found},
         )
         for version_id, found in by_version.items()
     }
@@ -355,6 +357,11 @@ def carry_cells(db: Session, county_id: int, old_version_id: int, new_version_id
         ),
         parameters,
     )
+
+
+def _elements(sent: bytes, kind: str) -> NDArray[Any]:
+    """Return the elements of an array as PostgreSQL sends it: a head, then a length before each."""
+    return np.frombuffer(sent, [("length", ">i4"), ("value", kind)], offset=min(20, len(sent)))["value"]
 
 
 def _add(db: Session, statement: str, *, county_id: int, versions: list[int], **columns: list[Any]) -> None:
