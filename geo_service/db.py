@@ -29,7 +29,8 @@ def make_engine(url: str) -> Engine:
         pool_timeout=10,
         pool_pre_ping=True,
         pool_recycle=1800,
-        connect_args={"connect_timeout": 5, "application_name": "yinxun"},
+        # JIT takes seconds to compile what the scope's conditions then answer in milliseconds.
+        connect_args={"connect_timeout": 5, "application_name": "yinxun", "options": "-c jit=off"},
     )
 
 
