@@ -11,25 +11,36 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from geo_service import answers
 from geo_service.accounts.scope import Actor
 from geo_service.accounts.service import command_scope, os_user
 from geo_service.areas import service as areas_service
 from geo_service.areas.service import AreaOptions, AreaReport
 from geo_service.cli.connect import connect
+from geo_service.cli.options import (
+    AnswerFile,
+    CountyCode,
+    DryRun,
+    Encoding,
+    Form,
+    Output,
+    SkipRefused,
+    answers_in,
+    existing,
+    write_not_taken,
+)
 from geo_service.columns import Column, Listing, printable
 from geo_service.db import transaction
 from geo_service.imports import CODE, DETAIL, NAME, OUTCOME, ImportReport, Outcome, RowsRefused
 from geo_service.listing import As, emit
 from geo_service.places import scheme, service
 from geo_service.places.service import ImportOptions, Say
-from layers.errors import BadFile
 from layers.features import Box
 from layers.vocabulary import Datum, Layer
 
 app = typer.Typer()
 
 _STEPS = 5
+_ONE_FILE = "请写出其中的一个文件（Shapefile 请打成 zip）"
 _SHOWN = 20
 """Rows of one outcome on the screen; a file holds all of them."""
 
@@ -37,8 +48,8 @@ _SHOWN = 20
 def _layer(word: str) -> Layer:
     found = next((layer for layer in Layer if word.strip().lower() in (layer.value, layer.zh)), None)
     if found is None:
-        known = "、".join(f"{layer.value}({layer.zh})" for layer in Layer)
-        raise typer.BadParameter(f"没有「{word}」这个图层,可以写:{known}。")
+        known = "、".join(f"{layer.value}（{layer.zh}）" for layer in Layer)
+        raise typer.BadParameter(f"没有「{word}」这个图层，可以写：{known}。")
     return found
 
 
@@ -47,54 +58,47 @@ def _bounds(text: str) -> Box:
     try:
         west, south, east, north = (float(side) for side in sides)
     except ValueError:
-        raise typer.BadParameter("要写四个数:西,南,东,北,例如 119.7,32.6,120.3,33.2。") from None
+        raise typer.BadParameter("要写四个数：西,南,东,北，例如 119.7,32.6,120.3,33.2。") from None
     return Box(west, south, east, north)
 
 
-Form = Annotated[As | None, typer.Option("--as", help="结果的格式,不写就显示表格")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="把结果写到文件")]
-Crs = Annotated[str | None, typer.Option("--crs", help="坐标系,例如 EPSG:4549;不写就按文件里写的")]
-StatedDatum = Annotated[Datum, typer.Option("--datum", help="wgs84、gcj02(高德、腾讯)或 bd09(百度)")]
-Encoding = Annotated[str | None, typer.Option("--encoding", help="文字编码,例如 GBK;不写就自己认")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="只逐行说明会怎样,什么也不改")]
+Crs = Annotated[str | None, typer.Option("--crs", help="坐标系，例如 EPSG:4549；不写就按文件里写的")]
+StatedDatum = Annotated[Datum, typer.Option("--datum", help="wgs84、gcj02（高德、腾讯）或 bd09（百度）")]
 
 AreaFiles = Annotated[
     list[Path] | None, typer.Argument(help="GeoJSON、GeoPackage、CSV、XLSX 或 JSON", show_default=False)
 ]
 CountyName = Annotated[str | None, typer.Option("--county", help="县名")]
-Code = Annotated[str | None, typer.Option("--code", help="县的代码,在中国是 6 位或 12 位")]
+Code = Annotated[str | None, typer.Option("--code", help="县的代码，在中国是 6 位或 12 位")]
 Bounds = Annotated[
-    Box | None, typer.Option("--bounds", parser=_bounds, metavar="西,南,东,北", help="县的范围(度)")
+    Box | None, typer.Option("--bounds", parser=_bounds, metavar="西,南,东,北", help="县的范围（度）")
 ]
-TimeZone = Annotated[str | None, typer.Option("--tz", help="时区;在中国不用写")]
+TimeZone = Annotated[str | None, typer.Option("--tz", help="时区；在中国不用写")]
 
 LayerWord = Annotated[
     Layer,
     typer.Argument(parser=_layer, metavar="LAYER", help="river 河道、road 道路、grid 网格 或 compound 小区"),
 ]
 LayerFile = Annotated[
-    Path, typer.Argument(help="GeoPackage、GeoJSON、Shapefile(zip)、KML、OSM;或 CSV、XLSX 名录")
+    Path, typer.Argument(help="GeoPackage、GeoJSON、Shapefile(zip)、KML、OSM；或 CSV、XLSX 名录")
 ]
-Columns = Annotated[list[str] | None, typer.Option("--map", help="如 name=河道名称;可写多次")]
+Columns = Annotated[list[str] | None, typer.Option("--map", help="如 name=河道名称；可写多次")]
 FileLayer = Annotated[str | None, typer.Option("--file-layer", help="文件有几个图层时用哪一个")]
 InScheme = Annotated[
     str | None,
-    typer.Option("--in-scheme", metavar="all|列名|名单文件", help="哪些纳管;不写:全部区域和有名的线"),
+    typer.Option("--in-scheme", metavar="all|列名|名单文件", help="哪些纳管；不写：全部区域和有名的线"),
 ]
 SameName = Annotated[
     float | None, typer.Option("--same-name", min=0, help="同名的线端点相距多少米以内算一条")
 ]
-AnswerFile = Annotated[Path | None, typer.Option("--answers", help="填好「答复」一列的结果表,或 JSON")]
-SkipRefused = Annotated[
-    Path | None, typer.Option("--skip-refused", help="跳过不能导入的行,并把它们写到这个文件")
-]
-CountyCode = Annotated[str | None, typer.Option("--county", help="县的代码,只有一个县时不用写")]
 
 
 # --- areas
 
 
-@app.command(help="建县和它的镇街、村居:从文件(可写多个),或只给 --county 和 --code。再次运行只更新,不删除。")
+@app.command(
+    help="建县和它的镇街、村居：从文件（可写多个），或只给 --county 和 --code。再次运行只更新，不删除。"
+)
 def areas(
     files: AreaFiles = None, county: CountyName = None, code: Code = None, bounds: Bounds = None,
     tz: TimeZone = None, crs: Crs = None, datum: StatedDatum = Datum.WGS84, encoding: Encoding = None,
@@ -102,7 +106,7 @@ def areas(
 ) -> None:  # fmt: skip
     """Create or update the county and its tree."""
     options = AreaOptions(county, code, bounds, tz, crs, datum, encoding)
-    paths = [_existing(path) for path in files or []]
+    paths = [existing(path, hint=_ONE_FILE) for path in files or []]
     actor = Actor(os_user=os_user())
     with connect() as (engine, _), transaction(engine) as db:
         if paths:
@@ -121,24 +125,24 @@ def _tell_areas(report: AreaReport, form: As | None, output: Path | None, *, dry
     plan = report.plan
     rows = [(Outcome.ADDED, a.code, a.name, a.level, "有边界" if a.geometry else "") for a in plan.added]
     rows += [(Outcome.CHANGED, a.code, a.name, a.level, "、".join(what)) for a, what in plan.changed]
-    rows += [(Outcome.GONE, a.code, a.name, a.level, "已登记,文件里没有;保留不动") for a in plan.gone]
+    rows += [(Outcome.GONE, a.code, a.name, a.level, "已登记，文件里没有；保留不动") for a in plan.gone]
     if dry_run or form or output:
         emit(Listing("areas", "辖区导入结果", _AREA_COLUMNS, rows), form, output)
     for note in report.notes:
         typer.echo(printable(note), err=True)
-    counts = {"新增": len(plan.added), "变更": len(plan.changed), "文件里没有(保留)": len(plan.gone)}
+    counts = {"新增": len(plan.added), "变更": len(plan.changed), "文件里没有（保留）": len(plan.gone)}
     told = [f"{word} {count}" for word, count in counts.items() if count]
     told += [f"不变 {plan.same}"] if plan.same else []
-    told += [f"略过 {report.left_out} 行(不属于本县)"] if report.left_out else []
+    told += [f"略过 {report.left_out} 行（不属于本县）"] if report.left_out else []
     told += ["县的范围已更新"] if report.extent_changed else []
-    would = "(没有改动)" if dry_run else ""
-    typer.echo(f"{report.county}:{'、'.join(told)}{would}", err=True)
+    would = "（没有改动）" if dry_run else ""
+    typer.echo(f"{report.county}：{'、'.join(told)}{would}", err=True)
 
 
 # --- import
 
 
-@app.command("import", help="导入一个图层。同一个文件再导入什么也不变;文件里没有的只报告,不删除。")
+@app.command("import", help="导入一个图层。同一个文件再导入什么也不变；文件里没有的只报告，不删除。")
 def import_(
     layer: LayerWord, file: LayerFile, columns: Columns = None, crs: Crs = None,
     datum: StatedDatum = Datum.WGS84, encoding: Encoding = None, file_layer: FileLayer = None,
@@ -156,11 +160,11 @@ def import_(
         encoding=encoding,
         file_layer=file_layer,
         scheme=chosen.scheme,
-        answers=_answers(answer_file),
+        answers=answers_in(answer_file),
         skip_refused=skip_refused is not None,
         dry_run=dry_run,
     )
-    path = _existing(file)
+    path = existing(file, hint=_ONE_FILE)
     with connect() as (engine, settings), transaction(engine) as db, _progress() as say:
         options = replace(options, same_name_m=settings.same_name_m if same_name is None else same_name)
         scope = command_scope(db, county)
@@ -170,15 +174,7 @@ def import_(
             _tell(refused.report, form, output, all_rows=False)
             raise
     _tell(report, form, output, all_rows=dry_run)
-    if skip_refused is not None and report.of(Outcome.REFUSED):
-        emit(report.not_taken(), None if skip_refused.suffix else As.CSV, skip_refused)
-
-
-def _answers(path: Path | None) -> dict[str, str]:
-    if path is None:
-        return {}
-    with _existing(path).open("rb") as file:
-        return answers.read(file, path.name)
+    write_not_taken(report, skip_refused)
 
 
 def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_rows: bool) -> None:
@@ -201,15 +197,7 @@ def _show_what_matters(report: ImportReport) -> None:
             continue
         emit(report.only(outcome, first=_SHOWN))
         if len(rows) > _SHOWN:
-            typer.echo(f"……{outcome.zh}共 {len(rows)} 行;加 --as xlsx -o 结果.xlsx 可得到全部。")
-
-
-def _existing(path: Path) -> Path:
-    if path.is_dir():
-        raise BadFile(f"「{path}」是文件夹;请写出其中的一个文件(Shapefile 请打成 zip)。")
-    if not path.exists():
-        raise BadFile(f"没有「{path}」这个文件;请核对文件名和位置。")
-    return path
+            typer.echo(f"……{outcome.zh}共 {len(rows)} 行；加 --as xlsx -o 结果.xlsx 可得到全部。")
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from geo_service.accounts.service import command_scope
 from geo_service.cli.connect import connect
+from geo_service.cli.options import CountyCode, existing
 from geo_service.columns import printable
 from geo_service.db import transaction
 from geo_service.patrols import service
 from geo_service.patrols.answers import PatrolAnswer
-from layers.errors import BadFile, YinxunError
+from layers.errors import YinxunError
 from layers.vocabulary import Datum
 
 app = typer.Typer()
@@ -22,7 +23,7 @@ Files = Annotated[list[Path], typer.Argument(help="轨迹文件：GPX、KML、Ge
 Who = Annotated[str, typer.Option("--person", help="谁走的：姓名、编号或人员 id")]
 Zone = Annotated[str | None, typer.Option("--tz", help="时间没写时区时用的时区，如 Asia/Shanghai")]
 StatedDatum = Annotated[Datum | None, typer.Option("--datum", help="坐标系；不写就按 WGS 84，看着不像会问")]
-CountyCode = Annotated[str | None, typer.Option("--county", help="县的代码，只有一个县时不用写")]
+_TRACKS = "请写出其中的轨迹文件，例如 文件夹/*.gpx"
 
 
 @app.command(help="读入手机记录的巡查轨迹，并说出走到了哪里。每个文件单独保存，有错的不影响别的。")
@@ -40,7 +41,7 @@ def patrol(
                 try:
                     with transaction(engine) as db:
                         answer = service.take_file(
-                            db, scope, walker.id, _existing(path), time_zone=tz, datum=datum,
+                            db, scope, walker.id, existing(path, hint=_TRACKS), time_zone=tz, datum=datum,
                             home_cut_m=settings.home_cut_m,
                         )  # fmt: skip
                     _tell(path, walker.name, answer)
@@ -50,14 +51,6 @@ def patrol(
     if failed:
         typer.echo(f"共 {len(files)} 个文件，{failed} 个没有保存，其余已保存。", err=True)
         raise typer.Exit(1)
-
-
-def _existing(path: Path) -> Path:
-    if path.is_dir():
-        raise BadFile(f"「{path}」是文件夹；请写出其中的轨迹文件，例如 {path}/*.gpx。")
-    if not path.exists():
-        raise BadFile(f"没有「{path}」这个文件；请核对文件名和位置。")
-    return path
 
 
 def _tell(path: Path, name: str, answer: PatrolAnswer) -> None:

@@ -7,34 +7,35 @@ from typing import Annotated, BinaryIO
 import typer
 from sqlalchemy.orm import Session
 
-from geo_service import answers
 from geo_service.accounts.scope import Scope
 from geo_service.accounts.service import command_scope
 from geo_service.cli.connect import connect
+from geo_service.cli.options import (
+    AnswerFile,
+    CountyCode,
+    DryRun,
+    Encoding,
+    Form,
+    Output,
+    SkipRefused,
+    answers_in,
+    existing,
+    write_not_taken,
+)
 from geo_service.columns import printable
 from geo_service.db import transaction
 from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.listing import As, emit
 from geo_service.people import imports
 from geo_service.people.imports import ImportOptions
-from layers.errors import BadFile
 
 app = typer.Typer()
 
-Table = Annotated[Path, typer.Argument(help="XLSX 或 CSV(UTF-8、GBK 都可以)", show_default=False)]
-AnswerFile = Annotated[Path | None, typer.Option("--answers", help="填好「答复」一列的结果表,或 JSON")]
-SkipRefused = Annotated[
-    Path | None, typer.Option("--skip-refused", help="跳过不能导入的行,并把它们写到这个文件")
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="只逐行说明会怎样,什么也不改")]
-Encoding = Annotated[str | None, typer.Option("--encoding", help="文字编码,例如 GBK;不写就自己认")]
-CountyCode = Annotated[str | None, typer.Option("--county", help="县的代码,只有一个县时不用写")]
-Form = Annotated[As | None, typer.Option("--as", help="结果的格式,不写就显示表格")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="把结果写到文件")]
+Table = Annotated[Path, typer.Argument(help="XLSX 或 CSV（UTF-8、GBK 都可以）", show_default=False)]
 Take = Callable[[Session, Scope, BinaryIO, str, ImportOptions], ImportReport]
 
 
-@app.command(help="导入人员名册:姓名、编号、电话、镇街、村。同一个文件再导入什么也不变;不删除任何人。")
+@app.command(help="导入人员名册：姓名、编号、电话、镇街、村。同一个文件再导入什么也不变；不删除任何人。")
 def roster(
     file: Table, answer_file: AnswerFile = None, skip_refused: SkipRefused = None, dry_run: DryRun = False,
     encoding: Encoding = None, county: CountyCode = None, form: Form = None, output: Output = None,
@@ -45,7 +46,7 @@ def roster(
 
 
 @app.command(
-    help="导入职责:人员、对象、起点米、止点米(或 责任段、负责范围)、岗位、类别、级别、开始日期、结束日期。"
+    help="导入职责：人员、对象、起点米、止点米（或 责任段、负责范围）、岗位、类别、级别、开始日期、结束日期。"
 )
 def duties(
     file: Table, answer_file: AnswerFile = None, skip_refused: SkipRefused = None, dry_run: DryRun = False,
@@ -59,26 +60,21 @@ def duties(
 def _options(
     answer_file: Path | None, skip_refused: Path | None, encoding: str | None, *, dry_run: bool
 ) -> ImportOptions:
-    given: dict[str, str] = {}
-    if answer_file is not None:
-        with _existing(answer_file).open("rb") as opened:
-            given = answers.read(opened, answer_file.name)
-    return ImportOptions(dry_run, skip_refused is not None, given, encoding)
+    return ImportOptions(dry_run, skip_refused is not None, answers_in(answer_file), encoding)
 
 
 def _run(
     take: Take, path: Path, options: ImportOptions, county: str | None, form: As | None, output: Path | None,
     skip_refused: Path | None,
 ) -> None:  # fmt: skip
-    with _existing(path).open("rb") as file, connect() as (engine, _), transaction(engine) as db:
+    with existing(path).open("rb") as file, connect() as (engine, _), transaction(engine) as db:
         try:
             report = take(db, command_scope(db, county), file, path.name, options)
         except RowsRefused as refused:
             _tell(refused.report, form, output, all_rows=False)
             raise
     _tell(report, form, output, all_rows=options.dry_run)
-    if skip_refused is not None and report.of(Outcome.REFUSED, Outcome.ASKED):
-        emit(report.not_taken(), None if skip_refused.suffix else As.CSV, skip_refused)
+    write_not_taken(report, skip_refused)
 
 
 def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_rows: bool) -> None:
@@ -90,9 +86,3 @@ def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_row
     for note in report.notes:
         typer.echo(printable(note), err=True)
     typer.echo(printable(report.summary()), err=True)
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise BadFile(f"没有「{path}」这个文件;请核对文件名和位置。")
-    return path
