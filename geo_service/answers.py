@@ -25,5 +25,5 @@ def from_json(text: str, name: str = "answers") -> dict[str, str]:
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict) or not all(isinstance(answer, str) for answer in given.values()):
-        raise BadFile(f'{name}:答复要写成 {{"问题编号": "答复"}} 这样的 JSON。')
+        raise BadFile(f'{name}：答复要写成 {{"问题编号": "答复"}} 这样的 JSON。')
     return given

@@ -45,7 +45,7 @@ def _write_xlsx(listing: Listing, path: Path) -> None:
     try:
         for count, row in enumerate(listing.rows, 2):
             if count > ROWS_OF_EXCEL:
-                raise Invalid(f"超过 Excel 的 {ROWS_OF_EXCEL} 行,请改用 csv,或缩小范围。")
+                raise Invalid(f"超过 Excel 的 {ROWS_OF_EXCEL} 行，请改用 csv，或缩小范围。")
             sheet.append([_cell(sheet, row[i], column) for i, column in listing.plain])
     finally:
         book.save(path)  # also after an error: only saving ends openpyxl's own temporary file

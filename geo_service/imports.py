@@ -62,7 +62,7 @@ class ReportRow:
     @property
     def told(self) -> str:
         """What is wrong, and where."""
-        where = f"第 {self.numbers} 行 {self.name}:" if self.name is not None else ""
+        where = f"第 {self.numbers} 行 {self.name}：" if self.name is not None else ""
         return where + self.detail.removesuffix("。")
 
 
@@ -107,8 +107,8 @@ class ImportReport:
         """Return the counts in one line of plain Chinese."""
         counts = self.counts()
         told = [f"{outcome.zh} {counts[outcome.value]}" for outcome in Outcome if counts[outcome.value]]
-        told += [f"略过 {count}({reason})" for reason, count in self.left_out.items()]
-        return f"{self.title}「{self.file}」:" + ("、".join(told) or "没有任何对象")
+        told += [f"略过 {count}（{reason}）" for reason, count in self.left_out.items()]
+        return f"{self.title}「{self.file}」：" + ("、".join(told) or "没有任何对象")
 
     def listing(self, *outcomes: Outcome) -> Listing:
         """Return the rows (with these outcomes) as a list; filled in at 答复 it is the file of answers."""
@@ -123,7 +123,7 @@ class ImportReport:
     def only(self, outcome: Outcome, *, first: int) -> Listing:
         """Return the first rows with one outcome as a list."""
         part = replace(self, rows=self.of(outcome)[:first]).listing()
-        return replace(part, title=f"{self.title}:{outcome.zh}")
+        return replace(part, title=f"{self.title}：{outcome.zh}")
 
     def not_taken(self) -> Listing:
         """Return the rows that were not taken: of a table as they stood in it, with the reason behind them.
@@ -146,10 +146,10 @@ class RowsRefused(YinxunError):
 
     def __init__(self, report: ImportReport) -> None:
         refused = report.of(Outcome.REFUSED)
-        first = ";".join(row.told for row in refused[:3])
+        first = "；".join(row.told for row in refused[:3])
         super().__init__(
-            f"有 {len(refused)} 行不能导入,什么也没有改动。{first}{'……' if len(refused) > 3 else ''}。"
-            "请改正后再导入,或跳过它们(--skip-refused 文件名)。"
+            f"有 {len(refused)} 行不能导入，什么也没有改动。{first}{'……' if len(refused) > 3 else ''}。"
+            "请改正后再导入，或跳过它们（--skip-refused 文件名）。"
         )
         self.report = report
 
@@ -168,5 +168,5 @@ def record(
 def _asked(question: Question | None) -> tuple[str | None, str | None, str | None]:
     if question is None:
         return None, None, None
-    answers = ";".join(f"{answer}={meaning}" for answer, meaning in question.answers.items())
+    answers = "；".join(f"{answer}={meaning}" for answer, meaning in question.answers.items())
     return question.id, answers, question.answer

@@ -113,7 +113,7 @@ def emit(listing: Listing, form: As | None = None, path: Path | None = None) -> 
     elif form is None:
         show(listing)
     elif form in (As.XLSX, As.GPKG) and sys.stdout.isatty():
-        raise Invalid(f"{form} 是二进制文件,不能显示在屏幕上。请加 -o 文件名.{form}。")
+        raise Invalid(f"{form} 是二进制文件，不能显示在屏幕上。请加 -o 文件名.{form}。")
     else:
         for piece in content(listing, form):
             sys.stdout.buffer.write(piece)
@@ -140,7 +140,7 @@ def _form_of(path: Path) -> As:
         return As(path.suffix.lower().removeprefix("."))
     except ValueError:
         forms = "、".join(f".{form}" for form in As)
-        raise Invalid(f"看不出 {path.name} 要什么格式,请用这些扩展名之一:{forms},或加 --as。") from None
+        raise Invalid(f"看不出 {path.name} 要什么格式，请用这些扩展名之一：{forms}，或加 --as。") from None
 
 
 def _save(listing: Listing, form: As, path: Path) -> None:
@@ -150,7 +150,7 @@ def _save(listing: Listing, form: As, path: Path) -> None:
             file.writelines(content(listing, form))
         part.replace(path)
     except OSError as error:
-        raise Invalid(f"写不了 {path}:{error.strerror}。请换一个位置。") from error
+        raise Invalid(f"写不了 {path}：{error.strerror}。请换一个位置。") from error
     finally:
         part.unlink(missing_ok=True)
 

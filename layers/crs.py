@@ -40,7 +40,7 @@ def choose(lon: float, lat: float) -> str:
     '+proj=tmerc +lat_0=53.5 +lon_0=9.9 +k=1 +x_0=500000 +y_0=0 +datum=WGS84 +units=m +no_defs +type=crs'
     """
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
-        raise UnknownCrs(f"坐标 ({lon}, {lat}) 不是经纬度;请用 --crs 说明坐标系。")
+        raise UnknownCrs(f"坐标 ({lon}, {lat}) 不是经纬度；请用 --crs 说明坐标系。")
     west, south, east, north = CHINA
     if west <= lon <= east and south <= lat <= north:
         return f"EPSG:{4534 + (3 * round(lon / 3) - 75) // 3}"
@@ -57,7 +57,7 @@ def _transformer(source: str, target: str) -> Transformer:
         try:
             made[source, target] = Transformer.from_crs(source, target, always_xy=True)
         except CRSError as error:
-            raise UnknownCrs(f"不认识坐标系「{source}」;请写成 EPSG:4490 这样的编号。") from error
+            raise UnknownCrs(f"不认识坐标系「{source}」；请写成 EPSG:4490 这样的编号。") from error
     return made[source, target]
 
 
@@ -92,7 +92,7 @@ def is_projected(crs: str) -> bool:
     try:
         return bool(CRS.from_user_input(crs).is_projected)
     except CRSError as error:
-        raise UnknownCrs(f"不认识坐标系「{crs}」;请写成 EPSG:4490 这样的编号。") from error
+        raise UnknownCrs(f"不认识坐标系「{crs}」；请写成 EPSG:4490 这样的编号。") from error
 
 
 def from_wgs84(lonlat: Array, datum: Datum) -> Array:

@@ -99,7 +99,7 @@ def _by_zone(places: gpd.GeoDataFrame) -> Iterator[tuple[str, Ints, NDArray[np.o
     if len(places) == 0:
         return
     if places.crs is None:
-        raise UnknownCrs("places 没有坐标系;请先 set_crs。", title="places has no CRS; call set_crs first.")
+        raise UnknownCrs("places 没有坐标系；请先 set_crs。", title="places has no CRS; call set_crs first.")
     lonlat = np.asarray(places.geometry.to_crs("EPSG:4326").values, dtype=object)
     there = ~(shapely.is_missing(lonlat) | shapely.is_empty(lonlat))
     bounds = shapely.bounds(lonlat)

@@ -72,7 +72,7 @@ def read(
     elif name.lower().endswith((".csv", ".txt", ".tsv")):
         tables = iter([_text_table(file, name, start, encoding)])
     else:
-        raise BadFile(f"{name}:只认 .xlsx 和 .csv 表格。请在 Excel 或 WPS 里另存为其中一种再导入。")
+        raise BadFile(f"{name}：只认 .xlsx 和 .csv 表格。请在 Excel 或 WPS 里另存为其中一种再导入。")
     try:
         return _first_with_headers(tables, name, fields, required)
     finally:
@@ -96,11 +96,11 @@ def _first_with_headers(
             if number >= _HEADER_WITHIN:
                 break
     if not seen:
-        raise BadFile(f"{name}:表格是空的。请确认保存的是填好的那一张。")
+        raise BadFile(f"{name}：表格是空的。请确认保存的是填好的那一张。")
     wanted = "、".join("或".join(f"「{fields[key][0]}」" for key in group) for group in required)
     raise BadFile(
-        f"{name}:前 {_HEADER_WITHIN} 行里没有找到需要的表头 {wanted};"
-        f"读到的是:{'、'.join(seen[:20])[:200]}。请给表格加上这些列名。"
+        f"{name}：前 {_HEADER_WITHIN} 行里没有找到需要的表头 {wanted}；"
+        f"读到的是：{'、'.join(seen[:20])[:200]}。请给表格加上这些列名。"
     )
 
 
@@ -119,7 +119,7 @@ def _refuse_doubled_headers(columns: dict[int, str], cells: list[str], name: str
     for i, key in columns.items():
         if key in first:
             raise BadFile(
-                f"{name}:第 {first[key] + 1} 列「{cells[first[key]]}」和第 {i + 1} 列「{cells[i]}」"
+                f"{name}：第 {first[key] + 1} 列「{cells[first[key]]}」和第 {i + 1} 列「{cells[i]}」"
                 "是同一个意思。请删去或改名其中一列。"
             )
         first[key] = i
@@ -130,7 +130,7 @@ def _body(table: Table, headers: list[str], columns: dict[int, str], name: str) 
     rows: list[Row] = []
     for number, cells in table:
         if len(rows) >= MAX_ROWS:
-            raise BadFile(f"{name}:超过 {MAX_ROWS} 行。请分成几个文件导入。")
+            raise BadFile(f"{name}：超过 {MAX_ROWS} 行。请分成几个文件导入。")
         if any(cells):
             rows.append(_row(number, cells, headers, columns, width))
     ignored = [header for i, header in enumerate(headers) if header and i not in columns]
@@ -145,12 +145,12 @@ def _row(number: int, cells: list[str], headers: list[str], columns: dict[int, s
 
 def _problem(cells: list[str], headers: list[str], columns: dict[int, str], width: int) -> str | None:
     if any(cells[width:]):
-        return f"比表头多出格子({next(c for c in cells[width:] if c)[:20]}),请检查是否多了分隔符"
+        return f"比表头多出格子（{next(c for c in cells[width:] if c)[:20]}），请检查是否多了分隔符"
     for i, cell in enumerate(cells):
         if i in columns and any(unicodedata.category(c) == "Cc" and c not in "\t\r\n" for c in cell):
-            return f"「{headers[i]}」里有看不见的控制字符,请重新输入这一格"
+            return f"「{headers[i]}」里有看不见的控制字符，请重新输入这一格"
         if i in columns and cell in _ERRORS:
-            return f"「{headers[i]}」的公式出错({cell}),请改成值"
+            return f"「{headers[i]}」的公式出错（{cell}），请改成值"
     return None
 
 
@@ -162,9 +162,9 @@ def _tidy(cell: str) -> str:
 
 def _workbook(file: BinaryIO, name: str, start: bytes) -> Iterator[Table]:
     if start.startswith(b"\xd0\xcf\x11\xe0"):
-        raise BadFile(f"{name}:是旧的 .xls 格式或设了密码。请在 Excel 或 WPS 里去掉密码,另存为 .xlsx。")
+        raise BadFile(f"{name}：是旧的 .xls 格式或设了密码。请在 Excel 或 WPS 里去掉密码，另存为 .xlsx。")
     if not start.startswith(b"PK"):
-        raise BadFile(f"{name}:内容不是 Excel 工作簿,和文件名不符。如果它是 CSV,请把扩展名改成 .csv。")
+        raise BadFile(f"{name}：内容不是 Excel 工作簿，和文件名不符。如果它是 CSV，请把扩展名改成 .csv。")
     for table in workbook.tables(file, name):
         yield ((number, [_tidy(cell) for cell in cells]) for number, cells in table)
 
@@ -174,13 +174,13 @@ def _workbook(file: BinaryIO, name: str, start: bytes) -> Iterator[Table]:
 
 def _text_table(file: BinaryIO, name: str, start: bytes, encoding: str | None) -> Table:
     if start.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
-        raise BadFile(f"{name}:内容是 Excel 工作簿,和文件名不符。请把扩展名改成 .xlsx 再导入。")
+        raise BadFile(f"{name}：内容是 Excel 工作簿，和文件名不符。请把扩展名改成 .xlsx 再导入。")
     data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise BadFile(f"{name}:超过 {MAX_BYTES // 2**20} MB。请分成几个文件导入。")
+        raise BadFile(f"{name}：超过 {MAX_BYTES // 2**20} MB。请分成几个文件导入。")
     text = _decoded(data, name, encoding)
     if sum(unicodedata.category(c) == "Cc" and c not in "\t\r\n" for c in text[:4096]) > 40:
-        raise BadFile(f"{name}:内容不是文字表格。请在 Excel 或 WPS 里另存为 CSV 或 .xlsx。")
+        raise BadFile(f"{name}：内容不是文字表格。请在 Excel 或 WPS 里另存为 CSV 或 .xlsx。")
     first_line = text.split("\n", 1)[0]
     separator = max(",;\t", key=first_line.count)
     return _csv_rows(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), name)
@@ -196,7 +196,7 @@ def _decoded(data: bytes, name: str, encoding: str | None) -> str:
             return data.decode(candidate)
         except (UnicodeDecodeError, LookupError):
             continue
-    raise BadFile(f"{name}:文字编码不是 {' 或 '.join(tried)}。请在 Excel 里另存为「CSV UTF-8」再导入。")
+    raise BadFile(f"{name}：文字编码不是 {' 或 '.join(tried)}。请在 Excel 里另存为「CSV UTF-8」再导入。")
 
 
 def _csv_rows(reader: Iterable[list[str]], name: str) -> Table:
@@ -206,7 +206,7 @@ def _csv_rows(reader: Iterable[list[str]], name: str) -> Table:
         try:
             row = next(rows, None)
         except csv.Error as error:
-            raise BadFile(f"{name}:第 {number} 行的引号没有配对,或一格太长。请改正这一行。") from error
+            raise BadFile(f"{name}：第 {number} 行的引号没有配对，或一格太长。请改正这一行。") from error
         if row is None:
             return
         yield number, [_tidy(cell) for cell in row[:MAX_COLUMNS]]
@@ -229,7 +229,7 @@ def day(text: str) -> dt.date:
             return dt.date(int(found[1]), int(found[2]), int(found[3]))
     except ValueError:
         pass
-    raise ValueError(f"「{text[:20]}」不是日期,请写成 2024-03-01")
+    raise ValueError(f"「{text[:20]}」不是日期，请写成 2024-03-01")
 
 
 def metres(text: str) -> float:
@@ -241,7 +241,7 @@ def metres(text: str) -> float:
     plain = re.sub(r"(米|m)$", "", unicodedata.normalize("NFKC", text).strip().lower()).strip()
     if re.fullmatch(r"\d{1,9}(\.\d{1,6})?|\d{1,3}(,\d{3}){1,2}(\.\d{1,6})?", plain):
         return float(plain.replace(",", ""))
-    raise ValueError(f"「{text[:20]}」不是米数,请只写数字,例如 1250")
+    raise ValueError(f"「{text[:20]}」不是米数，请只写数字，例如 1250")
 
 
 def stretches(text: str) -> list[tuple[float, float]]:
@@ -256,6 +256,6 @@ def stretches(text: str) -> list[tuple[float, float]]:
             continue
         ends = re.split(r"[-–—~至到]+", part.strip())
         if len(ends) != 2:
-            raise ValueError(f"「{part.strip()[:20]}」不是一段,请写成 0-500;900-1200")
+            raise ValueError(f"「{part.strip()[:20]}」不是一段，请写成 0-500;900-1200")
         found.append((metres(ends[0]), metres(ends[1])))
     return found

@@ -110,7 +110,7 @@ def clean(recording: Recording, crs: str) -> Track:
     time_s, lonlat, accuracy_m = time_s[order], lonlat[order], accuracy_m[order]
     drop("same_time", np.diff(time_s, prepend=-np.inf) > 0)
     if time_s.size == 0:
-        raise BadTrack(f"记录里没有可用的定位点({_told(dropped)});请检查手机的定位和时间后重新导出。")
+        raise BadTrack(f"记录里没有可用的定位点（{_told(dropped)}）；请检查手机的定位和时间后重新导出。")
     xy = crs_.to_metric(lonlat, crs)
     spikes = _spikes(time_s, xy, accuracy_m)
     xy = xy[~spikes]

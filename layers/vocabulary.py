@@ -97,5 +97,5 @@ class Datum(Word):
     """The datum of coordinates as they arrive; inside everything is WGS 84."""
 
     WGS84 = "wgs84", "WGS 84 / CGCS2000"
-    GCJ02 = "gcj02", "GCJ-02 (高德、腾讯、微信)"
-    BD09 = "bd09", "BD-09 (百度)"
+    GCJ02 = "gcj02", "GCJ-02（高德、腾讯、微信）"
+    BD09 = "bd09", "BD-09（百度）"

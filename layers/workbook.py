@@ -57,7 +57,7 @@ def tables(file: BinaryIO, name: str) -> Iterator[Table]:
     except _DAMAGED as error:
         raise _damaged(name) from error
     if sum(part.file_size for part in archive.infolist()) > MAX_UNPACKED_BYTES:
-        raise BadFile(f"{name}:解压后超过 {MAX_UNPACKED_BYTES // 2**20} MB。请只保留要导入的那一张表。")
+        raise BadFile(f"{name}：解压后超过 {MAX_UNPACKED_BYTES // 2**20} MB。请只保留要导入的那一张表。")
     try:
         book = _Book.of(archive)
     except _DAMAGED as error:
@@ -77,7 +77,7 @@ def _guarded(rows: Table, name: str) -> Table:
 
 def _damaged(name: str, after_row: int | None = None) -> BadFile:
     where = f"第 {after_row + 1} 行起" if after_row is not None else "工作簿"
-    return BadFile(f"{name}:{where}已损坏或不完整。请重新保存或重新发送后再导入。")
+    return BadFile(f"{name}：{where}已损坏或不完整。请重新保存或重新发送后再导入。")
 
 
 @dataclass(frozen=True)

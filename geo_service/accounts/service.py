@@ -270,7 +270,7 @@ def choose_county(counties: Sequence[queries.Reached], code: str | None) -> quer
     if not counties:
         raise NotFound("还没有可以查看的县。请先用 geo-service areas 建立县和辖区，或请管理员为您开通权限。")
     if len(counties) > 1:
-        listed = "、".join(f"{county.code}({county.name})" for county in counties[:20])
+        listed = "、".join(f"{county.code}（{county.name}）" for county in counties[:20])
         raise Invalid(f"您可以查看多个县，请用 county（命令行用 --county）注明其中一个：{listed}。")
     return counties[0]
 

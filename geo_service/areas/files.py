@@ -40,7 +40,7 @@ def read(
         found = _drawn(readers.read(path, None, crs=crs, datum=datum, encoding=encoding))
     kept = [row for row in found.rows if REVOKED not in row.name]
     left = len(found.rows) - len(kept)
-    return AreaFile(kept, [*found.notes, *([f"略过 {left} 行(已撤销)。"] if left else [])])
+    return AreaFile(kept, [*found.notes, *([f"略过 {left} 行（已撤销）。"] if left else [])])
 
 
 def _table(path: Path, encoding: str | None) -> AreaFile:
@@ -63,23 +63,23 @@ def _list_of_records(path: Path) -> list[Any] | None:
         if not file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
             return None
     if path.stat().st_size > MAX_LIST_BYTES:
-        raise BadFile(f"{path.name}:超过 {MAX_LIST_BYTES // 2**20} MB,不像是辖区名单。")
+        raise BadFile(f"{path.name}：超过 {MAX_LIST_BYTES // 2**20} MB，不像是辖区名单。")
     try:
         records = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise BadFile(f"{path.name}:不是完整的 JSON 文件。请重新导出或重新发送。") from error
+        raise BadFile(f"{path.name}：不是完整的 JSON 文件。请重新导出或重新发送。") from error
     return list(records)
 
 
 def _records(name: str, records: Sequence[Any]) -> AreaFile:
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict):
-            raise _row(name, number, {}).refused("不是一条记录;列表里每一项都要有编码和名称。")
+            raise _row(name, number, {}).refused("不是一条记录；列表里每一项都要有编码和名称。")
     keys = list(dict.fromkeys(str(key) for record in records for key in record))
     columns = fields.choose(keys, None, {}, file=name)
     there = {column.standard for column in columns}
     if records and not {"name", "code"} <= there:
-        raise BadFile(f"{name}:每一项都要有编码(code)和名称(name);读到的是:{'、'.join(keys[:20])}。")
+        raise BadFile(f"{name}：每一项都要有编码（code）和名称（name）；读到的是：{'、'.join(keys[:20])}。")
     rows = []
     for number, record in enumerate(records, 1):
         cells = {c.standard: record.get(c.column) for c in columns}
@@ -92,7 +92,7 @@ def _drawn(features: Features) -> AreaFile:
     if features.refused:
         raise features.refused[0]
     if len(features) and not {"name", "code"} <= features.fields.keys():
-        raise BadFile(f"{features.file}:没有找到编码和名称两列;请把列名改成「编码」和「名称」。")
+        raise BadFile(f"{features.file}：没有找到编码和名称两列；请把列名改成「编码」和「名称」。")
     rows, notes = [], [*features.notes, *(remark.detail for remark in features.remarks)]
     for k, number in enumerate(features.rows):
         cells = {key: features.value(key, k) for key in ("name", "code", "parent", "level")}
@@ -100,7 +100,7 @@ def _drawn(features: Features) -> AreaFile:
         border, repair = _border(row, features.geometry[k])
         rows.append(replace(row, geometry=border))
         if repair:
-            notes.append(f"「{features.file}」第 {number} 行「{row.name}」:{repair}。")
+            notes.append(f"「{features.file}」第 {number} 行「{row.name}」：{repair}。")
     return AreaFile(rows, notes)
 
 

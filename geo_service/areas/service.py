@@ -80,10 +80,10 @@ def county_of(db: Session, code: str | None = None) -> County:
         return found
     counties = queries.counties(db)
     if not counties:
-        raise NotFound("还没有县。请先导入辖区:geo-service areas 文件。")
+        raise NotFound("还没有县。请先导入辖区：geo-service areas 文件。")
     if len(counties) > 1:
         listed = "、".join(f"{county.code} {county.name}" for county in counties[:10])
-        raise NotFound(f"有 {len(counties)} 个县,请用 --county 说明是哪一个:{listed}。")
+        raise NotFound(f"有 {len(counties)} 个县，请用 --county 说明是哪一个：{listed}。")
     return counties[0]
 
 
@@ -107,7 +107,7 @@ def area_id_of(db: Session, scope: Scope, code: str) -> int:
 
 def no_area() -> NotFound:
     """Return the error for an area that is not there, or not in the scope."""
-    return NotFound("没有这个辖区,或者它不在您的权限范围内;请从辖区列表里选择。")
+    return NotFound("没有这个辖区，或者它不在您的权限范围内；请从辖区列表里选择。")
 
 
 def descendants(db: Session, county_id: int, roots: Iterable[int]) -> frozenset[int]:
@@ -128,7 +128,7 @@ def descendants(db: Session, county_id: int, roots: Iterable[int]) -> frozenset[
 def make_county(db: Session, actor: Actor, options: AreaOptions) -> AreaReport:
     """Make a county without a file, or bring its name, bounds and time zone up to date."""
     if not options.name or not options.code:
-        raise Invalid("没有文件时,请用 --county 写县名、用 --code 写编码。")
+        raise Invalid("没有文件时，请用 --county 写县名、用 --code 写编码。")
     report = store_areas(db, actor, [], options)
     audit.record(db, actor, "county.set", county_id=county_of(db, report.county).id)
     return report
@@ -143,7 +143,7 @@ def import_areas(
     ]
     rows = [row for file in read for row in file.rows]
     if not rows:
-        raise BadFile("文件里没有一行辖区;每行至少要有编码和名称。")
+        raise BadFile("文件里没有一行辖区；每行至少要有编码和名称。")
     notes = [note for file in read for note in file.notes]
     if dry_run:
         with db.begin_nested() as trial:
@@ -193,7 +193,7 @@ def _code(db: Session, rows: Sequence[AreaRow], options: AreaOptions) -> str:
     counties = queries.counties(db)
     if len(counties) == 1:
         return codes.full(counties[0].code)
-    raise BadFile("看不出文件里哪一行是县;请给每行写上级编码,或用 --code 写县的编码、--county 写县名。")
+    raise BadFile("看不出文件里哪一行是县；请给每行写上级编码，或用 --code 写县的编码、--county 写县名。")
 
 
 def _root(code: str, rows: Sequence[AreaRow], options: AreaOptions, stored: StoredArea | None) -> AreaDraft:
@@ -203,14 +203,14 @@ def _root(code: str, rows: Sequence[AreaRow], options: AreaOptions, stored: Stor
         named.append(stored.name)
     name = next((name for name in named if name), None)
     if name is None:
-        raise BadFile(f"文件里没有县这一行(编码 {code}),也没有登记过这个县;请用 --county 写县名。")
+        raise BadFile(f"文件里没有县这一行（编码 {code}），也没有登记过这个县；请用 --county 写县名。")
     return AreaDraft(code, name, Level.COUNTY, None)
 
 
 def _new_county(root: AreaDraft, options: AreaOptions) -> County:
     time_zone = options.time_zone or (CHINA_TIME if is_chinese(root.code) else None)
     if time_zone is None:
-        raise UnknownTimeZone("请用 --tz 说明这个县的时区,例如 --tz Asia/Shanghai。")
+        raise UnknownTimeZone("请用 --tz 说明这个县的时区，例如 --tz Asia/Shanghai。")
     return County(
         code=codes.county(root.code),
         name=root.name,
@@ -221,7 +221,7 @@ def _new_county(root: AreaDraft, options: AreaOptions) -> County:
 
 def _checked_zone(name: str) -> str:
     if name not in zoneinfo.available_timezones():
-        raise Invalid(f"没有「{name}」这个时区;请写成 Asia/Shanghai 这样的名称。")
+        raise Invalid(f"没有「{name}」这个时区；请写成 Asia/Shanghai 这样的名称。")
     return name
 
 
@@ -229,7 +229,7 @@ def _set_time_zone(db: Session, county: County, name: str) -> None:
     if county.time_zone == _checked_zone(name):
         return
     if queries.has_patrols(db, county.id):
-        raise Conflict(f"{county.name}已有巡查记录按 {county.time_zone} 计日,时区不能再改。")
+        raise Conflict(f"{county.name}已有巡查记录按 {county.time_zone} 计日，时区不能再改。")
     county.time_zone = name
 
 
@@ -272,8 +272,8 @@ def _checked_box(box: Box) -> Box:
     west, south, east, north = box
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise Invalid(
-            f"范围 {west:g},{south:g},{east:g},{north:g} 不对;"
-            "顺序是 西,南,东,北(经纬度,度),西小于东、南小于北。"
+            f"范围 {west:g},{south:g},{east:g},{north:g} 不对；"
+            "顺序是 西,南,东,北（经纬度，度），西小于东、南小于北。"
         )
     return box
 

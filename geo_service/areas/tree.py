@@ -39,7 +39,7 @@ class AreaRow:
 
     def refused(self, why: str) -> BadRow:
         """Return the error that says where and why this row cannot be taken."""
-        return BadRow(f"「{self.file}」第 {self.row} 行:{why}", row=self.row)
+        return BadRow(f"「{self.file}」第 {self.row} 行：{why}", row=self.row)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def county_among(rows: Sequence[AreaRow]) -> str | None:
     )
     if len(counties) > 1:
         some = "、".join(sorted(counties)[:5])
-        raise BadFile(f"文件里有 {len(counties)} 个县(如 {some});请用 --code 说明要哪一个。")
+        raise BadFile(f"文件里有 {len(counties)} 个县（如 {some}）；请用 --code 说明要哪一个。")
     return codes.full(counties.pop()) if counties else None
 
 
@@ -170,7 +170,7 @@ def _of_county(rows: Sequence[AreaRow], county: str) -> list[AreaRow]:
     for row in rows:
         if not is_chinese(row.code):
             raise row.refused(
-                f"编码「{row.code}」不是 6、9 或 12 位区划代码(如果是电子表格,请把编码列设为文本再保存)。"
+                f"编码「{row.code}」不是 6、9 或 12 位区划代码（如果是电子表格，请把编码列设为文本再保存）。"
             )
     full = [replace(row, code=codes.full(row.code)) for row in rows]
     return [row for row in full if row.code[:6] == county]
@@ -225,8 +225,8 @@ def _unique(pairs: Iterable[tuple[AreaRow, AreaDraft]]) -> dict[str, AreaDraft]:
         first, other = found.get(draft.code, (row, draft))
         if other.name != draft.name:
             raise row.refused(
-                f"编码 {draft.code} 与「{first.file}」第 {first.row} 行重复,名称却不同"
-                f"(「{other.name}」和「{draft.name}」)。"
+                f"编码 {draft.code} 与「{first.file}」第 {first.row} 行重复，名称却不同"
+                f"（「{other.name}」和「{draft.name}」）。"
             )
         geometry = draft.geometry if other.geometry is None else other.geometry
         found[draft.code] = (first, replace(draft, geometry=geometry))
@@ -238,14 +238,14 @@ def _check_parents(found: Mapping[str, AreaDraft], rows: Sequence[AreaRow], know
         parent = found[row.code].parent
         if parent is None or parent in found or parent in known:
             continue
-        raise row.refused(f"「{row.name}」的上级 {parent} 不在文件里,也没有登记;{_cure(parent)}。")
+        raise row.refused(f"「{row.name}」的上级 {parent} 不在文件里，也没有登记；{_cure(parent)}。")
 
 
 def _cure(parent: str) -> str:
     if not is_chinese(parent):
         return "请补上这一行"
     if level_of(parent) is Level.COUNTY:
-        return "请先导入县这一行,或用 --county 写明县名"
+        return "请先导入县这一行，或用 --county 写明县名"
     return "请先导入镇街一级的文件"
 
 

@@ -12,7 +12,7 @@ from geo_service.demo import service
 app = typer.Typer()
 
 
-@app.command(help="建一个虚构的演示县:河道、道路、网格、小区、人员、职责和一年的巡查。已经有了就不动它。")
+@app.command(help="建一个虚构的演示县：河道、道路、网格、小区、人员、职责和一年的巡查。已经有了就不动它。")
 def demo(
     seed: Annotated[int, typer.Option(min=0, help="不同的数字生成不同的县")] = service.DEFAULT_SEED,
 ) -> None:

@@ -32,8 +32,8 @@ from layers.vocabulary import Layer
 JOB = "demo.make"
 """Kind of the job that makes it while the pages are open already."""
 DEFAULT_SEED = 1
-MADE = f"演示县「{names.COUNTY}」(编码 {COUNTY_CODE},虚构)已建成。"
-THERE_ALREADY = f"演示县「{names.COUNTY}」已经有了,没有改动。"
+MADE = f"演示县「{names.COUNTY}」（编码 {COUNTY_CODE}，虚构）已建成。"
+THERE_ALREADY = f"演示县「{names.COUNTY}」已经有了，没有改动。"
 _RIVERS_A_STEP, _WALKS_A_STEP = 1500, 50
 
 Tell = Callable[[int, int, str], None]
@@ -102,7 +102,7 @@ def _note(db: Session, *, locked: bool = False) -> Note | None:
         return None
     note = queries.note(db, county.id, locked=locked)
     if note is None:
-        raise Conflict(f"编码 {COUNTY_CODE} 已是「{county.name}」,不是演示县;演示县没有建。")
+        raise Conflict(f"编码 {COUNTY_CODE} 已是「{county.name}」，不是演示县；演示县没有建。")
     return note
 
 
@@ -121,7 +121,7 @@ def _take_step(engine: Engine | Connection, step: Step) -> None:
         note = _note(db, locked=True)
         county = queries.county(db, COUNTY_CODE)
         if note is None or county is None:
-            raise Conflict("演示县在建设中被删除;请重新运行 geo-service demo。")
+            raise Conflict("演示县在建设中被删除；请重新运行 geo-service demo。")
         if step.name in note.done:
             return
         step.do(db, county, accounts.command_scope(db, COUNTY_CODE))

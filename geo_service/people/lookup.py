@@ -51,7 +51,8 @@ def answer_to(question: Question, answers: Mapping[str, str]) -> str | None:
     """Return the answer to a question among those given, None where there is none. Raises Unclear."""
     answer = answers.get(question.id)
     if answer is not None and answer not in question.answers:
-        raise Unclear(f"问题 {question.id} 的答复「{answer[:40]}」不在可选之列:{'、'.join(question.answers)}")
+        choices = "、".join(question.answers)
+        raise Unclear(f"问题 {question.id} 的答复「{answer[:40]}」不在可选之列：{choices}")
     return answer
 
 
@@ -66,7 +67,7 @@ def word_of(words: type[W], text: str) -> W:
         spelled = (word.value, word.zh, *_ALSO.get(word, ()))
         if wanted in spelled or wanted.removeprefix("银发") in spelled:
             return word
-    raise Unclear(f"不认识「{text[:20]}」,可以写:{'、'.join(word.zh for word in words)}")
+    raise Unclear(f"不认识「{text[:20]}」，可以写：{'、'.join(word.zh for word in words)}")
 
 
 @dataclass
@@ -85,7 +86,7 @@ class Names:
         if name not in self._found and len(self._found) < _SEARCHES:
             self._found[name] = difflib.get_close_matches(name, self._distinct, _PROPOSALS, 0.5)
         near = self._found.get(name)
-        return f"您是不是要写:{'、'.join(near)}?" if near else ""
+        return f"您是不是要写：{'、'.join(near)}？" if near else ""
 
 
 class Areas:
@@ -163,9 +164,9 @@ class People:
         if found:
             return found
         if text and self._by_word.get(plain(text)):
-            raise Unclear(f"人员名册里的「{text}」与这里的编号或电话对不上,请核对")
+            raise Unclear(f"人员名册里的「{text}」与这里的编号或电话对不上，请核对")
         hint = self._names.hint(text) if text else ""
-        raise Unclear(f"人员名册里没有「{'、'.join(said)}」,请先导入人员。{hint}")
+        raise Unclear(f"人员名册里没有「{'、'.join(said)}」，请先导入人员。{hint}")
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ class Ground:
     @property
     def label(self) -> str:
         """How messages call it."""
-        return f"{self.name}({self.code})" if self.name else self.code
+        return f"{self.name}（{self.code}）" if self.name else self.code
 
 
 class Places:
@@ -213,12 +214,12 @@ class Places:
         if code and name and found:
             found = [place for place in found if plain(place.name or "") == plain(name)]
             if not found:
-                raise Unclear(f"编码 {code} 的名称不是「{name}」,请核对")
+                raise Unclear(f"编码 {code} 的名称不是「{name}」，请核对")
         found = [place for place in found if layer in (None, place.layer)]
         here = [place for place in found if area_id is None or area_id in place.area_ids]
         if here:
             return here
         if found:
-            raise Unclear(f"「{text}」不在所写的镇街或村,请核对")
+            raise Unclear(f"「{text}」不在所写的镇街或村，请核对")
         hint = (self._names[layer] if layer else self._all_names).hint(text)
         raise Unclear(f"{layer.zh if layer else '登记表'}里没有「{text}」。{hint}")

@@ -162,29 +162,29 @@ class _Matcher:
 
     def _numbered(self, row: int, draft: PersonDraft, found: Known) -> ReportRow:
         if not found.mine:
-            raise Unclear(f"编号 {draft.number} 已在别的辖区使用,请核对编号")
+            raise Unclear(f"编号 {draft.number} 已在别的辖区使用，请核对编号")
         if found.name == draft.name or (draft.phone and found.phone == draft.phone):
             return self._same_person(row, draft, found)
         question = Question(
             question_id("roster", "number", draft.number, draft.name, found.name),
-            f"编号 {draft.number} 登记的是{found.name},表里是{draft.name}。是同一个人吗?",
-            {SAME: f"是同一个人,姓名改为{draft.name}", "skip": "不是,不导入这一行(请改编号)"},
+            f"编号 {draft.number} 登记的是{found.name}，表里是{draft.name}。是同一个人吗？",
+            {SAME: f"是同一个人，姓名改为{draft.name}", "skip": "不是，不导入这一行（请改编号）"},
         )
         answer = answer_to(question, self._answers)
         if answer == SAME:
             return self._same_person(row, draft, found)
         if answer == "skip":
-            raise Unclear(f"编号 {draft.number} 已是{found.name}的,请改编号")
+            raise Unclear(f"编号 {draft.number} 已是{found.name}的，请改编号")
         return self._ask(row, draft, question)
 
     def _doubtful(self, row: int, draft: PersonDraft, alike: Sequence[Known]) -> ReportRow:
         choices = {str(i): known for i, known in enumerate(alike, 1)}
         answers = {key: f"就是{self._described(known)}" for key, known in choices.items()}
-        answers[NEW] = "是另一个同名的人,新增"
+        answers[NEW] = "是另一个同名的人，新增"
         marks = [(k.number, k.phone, k.area_id) for k in alike]
         question = Question(
             question_id("roster", draft.name, draft.number, draft.phone, draft.area_id, *marks),
-            f"{draft.name}有同名的人,编号和电话分不清是不是同一个人",
+            f"{draft.name}有同名的人，编号和电话分不清是不是同一个人",
             answers,
         )
         answer = answer_to(question, self._answers)
@@ -200,17 +200,17 @@ class _Matcher:
         values = _differences(draft, known)
         earlier = self._row_of.setdefault(known.id, row)
         if earlier != row and not consistent(draft, _as_draft(known)):
-            raise Unclear(f"与第 {earlier} 行是同一个人,内容却不一样,请合成一行")
-        repeated = f"与第 {earlier} 行是同一个人;" if earlier != row else ""
+            raise Unclear(f"与第 {earlier} 行是同一个人，内容却不一样，请合成一行")
+        repeated = f"与第 {earlier} 行是同一个人；" if earlier != row else ""
         if not values:
-            return ReportRow(Outcome.SAME, [row], draft.name, repeated.rstrip(";"))
+            return ReportRow(Outcome.SAME, [row], draft.name, repeated.rstrip("；"))
         self._remember(replace(known, **values))
         outcome = Outcome.CHANGED if known.id in self._stored else Outcome.SAME
         return ReportRow(outcome, [row], draft.name, repeated + self._told(values, known))
 
     def _new(self, row: int, draft: PersonDraft) -> ReportRow:
         if self._rights.areas is not None and draft.area_id is None:
-            raise Unclear("没有镇街,您只能登记自己辖区的人,请写明镇街或村")
+            raise Unclear("没有镇街，您只能登记自己辖区的人，请写明镇街或村")
         told = [self._areas.path(draft.area_id)] if draft.area_id else []
         namesakes = self._namesakes(draft)
         if namesakes:
@@ -219,7 +219,7 @@ class _Matcher:
         self._remember(
             Known(draft.id, draft.name, draft.number, draft.phone, draft.area_id, draft.attributes)
         )
-        return ReportRow(Outcome.ADDED, [row], draft.name, ";".join(told))
+        return ReportRow(Outcome.ADDED, [row], draft.name, "；".join(told))
 
     def _remember(self, known: Known) -> None:
         old = self._people.get(known.id)
@@ -235,7 +235,7 @@ class _Matcher:
         marks += [self._areas.path(known.area_id)]
         if known.id in self._row_of:
             marks.append(f"第 {self._row_of[known.id]} 行")
-        return f"{known.name}({','.join(filter(None, marks)) or '无编号、电话'})"
+        return f"{known.name}（{'，'.join(filter(None, marks)) or '无编号、电话'}）"
 
     def _told(self, values: Mapping[str, Any], known: Known) -> str:
         told = []
@@ -245,7 +245,7 @@ class _Matcher:
             else:
                 before, after = self._shown(key, getattr(known, key)), self._shown(key, value)
                 told.append(f"{_WORDS[key]} {before or '无'} → {after}")
-        return ";".join(told)
+        return "；".join(told)
 
     def _shown(self, key: str, value: Any) -> str | None:
         if key == "area_id":

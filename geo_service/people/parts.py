@@ -27,19 +27,19 @@ def spans_of(place: Ground, stretches_m: Sequence[tuple[float, float]]) -> Spans
     (((0, 8000),), None)
     """
     if not place.layer.is_line:
-        raise Unclear(f"{place.label}是{place.layer.zh},没有起止米;请写负责范围(村名或图形)")
+        raise Unclear(f"{place.label}是{place.layer.zh}，没有起止米；请写负责范围（村名或图形）")
     if place.length_dm is None:
-        raise Unclear(f"{place.label}还没有上图,量不出起止米;请先导入图形,或写整条")
+        raise Unclear(f"{place.label}还没有上图，量不出起止米；请先导入图形，或写整条")
     for start, stop in stretches_m:
         if stop <= start:
-            raise Unclear(f"{start:g}-{stop:g} 的止点不在起点之后,请核对")
+            raise Unclear(f"{start:g}-{stop:g} 的止点不在起点之后，请核对")
         if round(stop * 10) > place.length_dm + ROUNDED_DM:
-            raise Unclear(f"{start:g}-{stop:g} 超出{place.label},它全长 {place.length_dm / 10:g} 米")
+            raise Unclear(f"{start:g}-{stop:g} 超出{place.label}，它全长 {place.length_dm / 10:g} 米")
     metres = np.array(stretches_m, float).reshape(-1, 2)
     limited = np.minimum(np.rint(metres * 10), place.length_dm)
     joined = SpanSet.of(np.zeros(len(limited)), limited[:, 0], limited[:, 1])
     if len(joined) == 0:
-        raise Unclear(f"写明的段在{place.label}的末端之外,它全长 {place.length_dm / 10:g} 米")
+        raise Unclear(f"写明的段在{place.label}的末端之外，它全长 {place.length_dm / 10:g} 米")
     return whole_or(place, tuple((int(a), int(b)) for a, b in joined.of_place(0)))
 
 
@@ -56,7 +56,7 @@ def cells_of(place: Ground, outline: Any, inside: CellSet, part: Any, crs: str) 
     shared = shapely.get_parts(shapely.intersection(part, outline))
     shared = shapely.union_all(shared[shapely.get_dimensions(shared) == 2])
     if shared.is_empty:
-        raise Unclear(f"负责范围和{place.label}不相交;图形要用 WGS 84 的 经度 纬度")
+        raise Unclear(f"负责范围和{place.label}不相交；图形要用 WGS 84 的 经度 纬度")
     cells = AreaCells.of(crs_.project(shared, crs)).inside & inside
     return None if len(cells) == len(inside) else cells
 
@@ -68,12 +68,12 @@ def polygon(text: str) -> Any:
     except shapely.errors.GEOSException:
         found = None
     if found is None or found.geom_type not in ("Polygon", "MultiPolygon") or found.is_empty:
-        raise Unclear("负责范围不是多边形;请写村名、村编码,或 POLYGON((经度 纬度, …))")
+        raise Unclear("负责范围不是多边形；请写村名、村编码，或 POLYGON((经度 纬度, …))")
     west, south, east, north = found.bounds
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise Unclear("负责范围的坐标不是 经度 纬度(度)")
+        raise Unclear("负责范围的坐标不是 经度 纬度（度）")
     if not found.is_valid:
-        raise Unclear(f"负责范围的多边形自相交({shapely.is_valid_reason(found)}),请改正")
+        raise Unclear(f"负责范围的多边形自相交（{shapely.is_valid_reason(found)}），请改正")
     return found
 
 

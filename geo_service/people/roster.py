@@ -44,7 +44,7 @@ def tidy_name(text: str) -> str:
     """
     name = " ".join(text.split())
     if not any(unicodedata.category(c).startswith("L") for c in name) or len(name) > 60:
-        raise Unclear(f"「{text[:20]}」不像姓名,请检查列是否对齐")
+        raise Unclear(f"「{text[:20]}」不像姓名，请检查列是否对齐")
     # Two-character names are spread with a blank so that columns line up.
     return name.replace(" ", "") if all("一" <= c <= "鿿" or c in " ·" for c in name) else name
 
@@ -57,10 +57,10 @@ def tidy_phone(text: str) -> str:
     """
     plain = re.sub(r"[\s()-]", "", unicodedata.normalize("NFKC", text))
     if re.fullmatch(r"[\d.]+E\+?\d+", plain, re.IGNORECASE):
-        raise Unclear(f"电话「{text[:20]}」被表格软件改成了科学计数法,请把这一列设为文本后重填")
+        raise Unclear(f"电话「{text[:20]}」被表格软件改成了科学计数法，请把这一列设为文本后重填")
     plain = re.sub(r"^(\+86|0086|86(?=1\d{10}$))", "", plain)
     if not re.fullmatch(r"\+?\d{5,15}", plain):
-        raise Unclear(f"电话「{text[:20]}」不是一个号码,请只填一个,只用数字")
+        raise Unclear(f"电话「{text[:20]}」不是一个号码，请只填一个，只用数字")
     return plain
 
 
@@ -68,7 +68,7 @@ def tidy_number(text: str) -> str:
     """Return an office's number as it is stored. Raises Unclear."""
     number = unicodedata.normalize("NFKC", text).strip()
     if not number or len(number) > 40:
-        raise Unclear(f"编号「{text[:20]}」太长或是空的,最多 40 个字")
+        raise Unclear(f"编号「{text[:20]}」太长或是空的，最多 40 个字")
     return number
 
 
@@ -89,7 +89,7 @@ def draft_of(row: Row, areas: Areas, allowed: frozenset[int] | None) -> PersonDr
     if row.problem:
         raise Unclear(row.problem)
     if "name" not in values:
-        raise Unclear("没有姓名,请补上或删去这一行")
+        raise Unclear("没有姓名，请补上或删去这一行")
     area_id = areas.find(values.get("township"), values.get("village"))
     if allowed is not None and area_id is not None and area_id not in allowed:
         raise Unclear(f"{areas.path(area_id)}不在您管理的辖区内")
@@ -128,7 +128,7 @@ def entries(drafts: Iterable[tuple[int, PersonDraft]]) -> tuple[list[Entry], dic
             found.append(Entry(joined, rows))
             continue
         listed = "、".join(map(str, rows[:10]))
-        refused |= dict.fromkeys(rows, f"第 {listed} 行是同一编号或电话,内容却不一样,请合成一行")
+        refused |= dict.fromkeys(rows, f"第 {listed} 行是同一编号或电话，内容却不一样，请合成一行")
     return sorted(found, key=lambda entry: entry.rows[0]), refused
 
 

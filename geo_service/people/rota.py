@@ -134,8 +134,8 @@ def check_overlap(held: Iterable[DutySpan], wanted: DutyDraft | DutySpan) -> Non
         if at_once and _office(duty) == _office(wanted):
             until = f"至 {duty.last_day}" if duty.last_day else "起长期"
             raise Overlap(
-                f"这个人对{parts.in_words(duty.part)}已有同样的职责({duty.first_day} {until}),"
-                "时间和范围有重叠。请先结束原来的,或改正起止"
+                f"这个人对{parts.in_words(duty.part)}已有同样的职责（{duty.first_day} {until}），"
+                "时间和范围有重叠。请先结束原来的，或改正起止"
             )
 
 
@@ -195,7 +195,7 @@ class _Planner:
             self._row_of[held] = row
             return ReportRow(Outcome.SAME, [row], subject, self._unchanged(held, wish, earlier))
         if earlier:
-            raise Unclear(f"与第 {earlier} 行是同一职责,结束日期却不一样,请合成一行")
+            raise Unclear(f"与第 {earlier} 行是同一职责，结束日期却不一样，请合成一行")
         changed = replace(held, last_day=wish.last_day)
         _check_order(held.first_day, wish.last_day)
         here = self._held[held.place_id]
@@ -211,7 +211,7 @@ class _Planner:
             return f"与第 {earlier} 行重复"
         if held.last_day is None or wish.last_day is not None:
             return ""
-        again = "" if self._lasts(held) else ";要重新开始请写开始日期"
+        again = "" if self._lasts(held) else "；要重新开始请写开始日期"
         return f"已登记到 {held.last_day} 为止{again}"
 
     def _add(self, row: int, subject: str, person: PersonName, place: Ground, wish: _Wish) -> ReportRow:
@@ -230,15 +230,15 @@ class _Planner:
         here = self._held[place.id]
         check_overlap(here, draft)
         others = {
-            held.name or "(已删除)"
+            held.name or "（已删除）"
             for held in here
             if held.kind is draft.kind and held.person_id != person.id
             if held.meets(first_day, draft.last_day) and parts.overlap(held.part, draft.part)
         }
         self.added.append(draft)
         self._hold(_as_held(draft, person.name), row)
-        told = f"{draft.role.zh} {parts.in_words(draft.part)},自 {first_day}"
-        shared = f";同一段还有{'、'.join(sorted(others)[:5])}" if others else ""
+        told = f"{draft.role.zh} {parts.in_words(draft.part)}，自 {first_day}"
+        shared = f"；同一段还有{'、'.join(sorted(others)[:5])}" if others else ""
         return ReportRow(Outcome.ADDED, [row], subject, told + shared)
 
     def _hold(self, duty: DutySpan, row: int) -> None:
@@ -249,20 +249,20 @@ class _Planner:
         values = row.values
         phone = tidy_phone(values["phone"]) if "phone" in values else None
         if not (values.get("person") or values.get("number") or phone):
-            raise Unclear("没有人员,请写姓名、编号或电话")
+            raise Unclear("没有人员，请写姓名、编号或电话")
         found = self._land.people.find(values.get("person"), values.get("number"), phone)
         choices = [(person, str(person.id), self._described(person)) for person in found]
-        return self._one_of(choices, f"有 {len(found)} 位「{_person_text(row)}」,是哪一位?", row)
+        return self._one_of(choices, f"有 {len(found)} 位「{_person_text(row)}」，是哪一位？", row)
 
     def _place(self, row: sheets.Row) -> Ground | Question:
         name, layer = _place_text(row)
         code = row.values.get("place_code")
         if not (name or code):
-            raise Unclear("没有对象,请写名称或编码")
+            raise Unclear("没有对象，请写名称或编码")
         area_id = self._land.areas.find(row.values.get("township"), row.values.get("village"))
         found = self._land.places.find(name, code, layer, area_id)
         choices = [(place, f"{place.layer}/{place.code}", self._situated(place)) for place in found]
-        return self._one_of(choices, f"有 {len(found)} 个「{name or code}」,是哪一个?", row)
+        return self._one_of(choices, f"有 {len(found)} 个「{name or code}」，是哪一个？", row)
 
     def _one_of(self, choices: Sequence[tuple[T, str, str]], text: str, row: sheets.Row) -> T | Question:
         """Return the only choice (value, key, words), the one that was answered, or the question."""
@@ -296,23 +296,23 @@ class _Planner:
     def _described(self, person: PersonName) -> str:
         marks = [f"编号 {person.number}" if person.number else "", masked(person.phone) or ""]
         marks.append(self._land.areas.path(person.area_id))
-        return f"{person.name}({','.join(filter(None, marks)) or '无编号、电话'})"
+        return f"{person.name}（{'，'.join(filter(None, marks)) or '无编号、电话'}）"
 
     def _situated(self, place: Ground) -> str:
         known = (self._land.areas.by_id.get(id_) for id_ in sorted(place.area_ids))
         townships = [area.name for area in known if area and area.level is Level.TOWNSHIP]
-        length = f",{place.length_dm / 10:g} 米" if place.length_dm is not None else ""
-        return f"{place.layer.zh} {place.label}({'、'.join(townships) or '镇街不详'}{length})"
+        length = f"，{place.length_dm / 10:g} 米" if place.length_dm is not None else ""
+        return f"{place.layer.zh} {place.label}（{'、'.join(townships) or '镇街不详'}{length}）"
 
 
 def _wish(row: sheets.Row, place: Ground, part: Part) -> _Wish:
     values = row.values
     role = word_of(Role, values["role"]) if "role" in values else Role.of(place.layer)
     if role.layer is not place.layer:
-        raise Unclear(f"{place.label}是{place.layer.zh},岗位不能是{role.zh}")
+        raise Unclear(f"{place.label}是{place.layer.zh}，岗位不能是{role.zh}")
     kind = word_of(DutyKind, values["kind"]) if "kind" in values else DutyKind.VOLUNTEER
     if kind is DutyKind.OFFICIAL and "level" not in values:
-        raise Unclear("责任人要写级别(县级、镇级或村级)")
+        raise Unclear("责任人要写级别（县级、镇级或村级）")
     until = values.get("until")
     return _Wish(
         role,
@@ -359,11 +359,11 @@ def _place_text(row: sheets.Row) -> tuple[str | None, Layer | None]:
     layer = word_of(Layer, values["layer"]) if "layer" in values else None
     named = [(values[layer.value], layer) for layer in Layer if layer.value in values]
     if len(named) > 1 or (named and "place" in values):
-        raise Unclear("一行只能写一个对象,请分成几行")
+        raise Unclear("一行只能写一个对象，请分成几行")
     if not named:
         return values.get("place"), layer
     if layer not in (None, named[0][1]):
-        raise Unclear(f"图层写的是{values['layer']},名称却填在{named[0][1].zh}一列")
+        raise Unclear(f"图层写的是{values['layer']}，名称却填在{named[0][1].zh}一列")
     return named[0]
 
 

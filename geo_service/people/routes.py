@@ -138,7 +138,7 @@ def person(db: Db, scope: Signed, person_id: uuid.UUID) -> Response:
     """Return a person of my scope."""
     found = records(lists.people(db, scope, person_id=person_id))
     if not found:
-        raise NotFound("没有这个人,或不在您的权限内。")
+        raise NotFound("没有这个人，或不在您的权限内。")
     held = records(lists.duties(db, scope, person_id=person_id))
     return JSONResponse({**found[0], "held": held})
 
@@ -281,7 +281,7 @@ def _after(cursor: str | None) -> tuple[str, uuid.UUID] | None:
             raise ValueError
         return name, uuid.UUID(id_)
     except (ValueError, TypeError, AttributeError):
-        raise Invalid("翻页参数 cursor 不是这个列表给出的,请从第一页重新开始。") from None
+        raise Invalid("翻页参数 cursor 不是这个列表给出的，请从第一页重新开始。") from None
 
 
 def _page(rows: list[dict[str, Any]], limit: int, *key: str) -> JSONResponse:

@@ -131,7 +131,7 @@ def delete_person(db: Session, scope: Scope, person_id: uuid.UUID) -> None:
     """
     person = _person(db, scope, person_id, lock=True)
     if not scope.reaches(person.area_id, *CHANGE):
-        raise Forbidden("这个人不住在您管理的辖区,只能由他所在辖区或县级管理员删除。")
+        raise Forbidden("这个人不住在您管理的辖区，只能由他所在辖区或县级管理员删除。")
     day = today(db, scope.county_id)
     ended = duty_queries.end_duties_of(db, scope.county_id, person_id, day)
     queries.forget_person(db, scope.county_id, person_id, dt.datetime.now(dt.UTC))
@@ -142,13 +142,13 @@ def _person(db: Session, scope: Scope, person_id: uuid.UUID, *, lock: bool = Fal
     scope.demand(*CHANGE)
     found = queries.person(db, people_in(scope, *CHANGE), person_id, lock=lock)
     if found is None:
-        raise NotFound("没有这个人,或不在您的辖区内。")
+        raise NotFound("没有这个人，或不在您的辖区内。")
     return found
 
 
 def _demand_area(scope: Scope, area_id: int | None) -> None:
     if not scope.reaches(area_id, *CHANGE):
-        raise Forbidden("只能登记到您管理的辖区,请写明镇街或村。")
+        raise Forbidden("只能登记到您管理的辖区，请写明镇街或村。")
 
 
 def _tidied(
@@ -165,7 +165,7 @@ def _tidied(
         raise Invalid("姓名不能为空。")
     number = tidied.get("number")
     if number is not None and queries.has_number(db, scope.county_id, number, but=but):
-        raise Conflict(f"编号 {number} 已经有人在用,请换一个。")
+        raise Conflict(f"编号 {number} 已经有人在用，请换一个。")
     area_id = tidied.get("area_id")
     if area_id is not None and not queries.has_area(db, areas_in(scope), area_id):
         raise areas.no_area()
@@ -182,7 +182,7 @@ def add_duty(db: Session, scope: Scope, request: DutyRequest) -> int:
     place = _place(db, scope, request.place_id)
     role = request.role or Role.of(place.layer)
     if role.layer is not place.layer:
-        raise Invalid(f"{place.label}是{place.layer.zh},岗位不能是{role.zh}。")
+        raise Invalid(f"{place.label}是{place.layer.zh}，岗位不能是{role.zh}。")
     try:
         part = _part(db, scope, place, request)
     except Unclear as reason:
@@ -219,7 +219,7 @@ def hand_over(db: Session, scope: Scope, duty_id: int, to_person_id: uuid.UUID, 
     queries.lock_register(db, scope.county_id)
     duty = _duty(db, scope, duty_id)
     if taker.id == duty.person_id:
-        raise Invalid("交接的是同一个人,请选择接任的人。")
+        raise Invalid("交接的是同一个人，请选择接任的人。")
     if on_day <= duty_queries.first_day_of(duty.in_force):
         raise Invalid(f"交接日期要晚于原职责的开始日期 {duty.in_force.lower}。")
     _demand_in_force(duty, on_day)
@@ -257,7 +257,7 @@ def _duty(db: Session, scope: Scope, duty_id: int) -> Duty:
     mine = duties_in(scope, *CHANGE) & Duty.place_id.in_(place_ids_in(scope, *CHANGE))
     found = duty_queries.duty(db, mine, duty_id)
     if found is None:
-        raise NotFound("没有这项职责,或不在您的辖区内。")
+        raise NotFound("没有这项职责，或不在您的辖区内。")
     return found
 
 
@@ -272,7 +272,7 @@ def _demand_in_force(duty: Duty, day: dt.date) -> None:
 def _place(db: Session, scope: Scope, place_id: int) -> Ground:
     found = queries.grounds(db, places_in(scope, *CHANGE), [place_id])
     if not found:
-        raise NotFound("没有这个对象,或不在您的辖区内。")
+        raise NotFound("没有这个对象，或不在您的辖区内。")
     return found[0]
 
 
@@ -292,11 +292,11 @@ def _part(db: Session, scope: Scope, place: Ground, request: DutyRequest) -> Par
 def in_village(db: Session, scope: Scope, place: Ground, area_id: int) -> Part:
     """Return the part of a place that lies in a village. Raises Unclear."""
     if place.version_id is None:
-        raise Unclear(f"{place.label}还没有上图,分不出村的部分")
+        raise Unclear(f"{place.label}还没有上图，分不出村的部分")
     if not place.layer.is_line:
         border = queries.border(db, scope.county_id, area_id)
         if border is None:
-            raise Unclear("这个村没有边界图形,请改用 POLYGON((经度 纬度, …))")
+            raise Unclear("这个村没有边界图形，请改用 POLYGON((经度 纬度, …))")
         return in_polygon(db, scope, place, border)
     spans = queries.village_spans(db, place.version_id, area_id)
     if not spans:
@@ -307,10 +307,10 @@ def in_village(db: Session, scope: Scope, place: Ground, area_id: int) -> Part:
 def in_polygon(db: Session, scope: Scope, place: Ground, polygon: Any) -> Part:
     """Return the part of an area place that lies in a polygon in lon, lat. Raises Unclear."""
     if place.layer.is_line:
-        raise Unclear(f"{place.label}是{place.layer.zh},请用起止米或村名")
+        raise Unclear(f"{place.label}是{place.layer.zh}，请用起止米或村名")
     crs = db.get_one(County, scope.county_id).crs
     if place.version_id is None or crs is None:
-        raise Unclear(f"{place.label}还没有上图,分不出一部分")
+        raise Unclear(f"{place.label}还没有上图，分不出一部分")
     outline, inside = queries.outline(db, place.version_id), queries.cells_inside(db, place.version_id)
     return parts.cells_of(place, outline, inside, polygon, crs)
 

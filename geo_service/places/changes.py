@@ -42,7 +42,7 @@ def change_of(stored: StoredPlace, prepared: Prepared, districts: Districts) -> 
         told.append("属性")
     shape, sources = _shape(stored, prepared)
     if shape is not None:
-        told.append(f"图形({_size(stored.metres)} → {_size(shape.metres)})")
+        told.append(f"图形（{_size(stored.metres)} → {_size(shape.metres)}）")
     elif sources is not None:
         told.append("来源")
     if values.get("code") is not None:

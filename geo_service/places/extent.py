@@ -31,8 +31,8 @@ def question(box: Box, county: str, answers: Mapping[str, str]) -> Question:
     text = ",".join(f"{side:.4f}" for side in box)
     return Question(
         id=EXTENT,
-        text=f"{county}还没有范围。按这个文件取 西,南,东,北 = {text},对吗?"
-        "不对的话,请用 areas --bounds 西,南,东,北 给出范围",
-        answers={YES: "对,用这个范围"},
+        text=f"{county}还没有范围。按这个文件取 西,南,东,北 = {text}，对吗？"
+        "不对的话，请用 areas --bounds 西,南,东,北 给出范围",
+        answers={YES: "对，用这个范围"},
         answer=YES if answers.get(EXTENT) in (YES, "是", "对") else None,
     )

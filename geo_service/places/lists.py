@@ -41,7 +41,7 @@ def read(
         try:
             rows.append((row.number, _values(row, sheet.headers, columns)))
         except Refusal as refusal:
-            refused.append(BadRow(f"{name} 第 {row.number} 行:{refusal.detail}。", row=row.number))
+            refused.append(BadRow(f"{name} 第 {row.number} 行：{refusal.detail}。", row=row.number))
     unused = [header for header in sheet.headers if header and header not in {c.column for c in columns}]
     return Features(
         file=name,
@@ -51,8 +51,8 @@ def read(
         ids=[None] * len(rows),
         refused=refused,
         notes=[
-            "表格里没有图形,先按名称登记(未上图)。",
-            *([f"没有用到的列:{'、'.join(unused)}。"] if unused else []),
+            "表格里没有图形，先按名称登记（未上图）。",
+            *([f"没有用到的列：{'、'.join(unused)}。"] if unused else []),
         ],
     )
 
@@ -95,7 +95,7 @@ def unmapped(
     for k in range(len(features)):
         name, code = taken.text("name", k), taken.text("code", k)
         if name is None and code is None:
-            refused.append(features.refuse(k, "既没有图形,也没有名称和编码,无法登记"))
+            refused.append(features.refuse(k, "既没有图形，也没有名称和编码，无法登记"))
             continue
         in_scheme, stated = scheme.of([k], name, code)
         places.append(

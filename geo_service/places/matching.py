@@ -145,7 +145,7 @@ def _by_overlap(search: _Search) -> Iterator[Ranked]:
         if len(found) == 1 or clear:
             yield best[0], d, best[1]
         elif found:
-            yield from _asked(search, d, [s for _, s in found], "图上有几条重合的同名对象,哪一个是它?")
+            yield from _asked(search, d, [s for _, s in found], "图上有几条重合的同名对象，哪一个是它？")
 
 
 def _overlapping(prepared: Prepared, near: Iterable[tuple[int, StoredPlace]]) -> Iterator[tuple[float, int]]:
@@ -176,7 +176,7 @@ def _by_listing(search: _Search) -> Iterator[Ranked]:
         if len(candidates) == 1 and claims[candidates[0]] == 1:
             yield 0.0, d, candidates[0]
         elif candidates:
-            yield from _asked(search, d, candidates, "有几个同名对象,哪一个是它?")
+            yield from _asked(search, d, candidates, "有几个同名对象，哪一个是它？")
 
 
 def _twice_listed(search: _Search) -> Iterator[Ranked]:
@@ -219,11 +219,11 @@ def _question(search: _Search, d: int, candidates: Sequence[int], text: str) -> 
         asked.append(shapely.to_wkt(shapely.force_2d(prepared.shape.lonlat), rounding_precision=6))
     id_ = ID_PREFIX + hashlib.sha256("\n".join(asked).encode()).hexdigest()[:12]
     answers = {place.code: f"是已登记的 {place.code}「{place.name or '无名'}」" for place in places}
-    answers[APART] = "都不是,是另一个新的对象"
+    answers[APART] = "都不是，是另一个新的对象"
     answer = search.answers.get(id_)
     return Question(
         id=id_,
-        text=f"「{prepared.draft.name or '无名'}」:{text}",
+        text=f"「{prepared.draft.name or '无名'}」：{text}",
         answers=answers,
         rows=prepared.draft.rows,
         answer=answer if answer in answers else None,

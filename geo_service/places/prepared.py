@@ -57,7 +57,7 @@ def prepare(
     kept = [draft for draft in drafts if id(draft) in listed]
     shapes = shapes_of(layer, kept, crs)
     empty = [draft for draft, shape in zip(kept, shapes, strict=True) if shape and shape.length_dm == 0]
-    refused += [_refusal(draft, "长度不到 0.1 米,请检查图形") for draft in empty]
+    refused += [_refusal(draft, "长度不到 0.1 米，请检查图形") for draft in empty]
     metres = [shape.metres if shape else None for shape in shapes]
     areas = areas_of(layer, metres, [listed[id(draft)] for draft in kept], districts)
     prepared = [
@@ -129,7 +129,7 @@ def _said(value: Any) -> list[str]:
 
 def _refusal(draft: PlaceDraft, why: str) -> BadRow:
     row = min(draft.rows, default=0)
-    return BadRow(f"第 {row} 行「{draft.name or '无名'}」:{why}。", row=row)
+    return BadRow(f"第 {row} 行「{draft.name or '无名'}」：{why}。", row=row)
 
 
 def shapes_of(layer: Layer, drafts: Sequence[PlaceDraft], crs: str) -> list[Shape | None]:

@@ -27,8 +27,8 @@ COLUMNS = (
     Column("township", "镇街"),
     Column("village", "村居"),
     Column("on_map", "已上图", "flag"),
-    Column("length_m", "长度(米)", "number"),
-    Column("area_m2", "面积(平方米)", "number"),
+    Column("length_m", "长度（米）", "number"),
+    Column("area_m2", "面积（平方米）", "number"),
 )
 GEOMETRY = Column("geometry", "图形", "geometry")
 _AT_A_TIME = 500
@@ -115,7 +115,7 @@ def card(db: Session, scope: Scope, place_id: int) -> PlaceCard:
     """Return one place of the scope; raises NotFound."""
     found = db.execute(_rows(db, scope, Wanted()).add_columns(_BINARY).where(Place.id == place_id)).first()
     if found is None:
-        raise NotFound("没有这个对象,或者您没有查看它的权限。")
+        raise NotFound("没有这个对象，或者您没有查看它的权限。")
     *row, binary = found
     place = db.get_one(Place, place_id)
     return PlaceCard(

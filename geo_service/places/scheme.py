@@ -48,20 +48,20 @@ def listed(file: BinaryIO, name: str) -> frozenset[str]:
         sheet = sheets.read(file, name, _FIELDS, required=[["name", "code"]])
         words = frozenset(value for row in sheet.rows for value in row.values.values())
     if not words:
-        raise BadFile(f"{name}:名单是空的。")
+        raise BadFile(f"{name}：名单是空的。")
     return words
 
 
 def _lines(file: BinaryIO, name: str) -> frozenset[str]:
     data = file.read(_LONGEST_BYTES + 1)
     if len(data) > _LONGEST_BYTES:
-        raise BadFile(f"{name}:超过 {_LONGEST_BYTES // 2**20} MB,不像是名单。")
+        raise BadFile(f"{name}：超过 {_LONGEST_BYTES // 2**20} MB，不像是名单。")
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             return frozenset(word for line in data.decode(encoding).splitlines() if (word := line.strip()))
         except UnicodeDecodeError:
             continue
-    raise BadFile(f"{name}:文字编码不是 UTF-8 或 GBK,请另存后再用。")
+    raise BadFile(f"{name}：文字编码不是 UTF-8 或 GBK，请另存后再用。")
 
 
 def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
@@ -70,6 +70,6 @@ def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, column = pair.partition("=")
         if not (equals and name.strip() and column.strip()):
-            raise Invalid(f"「{pair[:40]}」看不懂;列名对应要写成 name=河道名称。")
+            raise Invalid(f"「{pair[:40]}」看不懂；列名对应要写成 name=河道名称。")
         mapping[name.strip()] = column.strip()
     return mapping

@@ -175,7 +175,9 @@ def _read(layer: Layer, path: Path, name: str, options: ImportOptions, box: Box 
 
 def _ground(db: Session, county: County) -> Ground:
     if county.crs is None:
-        raise Invalid(f"{county.name}还没有范围;请先用 areas 导入有边界的辖区,或用 areas --bounds 给出范围。")
+        raise Invalid(
+            f"{county.name}还没有范围；请先用 areas 导入有边界的辖区，或用 areas --bounds 给出范围。"
+        )
     tree = areas.areas_of(db, county.id)
     return Ground(county, county.crs, AreaNames.of(tree), Districts.of(tree, county.crs))
 
@@ -216,10 +218,10 @@ def _settle_extent(db: Session, county: County, features: Features, options: Imp
         return []
     box = extent.box_of(features)
     if box is None:
-        raise Invalid(f"{county.name}还没有范围,文件里也没有图形;请先用 areas --bounds 给出范围。")
+        raise Invalid(f"{county.name}还没有范围，文件里也没有图形；请先用 areas --bounds 给出范围。")
     question = extent.question(box, county.name, options.answers)
     if question.answer is None and not options.dry_run:
-        raise Invalid(f"{question.text};对的话,请在 --answers 文件里给问题 {question.id} 答 yes 再导入。")
+        raise Invalid(f"{question.text}；对的话，请在 --answers 文件里给问题 {question.id} 答 yes 再导入。")
     areas.set_extent(db, county, box)
     return [question]
 
@@ -252,8 +254,8 @@ def _without_doubles(prepared: Sequence[Prepared]) -> tuple[list[Prepared], list
     doubled = {code for code, count in counts.items() if code is not None and count > 1}
     refused = [
         BadRow(
-            f"第 {'、'.join(map(str, place.draft.rows))} 行:编码 {place.draft.code} 在文件里有"
-            f" {counts[place.draft.code]} 个不同的对象;请改正编码。",
+            f"第 {'、'.join(map(str, place.draft.rows))} 行：编码 {place.draft.code} 在文件里有"
+            f" {counts[place.draft.code]} 个不同的对象；请改正编码。",
             row=min(place.draft.rows, default=0),
         )
         for place in prepared
@@ -278,11 +280,11 @@ def _store(
     new = [draft for draft, at in zip(prepared, matched, strict=True) if at is None]
     for place in versions.add(db, ground.county, layer, new, ground.districts):
         detail = "纳管" if place.prepared.draft.in_scheme else "只登记"
-        detail += "" if place.prepared.shape else ",未上图"
+        detail += "" if place.prepared.shape else "，未上图"
         rows.append(ReportRow(Outcome.ADDED, place.prepared.draft.rows, place.name, detail, code=place.code))
     gone = set(range(len(stored))) - set(matched)
     rows += [
-        ReportRow(Outcome.GONE, [], stored[at].name, "已登记,这个文件里没有;保留不动", code=stored[at].code)
+        ReportRow(Outcome.GONE, [], stored[at].name, "已登记，这个文件里没有；保留不动", code=stored[at].code)
         for at in sorted(gone)
     ]
     return replace(report, rows=[*report.rows, *rows], same=same)
@@ -305,7 +307,7 @@ def _change(db: Session, ground: Ground, pairs: Sequence[tuple[StoredPlace, Prep
     rows = []
     for stored, draft, change in changes:
         code, name = change.values.get("code", stored.code), change.values.get("name", stored.name)
-        told = ";".join(change.told)
+        told = "；".join(change.told)
         rows.append(ReportRow(Outcome.CHANGED, draft.draft.rows, name, told, code=code))
         rows += [
             ReportRow(Outcome.LOST, draft.draft.rows, name, detail, code=code)

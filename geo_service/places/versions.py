@@ -121,7 +121,7 @@ def _carry_coverage(db: Session, county: County, stored: StoredPlace, version_id
     if stored.version_id is None:
         return []
     lost_m = coverage.remeasure(db, county.id, stored.id, stored.version_id, version_id)
-    return [f"走过的 {lost_m:.0f} 米在新图形上没有对应的位置,旧版本里仍可查到"] if lost_m >= 1 else []
+    return [f"走过的 {lost_m:.0f} 米在新图形上没有对应的位置，旧版本里仍可查到"] if lost_m >= 1 else []
 
 
 def _carry_duties(db: Session, county: County, stored: StoredPlace, shape: Shape) -> list[str]:
@@ -139,7 +139,7 @@ def _carry_duties(db: Session, county: County, stored: StoredPlace, shape: Shape
     for k, duty in enumerate(duties):
         queries.set_duty_spans(db, duty.id, [(int(a), int(b)) for a, b in new.of_place(k)])
     return [
-        f"{duties[k].person}负责的 {lost_m[k]:.0f} 米在新图形上没有对应的位置,请重新确定范围"
+        f"{duties[k].person}负责的 {lost_m[k]:.0f} 米在新图形上没有对应的位置，请重新确定范围"
         for k in np.flatnonzero(lost_m >= 1).tolist()
     ]
 
@@ -150,5 +150,5 @@ def _carry_cells(db: Session, county: County, stored: StoredPlace, shape: Shape)
         inside = duty.cells & shape.cells.inside if shape.cells else duty.cells
         if outside := len(duty.cells - inside):
             queries.set_duty_cells(db, county.id, duty.id, inside)
-            lost.append(f"{duty.person}负责的 {outside} 个方格在新范围之外,请重新确定范围")
+            lost.append(f"{duty.person}负责的 {outside} 个方格在新范围之外，请重新确定范围")
     return lost

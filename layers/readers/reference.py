@@ -79,7 +79,7 @@ def guess(x: float, y: float, county: Box | None = None) -> str:
         return "经度和纬度像是写反了；请在导出时把经度写在前面，或在 GIS 软件里用「交换 X、Y 坐标」改正"
     if abs(x) <= 180 and abs(y) <= 90:
         return (
-            f"数值像经纬度（{x:.3f}, {y:.3f}）：国家2000、WGS84 用 --crs EPSG:4490；"
+            f"数值像经纬度（{x:.3f}， {y:.3f}）：国家2000、WGS84 用 --crs EPSG:4490；"
             "在高德、腾讯、微信地图上描的再加 --datum gcj02，百度的加 --datum bd09"
         )
     plane = _plane(x, county) if _is_northing(y) else None

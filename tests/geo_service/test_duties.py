@@ -222,20 +222,20 @@ def test_wrong_rows_say_what_is_wrong_and_what_is_near(
         "张三,东河,,a,,,,,,\n"
         "张三,东河,,,,,,,去年,\n"
     )
-    with pytest.raises(RowsRefused, match="有 15 行不能导入,什么也没有改动"):
+    with pytest.raises(RowsRefused, match="有 15 行不能导入，什么也没有改动"):
         take(db, scope, text)
     found = reasons(take(db, scope, text, dry_run=True))
     expected = [
-        "您是不是要写:张三",
-        "没有「东何」。您是不是要写:东河",
-        f"0-9999 超出东河(R1),它全长 {length_m:g} 米",
+        "您是不是要写：张三",
+        "没有「东何」。您是不是要写：东河",
+        f"0-9999 超出东河（R1），它全长 {length_m:g} 米",
         "500-400 的止点不在起点之后",
         "结束日期 2024-04-30 早于开始日期 2024-05-01",
-        "东河(R1)是河道,岗位不能是路长",
+        "东河（R1）是河道，岗位不能是路长",
         "责任人要写级别",
-        "不认识「部级」,可以写:县级、镇级、村级",
-        "新河(R4)还没有上图",
-        "一网格(G1)是网格,没有起止米",
+        "不认识「部级」，可以写：县级、镇级、村级",
+        "新河（R4）还没有上图",
+        "一网格（G1）是网格，没有起止米",
         "「人民路」不在所写的镇街或村",
         "没有对象",
         "没有人员",
@@ -259,11 +259,11 @@ def test_who_or_what_has_namesakes_is_asked(
     assert place is not None
     assert both is not None
     assert set(person.answers.values()) == {
-        "王五(编号 3,戴窑镇东村)",
-        "王五(编号 4,138****0004,昭阳街道南村)",
+        "王五（编号 3，戴窑镇东村）",
+        "王五（编号 4，138****0004，昭阳街道南村）",
     }
     assert list(place.answers) == ["1", "2"]
-    assert place.answers["1"].startswith("河道 生产河(R2)(昭阳街道,")
+    assert place.answers["1"].startswith("河道 生产河（R2）（昭阳街道，")
     assert duties(db, scope) == []
     fourth = next(key for key, words in person.answers.items() if "编号 4" in words)
     answers = {person.id: fourth, place.id: "2", both.id: "1"}
@@ -274,7 +274,7 @@ def test_who_or_what_has_namesakes_is_asked(
     assert "生产河" in again.text
     held = {(duty.place_id, duty.person_id) for duty in duties(db, scope, service.today(db, scope.county_id))}
     assert held == {(places["R1"], people["4"]), (places["R3"], people["1"])}
-    with pytest.raises(RowsRefused, match="不在可选之列:1、2"):
+    with pytest.raises(RowsRefused, match="不在可选之列：1、2"):
         take(db, scope, text, answers={place.id: "9"})
     # Told apart by what the row says, nobody is asked.
     report = take(db, scope, "姓名,电话,河道编码\n王五,138 0000 0004,R3\n王五,,R4\n", dry_run=True)
@@ -377,8 +377,8 @@ def test_overlaps_of_one_person_are_refused_and_shared_stretches_are_told(
     )
     report = take(db, scope, text, dry_run=True)
     assert outcomes(report) == ["refused", "refused", "added", "added", "added", "added", "same", "refused"]
-    assert "已有同样的职责(2024-01-01 至 2024-06-30)" in report.rows[0].detail
-    assert report.rows[5].detail == "河长 100–200 米,自 2024-03-01;同一段还有张三"
+    assert "已有同样的职责（2024-01-01 至 2024-06-30）" in report.rows[0].detail
+    assert report.rows[5].detail == "河长 100–200 米，自 2024-03-01；同一段还有张三"
     assert report.rows[6].detail == "与第 7 行重复"
     assert "请合成一行" in report.rows[7].detail
 
@@ -423,7 +423,7 @@ def test_a_coordinator_gives_only_places_and_people_of_his_areas(
         dry_run=True,
     )
     assert outcomes(report) == ["added", "added", "refused", "refused", "refused", "added"]
-    assert report.rows[1].name == "李四 生产河(R3)"
+    assert report.rows[1].name == "李四 生产河（R3）"
     with pytest.raises(Forbidden):
         take(db, replace(townsman, rights={Right.PLANNER: None}), TABLE)
 

@@ -120,7 +120,7 @@ def test_a_layer_is_tried_and_imported(run: Run, county: None, db: Session, tmp_
 
 def test_an_unknown_layer_is_wrong_use(run: Run, county: None, tmp_path: Path) -> None:
     result = run("import", "lake", rivers(tmp_path, ("东河", 32.9)))
-    assert (result.exit_code, "river(河道)" in result.output) == (2, True)
+    assert (result.exit_code, "river（河道）" in result.output) == (2, True)
 
 
 def test_the_report_goes_to_a_file_is_answered_and_comes_back(

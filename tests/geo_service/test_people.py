@@ -147,7 +147,7 @@ def test_a_dry_run_shows_every_row_and_stores_nothing(db: Session, scope: Scope)
     report = take(db, scope, "姓名,编号,电话\n张三,1,13812345678\n李四,2,\n新人,3,\n,4,\n", dry_run=True)
     assert outcomes(report) == ["changed", "same", "added", "refused"]
     assert report.rows[0].detail == "电话 无 → 138****5678"
-    assert report.rows[3].detail == "没有姓名,请补上或删去这一行"
+    assert report.rows[3].detail == "没有姓名，请补上或删去这一行"
     assert [name for name, *_ in people(db)] == ["张三", "李四"]
     assert db.scalar(select(func.count()).select_from(Import)) == 1
 
@@ -158,8 +158,8 @@ def test_refused_rows_stop_everything_or_are_left_out(db: Session, scope: Scope)
     )
     with pytest.raises(RowsRefused) as caught:
         take(db, scope, text)
-    assert "有 4 行不能导入,什么也没有改动" in caught.value.detail
-    assert "第 2 行 张三:电话「1381234567x」不是一个号码" in caught.value.detail
+    assert "有 4 行不能导入，什么也没有改动" in caught.value.detail
+    assert "第 2 行 张三：电话「1381234567x」不是一个号码" in caught.value.detail
     assert people(db) == []
     report = take(db, scope, text, skip_refused=True)
     assert people(db) == [("李四", None, None)]
@@ -170,7 +170,7 @@ def test_refused_rows_stop_everything_or_are_left_out(db: Session, scope: Scope)
         ("", "1"),
         ("赵六", "1.38E+10"),
     ]
-    assert "您是不是要写:昭阳街道" in left[1][-1]
+    assert "您是不是要写：昭阳街道" in left[1][-1]
     assert "科学计数法" in left[3][-1]
     assert [column.title for column in report.not_taken().columns] == ["姓名", "电话", "镇街", "村", "原因"]
 
@@ -180,7 +180,7 @@ def test_rows_left_out_can_be_corrected_and_given_back(db: Session, scope: Scope
     file = b"".join(content(report.not_taken(), As.CSV)).decode("utf-8-sig").replace("照阳", "昭阳")
     again = take(db, scope, file)
     assert outcomes(again) == ["added"]
-    assert again.notes == ["没有读取的列:原因"]
+    assert again.notes == ["没有读取的列：原因"]
 
 
 def test_namesakes_with_other_numbers_or_phones_are_other_people(db: Session, scope: Scope) -> None:
@@ -192,7 +192,7 @@ def test_namesakes_with_other_numbers_or_phones_are_other_people(db: Session, sc
     report = take(db, scope, "姓名,电话\n李四,13800000001\n李四,13800000002\n李四,13800000001\n")
     assert outcomes(report) == ["added", "added", "same"]
     assert report.rows[2].detail == "与第 2 行是同一个人"
-    assert "另有同名的李四(138****0001" in report.rows[1].detail
+    assert "另有同名的李四（138****0001" in report.rows[1].detail
 
 
 def test_what_cannot_be_told_apart_is_asked_and_stays_out_until_answered(db: Session, scope: Scope) -> None:
@@ -203,7 +203,7 @@ def test_what_cannot_be_told_apart_is_asked_and_stays_out_until_answered(db: Ses
     assert row.outcome is Outcome.ASKED
     assert row.question is not None
     same, new = row.question.answers
-    assert row.question.answers[same] == "就是张三(编号 1)"
+    assert row.question.answers[same] == "就是张三（编号 1）"
     assert people(db) == [("张三", "1", None)]
     assert take(db, scope, text).rows[0].question == row.question
     with pytest.raises(RowsRefused, match="不在可选之列"):
@@ -246,7 +246,7 @@ def test_a_number_that_is_someone_elses_is_asked(db: Session, scope: Scope) -> N
     assert outcomes(take(db, scope, "姓名,编号,电话\n张山,1,13812345678\n")) == ["changed"]
     report = take(db, scope, "姓名,编号,电话\n李四,1,13900000000\n")
     assert outcomes(report) == ["asked"]
-    assert report.rows[0].detail == "编号 1 登记的是张山,表里是李四。是同一个人吗?"
+    assert report.rows[0].detail == "编号 1 登记的是张山，表里是李四。是同一个人吗？"
     with pytest.raises(RowsRefused, match="请改编号"):
         take(db, scope, "姓名,编号\n李四,1\n", answers={report.rows[0].question.id: "skip"})
 
@@ -256,7 +256,7 @@ def test_blank_cells_take_nothing_away_and_contradicting_rows_are_refused(db: Se
     assert outcomes(take(db, scope, "姓名,编号,电话,镇街,备注\n张三,001,,,\n")) == ["same"]
     report = take(db, scope, "姓名,编号,备注\n张三,001,甲\n张三,001,乙\n", dry_run=True)
     assert outcomes(report) == ["refused", "refused"]
-    assert report.rows[1].detail == "第 2、3 行是同一编号或电话,内容却不一样,请合成一行"
+    assert report.rows[1].detail == "第 2、3 行是同一编号或电话，内容却不一样，请合成一行"
     report = take(
         db,
         scope,
@@ -285,7 +285,7 @@ def test_a_coordinator_takes_only_people_of_his_areas(db: Session, scope: Scope,
     assert outcomes(report) == ["added", "changed", "refused", "refused", "refused"]
     assert "不在您管理的辖区内" in report.rows[2].detail
     assert "只能登记自己辖区的人" in report.rows[3].detail
-    assert report.rows[4].detail == "编号 1 已在别的辖区使用,请核对编号"
+    assert report.rows[4].detail == "编号 1 已在别的辖区使用，请核对编号"
     assert "另有同名" not in report.rows[0].detail  # who is out of scope does not exist for him
     with pytest.raises(Forbidden):
         take(db, replace(townsman, rights={Right.PLANNER: None, Right.AUDITOR: None}), ROSTER)

@@ -264,7 +264,7 @@ def test_roster_and_duties_by_command(run: Callable[..., object], db: Session, t
     dry = run("roster", "名册.csv", "--dry-run")
     assert dry.exit_code == 0
     assert "新增 1、待确认 1、不能导入 1" in dry.stderr
-    assert "您是不是要写:东湖镇" in dry.stdout
+    assert "您是不是要写：东湖镇" in dry.stdout
     assert db.scalar(select(func.count()).select_from(Person)) == 1
     refused = run("roster", "名册.csv")
     assert refused.exit_code == 1

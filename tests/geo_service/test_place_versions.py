@@ -198,7 +198,7 @@ def test_a_renamed_river_is_known_by_its_code(office: Office) -> None:
     office.load(Layer.RIVER, EAST_RIVER)
     renamed = ({"河道名称": "东大河", "河道编码": "R1", "水面宽": 30}, EAST_RIVER[1])
     report = office.load(Layer.RIVER, renamed)
-    assert [row.detail for row in report.of(Outcome.CHANGED)] == ["名称「东河」→「东大河」;属性"]
+    assert [row.detail for row in report.of(Outcome.CHANGED)] == ["名称「东河」→「东大河」；属性"]
     (place,) = office.places()
     assert (place.name, place.attributes["width_m"]) == ("东大河", 30.0)
     assert len(office.versions()) == 1
@@ -478,4 +478,4 @@ def test_the_report_is_a_list_that_can_be_answered(office: Office) -> None:
     listing = report.listing()
     assert [column.title for column in listing.columns][-3:] == ["问题编号", "可选答复", "答复"]
     assert len(list(listing.rows)) == 2
-    assert report.summary() == "河道「places.geojson」:新增 2"
+    assert report.summary() == "河道「places.geojson」：新增 2"

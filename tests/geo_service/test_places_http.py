@@ -137,7 +137,7 @@ def test_an_import_is_tried_answered_and_done(db: Session, office: TestClient, t
     assert db.scalars(select(Place).where(Place.name == "新开河")).all() == []
     done = send(office, "rivers.geojson", content)
     assert (done["rows"][0]["outcome"], done["rows"][0]["name"]) == ("added", "新开河")
-    assert done["summary"].startswith("河道「rivers.geojson」:新增 1、文件里没有 4")
+    assert done["summary"].startswith("河道「rivers.geojson」：新增 1、文件里没有 4")
     assert send(office, "rivers.geojson", content)["counts"]["same"] == 1
     (place,) = db.scalars(select(Place).where(Place.name == "新开河"))
     assert place.code == f"RV-{town.county.code}-00001"

@@ -117,7 +117,7 @@ def test_csv_and_workbook_read_alike(rows: list[tuple[str, int]]) -> None:
     [
         ("a.csv", b"", "表格是空的"),
         ("a.csv", b"\n\n \n", "表格是空的"),
-        ("a.csv", "村,电话\nx,1\n".encode(), "没有找到需要的表头 「姓名」;读到的是:村、电话"),
+        ("a.csv", "村,电话\nx,1\n".encode(), "没有找到需要的表头 「姓名」；读到的是：村、电话"),
         ("a.csv", "姓名,名字\nx,1\n".encode(), "第 1 列「姓名」和第 2 列「名字」是同一个意思"),
         ("a.csv", '姓名,电话\n张三,1\n"李四,2\n'.encode(), "第 3 行的引号没有配对"),
         ("a.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(32)) * 40, "不是文字表格"),
@@ -305,8 +305,8 @@ def test_cells_that_cannot_be_meant_are_told_with_their_header() -> None:
     sheet = read("姓名,电话\n张\0三,1\n李四,#N/A\n王五,1,多\n赵六,1,,\n".encode())
     assert [row.problem and row.problem[:12] for row in sheet.rows] == [
         "「姓名」里有看不见的控制",
-        "「电话」的公式出错(#N",
-        "比表头多出格子(多),请",
+        "「电话」的公式出错（#N",
+        "比表头多出格子（多），请",
         None,
     ]
 
