@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -146,10 +146,20 @@ def _tell_odd_codes(taken: Taken) -> None:
             )
 
 
-def is_from_osm(features: Features, classes: Collection[str]) -> bool:
-    """Tell whether a table was made from OpenStreetMap: most of its classes are that map's."""
+def by_osm_class(
+    features: Features, key: str, classes: Collection[str], reason: Callable[[Mapping[str, str]], str | None]
+) -> LeaveOut:
+    """Return what leaves out of a table made from OpenStreetMap the same as `reason` does by the tag `key`.
+
+    A table was made from it if most of its classes are that map's; nothing is left out of another.
+    """
     given = [value for value in features.fields.get("class", ()) if value]
-    return sum(value in classes for value in given) * 2 > len(given)
+    from_osm = sum(value in classes for value in given) * 2 > len(given)
+
+    def leave_out(features: Features, index: int) -> str | None:
+        return reason({key: str(features.value("class", index) or "")}) if from_osm else None
+
+    return leave_out
 
 
 def metric_crs(geometry: Sequence[BaseGeometry], options: DraftOptions) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from layers import line_drafts
-from layers.drafting import is_from_osm
+from layers.drafting import by_osm_class
 from layers.drafts import Draft, DraftOptions
 from layers.features import Features
 from layers.vocabulary import Layer
@@ -48,9 +48,5 @@ def places(features: Features, options: DraftOptions | None = None) -> Draft:
 
     In a table made from OpenStreetMap (its classes tell) the same classes are left out as in the original.
     """
-    from_osm = is_from_osm(features, OSM_CLASSES)
-
-    def leave_out(features: Features, index: int) -> str | None:
-        return osm_reason({"waterway": str(features.value("class", index) or "")}) if from_osm else None
-
+    leave_out = by_osm_class(features, "waterway", OSM_CLASSES, osm_reason)
     return line_drafts.draft(features, Layer.RIVER, options or DraftOptions(), leave_out)
