@@ -100,9 +100,11 @@ def import_(
         path = _file(folder, who.account_id, word)
         with db.begin_nested():
             trial = trials.run(db, scope, kind, path, name, choices, dry_run=not doing)
+            done = doing and not (trial.refused and not choices.skip_refused)
+            if doing and not done:  # of a refused import only the refused rows are told: show all, to go on
+                trial = trials.run(db, scope, kind, path, name, choices, dry_run=True)
     except YinxunError as error:
         return _form(frame, said, error=error, word=word, name=name)
-    done = doing and not (trial.refused and not choices.skip_refused)
     if done:
         held.drop(folder, who.account_id, word)
     return _report(frame, said, trial, kind, done=done, word=word, name=name)

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import shapely
 from geoalchemy2 import Geometry
@@ -14,7 +15,7 @@ from sqlalchemy.sql.functions import coalesce
 
 from geo_service.accounts.narrow import areas_in, duties_in, patrols_in, places_in
 from geo_service.accounts.scope import Scope
-from geo_service.tables import Area, Duty, Job, Patrol, Person, Place, PlaceArea, PlaceVersion
+from geo_service.tables import Area, County, Duty, Job, Patrol, Person, Place, PlaceArea, PlaceVersion
 from layers.vocabulary import DutyKind, Layer, Level, Role
 
 Spans = list[tuple[int, int]]
@@ -65,6 +66,7 @@ class Version:
     area_m2: float | None
     sources: list[Any]
     created_at: dt.datetime
+    """In the county's time zone."""
 
 
 @dataclass(frozen=True)
@@ -174,14 +176,18 @@ def place(db: Session, scope: Scope, place_id: int) -> Listed | None:
     return found[0] if found else None
 
 
-def versions(db: Session, county_id: int, place_id: int) -> list[Version]:
+def versions(db: Session, county: County, place_id: int) -> list[Version]:
     """Return the versions of a place, the newest first."""
+    zone = ZoneInfo(county.time_zone)
     rows = db.scalars(
         select(PlaceVersion)
-        .where(PlaceVersion.county_id == county_id, PlaceVersion.place_id == place_id)
+        .where(PlaceVersion.county_id == county.id, PlaceVersion.place_id == place_id)
         .order_by(PlaceVersion.number.desc())
     )
-    return [Version(v.id, v.number, _metres(v.length_dm), v.area_m2, v.sources, v.created_at) for v in rows]
+    return [
+        Version(v.id, v.number, _metres(v.length_dm), v.area_m2, v.sources, v.created_at.astimezone(zone))
+        for v in rows
+    ]
 
 
 def holders(db: Session, scope: Scope, place_id: int) -> list[Holder]:

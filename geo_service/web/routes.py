@@ -76,13 +76,10 @@ def gaps_page(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
     question = asked.query(db, frame.own_scope)
     tables = [gaps.gaps(db, frame.own_scope, question, kind) for kind in asked.kinds]
     largest = [
-        (
-            table.kind,
-            sorted(table.rows, key=lambda row: -(row.size or 0.0))[:LISTED_ROWS],
-            len(table.rows),
-            lists.short(table),
+        (table.kind, rows, len(table.rows), lists.short(table))
+        for table, rows in zip(
+            tables, service.largest_gaps(db, frame.own_scope, tables, LISTED_ROWS), strict=True
         )
-        for table in tables
     ]
     return frame.show("gaps.html", _choices(db, frame, asked, question) | {"tables": largest})
 

@@ -109,7 +109,7 @@ def card(db: Session, scope: Scope, place_id: int) -> Card:
         raise NotFound("没有这个对象，或者它不在您的辖区内。")
     return Card(
         place,
-        queries.versions(db, scope.county_id, place_id),
+        queries.versions(db, db.get_one(County, scope.county_id), place_id),
         queries.holders(db, scope, place_id),
     )
 
@@ -137,13 +137,32 @@ def measure(db: Session, scope: Scope, card: Card, question: Query) -> Measure |
     found = [
         PlaceGap(
             gap_words(gap.kind, card.place.layer, question.kind),
-            stretch_words(canvas, [row.number], [row.span_dm])[0] if row.span_dm else "",
+            where,
             row,
         )
         for gap in tables
-        for row in gap.rows
+        for row, where in zip(gap.rows, _where(canvas, gap.rows), strict=True)
     ]
     return Measure(table.rows[0], _bars(db, scope, table, card.place), found)
+
+
+def largest_gaps(
+    db: Session, scope: Scope, tables: Sequence[GapTable], limit: int
+) -> list[list[tuple[GapRow, str]]]:
+    """Return the largest gaps of each table of one question, and where on its line each is."""
+    if not tables:
+        return []
+    canvas = Canvas.of(db, tables[0].ground, db.get_one(County, scope.county_id))
+    ordered = [sorted(table.rows, key=lambda row: -(row.size or 0.0))[:limit] for table in tables]
+    return [list(zip(rows, _where(canvas, rows), strict=True)) for rows in ordered]
+
+
+def _where(canvas: Canvas, rows: Sequence[GapRow]) -> list[str]:
+    """Return stretches in words; empty for areas and what is 未上图."""
+    spans = {i: row.span_dm for i, row in enumerate(rows) if row.span_dm}
+    words = stretch_words(canvas, [rows[i].number for i in spans], list(spans.values()))
+    told = dict(zip(spans, words, strict=True))
+    return [told.get(i, "") for i in range(len(rows))]
 
 
 def _bars(db: Session, scope: Scope, table: CoverageTable, place: Listed) -> list[Bar]:

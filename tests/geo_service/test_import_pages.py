@@ -126,6 +126,20 @@ def test_a_roster_is_tried_with_its_refused_rows_first(db: Session, clerk: TestC
     assert count(db, Person) == before + 2
 
 
+def test_a_layer_refused_in_part_can_be_carried_on_from_its_page(db: Session, clerk: TestClient) -> None:
+    mixed = rivers(("新开河", [(0, 700), (1500, 720)]), ("长" * 240, [(100, 800), (1500, 850)]))
+    before = count(db, Place)
+    tried = send(clerk, {"kind": "river", "step": "try"}, mixed)
+    refused = send(clerk, {**hidden(tried.text), "step": "do"})
+    assert refused.status_code == 422
+    assert count(db, Place) == before
+    assert "新开河" in refused.text, "what can be taken is still shown"
+    assert 'value="do"' in refused.text, "and can be imported from here"
+    done = send(clerk, {**hidden(refused.text), "step": "do", "skip": "yes"})
+    assert "已导入" in text_of(done.text)
+    assert count(db, Place) == before + 1
+
+
 def test_areas_are_for_administrators(db: Session, client: TestClient, town: Watertown) -> None:
     areas = "编码,名称,上级\n329902000000,水乡县,\n329902102000,北荡镇,329902000000\n".encode()
     add_account(db, town.county, "clerk", Right.COORDINATOR)

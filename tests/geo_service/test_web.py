@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from geo_service import jobs, web
@@ -18,7 +18,7 @@ from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
 from geo_service.demo import service as demo
 from geo_service.settings import Settings
-from geo_service.tables import Account, Audit, County, Grant, Job, Patrol
+from geo_service.tables import Account, Audit, County, Grant, Job, Patrol, PlaceVersion
 from layers.vocabulary import Right
 from tests.geo_service.conftest import SmallCounty
 from tests.geo_service.test_accounts import sign_in, token_in
@@ -134,6 +134,22 @@ def test_gaps_of_three_kinds_are_drawn(clerk: TestClient, town: Watertown) -> No
     only = layers_of(clerk.get("/map/gaps/picture", params={**WINDOW, "kind": "neglected"}).text)
     assert {key for key in only if key.endswith(("unassigned", "unpatrolled"))} == set()
     assert "无人负责" not in html
+
+
+def test_a_gap_listed_beneath_the_map_says_where_it_is(clerk: TestClient, town: Watertown) -> None:
+    html = clerk.get("/map/gaps", params={**WINDOW, "kind": "unassigned"}).text
+    rows = [text_of(row) for row in re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)]
+    assert any("中心河" in row and "自西端起 1500–2000 米" in row for row in rows)
+    assert any("全线" in row for row in rows)
+    assert clerk.get("/map/gaps", params={**WINDOW, "layer": "compound"}).status_code == 200
+
+
+def test_a_version_is_dated_by_the_countys_clock(db: Session, clerk: TestClient, town: Watertown) -> None:
+    late = dt.datetime(2026, 3, 31, 23, 41, tzinfo=dt.UTC)
+    place = town.rivers[0]
+    db.execute(update(PlaceVersion).where(PlaceVersion.place_id == place.id).values(created_at=late))
+    db.expire_all()
+    assert "2026-04-01 07:41" in clerk.get(f"/places/{place.id}").text
 
 
 def test_a_map_file_is_a_download_that_the_audit_knows(
