@@ -51,9 +51,11 @@ def test_a_cut_span_has_its_length_and_lies_on_the_line(
 ) -> None:
     line_set = LineSet.of(lines)
     assert line_set.length_m == pytest.approx([line.length for line in lines])
-    ends = data.draw(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8))
+    ends = data.draw(st.lists(st.tuples(st.integers(0, 999), st.integers(0, 999)), min_size=1, max_size=8))
     place = [k % len(lines) for k in range(len(ends))]
-    spans = SpanSet.of(place, *np.array([sorted(e) for e in ends]).T * line_set.length_m[np.array(place)])
+    spans = SpanSet.of(
+        place, *np.array([sorted(e) for e in ends]).T / 999 * line_set.length_m[np.array(place)]
+    )
     for drawn, p, length in zip(line_set.cut(spans), spans.place, spans.length, strict=True):
         assert drawn.length == pytest.approx(length, abs=1e-6)
         assert lines[p].buffer(1e-6).covers(drawn)
