@@ -20,7 +20,7 @@ def test_only_rows_with_an_answer_count() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', '{"a"', "[" * 100_000])
 def test_json_that_is_no_answers_is_refused(text: str) -> None:
-    with pytest.raises(BadFile, match=r"a\.json:答复要写成"):
+    with pytest.raises(BadFile, match=r"a\.json：答复要写成"):
         read(text, "a.json")
 
 
