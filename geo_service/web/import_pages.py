@@ -91,13 +91,15 @@ def import_(
     """Show what would happen to every row; with `step=do` do it, all of it or nothing."""
     settings: Settings = request.app.state.settings
     folder = settings.data_dir / "held"
-    word, name = said.word("held"), said.word("name")
+    sent, name = said.word("held"), said.word("name")
+    word = ""  # of a file that is there: a page must not offer one that is gone
     try:
-        kind, choices, doing = said.kind, said.choices, said.word("step") == "do"
         if said.file is not None:
             name = printable(said.file.filename or "")[-80:]
-            word = held.hold(folder, who.account_id, said.file.file, name)
-        path = _file(folder, who.account_id, word)
+            sent = held.hold(folder, who.account_id, said.file.file, name)
+        path = _file(folder, who.account_id, sent)
+        word = sent
+        kind, choices, doing = said.kind, said.choices, said.word("step") == "do"
         with db.begin_nested():
             trial = trials.run(db, scope, kind, path, name, choices, dry_run=not doing)
             done = doing and not (trial.refused and not choices.skip_refused)

@@ -95,10 +95,15 @@ def test_a_trial_changes_nothing_and_the_same_file_is_then_imported(
     again = send(clerk, {**hidden(tried.text), "step": "do"})
     assert again.status_code == 422
     assert "请重新选择文件" in again.text
+    assert hidden(again.text)["held"] == "", "a file that is gone is not offered again"
 
 
 def test_a_wrong_file_is_told_and_may_be_exchanged(db: Session, clerk: TestClient) -> None:
-    assert "请选择文件里是什么" in send(clerk, {"kind": "", "step": "try"}, NEW).text
+    unsaid = send(clerk, {"kind": "", "step": "try"}, NEW)
+    assert "请选择文件里是什么" in unsaid.text
+    assert "新开河" in send(clerk, {**hidden(unsaid.text), "kind": "river", "step": "try"}).text, (
+        "file is kept"
+    )
     assert "请先选择文件" in send(clerk, {"kind": "river", "step": "try"}).text
     bad = send(clerk, {"kind": "river", "step": "try"}, b"not a map", "<i>坏</i>.geojson")
     assert bad.status_code == 422

@@ -111,6 +111,14 @@ ROSTER = """姓名,编号,联系电话,镇街,村(社区),性别,备注
 """
 
 
+def test_the_headers_that_offices_write_name_the_area(
+    db: Session, scope: Scope, areas: dict[str, int]
+) -> None:
+    report = take(db, scope, "序号,姓名,手机号码,所属镇街,所属村\n1,李四,13800000001,戴窑镇,东古村\n")
+    assert outcomes(report) == ["added"]
+    assert db.scalars(select(Person.area_id).where(Person.name == "李四")).one() == areas["321281102201"]
+
+
 def test_a_roster_becomes_people_and_twice_the_same_changes_nothing(
     db: Session, scope: Scope, areas: dict[str, int]
 ) -> None:
