@@ -110,6 +110,7 @@ def emit(listing: Listing, form: As | None = None, path: Path | None = None) -> 
     """
     if path is not None:
         _save(listing, form or _form_of(path), path)
+        print(f"已写好 {path}。", file=sys.stderr)
     elif form is None:
         show(listing)
     elif form in (As.XLSX, As.GPKG) and sys.stdout.isatty():

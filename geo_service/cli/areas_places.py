@@ -171,13 +171,13 @@ def import_(
         try:
             report = service.import_layer(db, scope, layer, path, options, say=say)
         except RowsRefused as refused:
-            _tell(refused.report, form, output, all_rows=False)
+            _tell(refused.report, form, output, all_rows=False, kept=False)
             raise
-    _tell(report, form, output, all_rows=dry_run)
+    _tell(report, form, output, all_rows=dry_run, kept=not dry_run)
     write_not_taken(report, skip_refused)
 
 
-def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_rows: bool) -> None:
+def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_rows: bool, kept: bool) -> None:
     if form or output:
         emit(report.listing(), form, output)
     elif all_rows:
@@ -186,7 +186,7 @@ def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_row
         _show_what_matters(report)
     for note in report.notes:
         typer.echo(printable(note), err=True)
-    typer.echo(printable(report.summary()), err=True)
+    typer.echo(printable(report.summary() + ("" if kept else "（没有改动）")), err=True)
 
 
 def _show_what_matters(report: ImportReport) -> None:

@@ -19,7 +19,7 @@ from geo_service.coverage import answers, gaps, lists
 from geo_service.coverage.answers import Total
 from geo_service.coverage.asked import SHORTEST_M, Asked
 from geo_service.coverage.canvas import Canvas
-from geo_service.coverage.ground import Query, Register
+from geo_service.coverage.ground import Ground, Query, Register
 from geo_service.db import transaction
 from geo_service.errors import Invalid
 from geo_service.listing import As, emit
@@ -71,6 +71,7 @@ def coverage(
         canvas = Canvas.of(db, table.ground, _county(db, scope)) if _is_drawn(form, output) else None
         _record(db, scope, "coverage.export", output)
     emit(lists.coverage_list(table, canvas), form, output)
+    _tell_if_empty(table.ground)
     if form is None and output is None:
         emit(Listing("totals", "合计", _SUMS, [_sum(total) for total in table.totals]))
 
@@ -88,6 +89,7 @@ def gaps_(
         canvas = Canvas.of(db, table.ground, _county(db, scope))
         _record(db, scope, "gaps.export", output)
     emit(lists.gap_list(table, canvas, drawn=_is_drawn(form, output)), form, output)
+    _tell_if_empty(table.ground)
     if form is None and len(table.short):
         left = lists.short(table)
         typer.echo(
@@ -149,6 +151,15 @@ def _query(
         shortest=shortest,
     )
     return asked.query(db, scope)
+
+
+def _tell_if_empty(ground: Ground) -> None:
+    """Tell an empty register from a county without a gap."""
+    if not ground.places:
+        typer.echo(
+            "没有登记符合条件的对象；请先用 geo-service import 导入，或换 --layer、--area、--register。",
+            err=True,
+        )
 
 
 def _county(db: Session, scope: Scope) -> County:

@@ -71,13 +71,13 @@ def _run(
         try:
             report = take(db, command_scope(db, county), file, path.name, options)
         except RowsRefused as refused:
-            _tell(refused.report, form, output, all_rows=False)
+            _tell(refused.report, form, output, all_rows=False, kept=False)
             raise
-    _tell(report, form, output, all_rows=options.dry_run)
+    _tell(report, form, output, all_rows=options.dry_run, kept=not options.dry_run)
     write_not_taken(report, skip_refused)
 
 
-def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_rows: bool) -> None:
+def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_rows: bool, kept: bool) -> None:
     """Show every row of a dry run, else those that ask for attention; a file holds all of them."""
     if form or output or all_rows:
         emit(report.listing(), form, output)
@@ -85,4 +85,4 @@ def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_row
         emit(report.listing(Outcome.REFUSED, Outcome.ASKED))
     for note in report.notes:
         typer.echo(printable(note), err=True)
-    typer.echo(printable(report.summary()), err=True)
+    typer.echo(printable(report.summary() + ("" if kept else "（没有改动）")), err=True)

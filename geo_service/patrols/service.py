@@ -199,6 +199,20 @@ def void(db: Session, scope: Scope, patrol_id: uuid.UUID, reason: str) -> Patrol
     return _told(db, _county(db, scope), patrol_id)
 
 
+def may_void(db: Session, scope: Scope, patrol_id: uuid.UUID) -> bool:
+    """Tell whether the scope may take a patrol back."""
+    return queries.patrol(db, patrol_id, patrols_in(scope, *_WRITERS)) is not None
+
+
+def walker_of(db: Session, scope: Scope, patrol_id: uuid.UUID) -> str | None:
+    """Return the name of who walked, where the scope may read it."""
+    patrol = _found(db, scope, patrol_id)
+    if patrol.person_id is None:
+        return None
+    walker = queries.person(db, patrol.person_id, people_in(scope))
+    return walker.name if walker else None
+
+
 def drop_expired(db: Session, *, raw_days: int, track_days: int) -> tuple[int, int]:
     """Drop raw fixes and tracks that are past their retention; return how many of each.
 

@@ -77,8 +77,32 @@ def listed(
 @router.get("/patrols/{patrol_id}", summary="Show what a patrol covered")
 def patrol(db: Db, frame: Framed, patrol_id: uuid.UUID, again: bool = False) -> Response:
     """Show the sentence that the walker is told, the map, and the places one by one."""
-    answer = patrols.told(db, frame.own_scope, patrol_id)
-    return frame.show("patrol.html", {"answer": answer, "again": again})
+    return _shown(db, frame, patrol_id, again=again)
+
+
+@router.post("/patrols/{patrol_id}/void", summary="Take a patrol back")
+def void(db: Db, frame: Framed, patrol_id: uuid.UUID, reason: Word = "") -> Response:
+    """Void a patrol with a reason; without one the page says what is missing."""
+    try:
+        patrols.void(db, frame.own_scope, patrol_id, reason)
+    except Invalid as error:
+        return _shown(db, frame, patrol_id, error=error)
+    return RedirectResponse(frame.link(f"/patrols/{patrol_id}"), status_code=303)
+
+
+def _shown(
+    db: Db, frame: Frame, patrol_id: uuid.UUID, *, again: bool = False, error: YinxunError | None = None
+) -> Response:
+    scope = frame.own_scope
+    answer = patrols.told(db, scope, patrol_id)
+    values = {
+        "answer": answer,
+        "again": again,
+        "error": error,
+        "walker": patrols.walker_of(db, scope, patrol_id),
+        "may_void": answer.voided_at is None and patrols.may_void(db, scope, patrol_id),
+    }
+    return frame.show("patrol.html", values, status=200 if error is None else 422)
 
 
 @router.get("/patrols/{patrol_id}/picture", summary="The map of a patrol as a document for its page")

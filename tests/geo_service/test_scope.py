@@ -279,6 +279,9 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("GET", "/patrols"): Walk(shows="people"),
     ("GET", "/patrols/{patrol_id}"): Walk(SEE_PEOPLE, _of_patrol, without=404, shows="places"),
     ("GET", "/patrols/{patrol_id}/picture"): Walk(SEE_PEOPLE, _of_patrol, without=404, shows="places"),
+    ("POST", "/patrols/{patrol_id}/void"): Walk(
+        SEE_PEOPLE, lambda town: {**_of_patrol(town), "data": {"reason": "测试"}}, ok=303, without=404
+    ),
     ("GET", "/places"): Walk(shows="places"),
     ("GET", "/places/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="people"),
 }

@@ -357,6 +357,20 @@ def test_a_volunteer_sends_his_own_walk_only(db: Session, client: TestClient, to
     assert client.get("/import").status_code in (403, 404)
 
 
+def test_a_walk_sent_by_mistake_is_taken_back_on_its_page(clerk: TestClient, town: Watertown) -> None:
+    page = f"/patrols/{town.patrol_id}"
+    token = token_in(clerk.get(page).text)
+    without = clerk.post(f"{page}/void", data={"csrf_token": token, "reason": " "})
+    assert without.status_code == 422
+    assert "请写明作废的原因" in text_of(without.text)
+    done = clerk.post(f"{page}/void", data={"csrf_token": token, "reason": "传了两遍"})
+    assert (done.status_code, done.headers["location"]) == (303, page)
+    html = clerk.get(page).text
+    assert "这次巡查已作废：传了两遍" in text_of(html)
+    assert "作废这次巡查" not in html
+    assert clerk.post(f"{page}/void", data={"reason": "没有页面的标记"}).status_code == 403
+
+
 def test_a_planner_cannot_send(db: Session, client: TestClient, town: Watertown) -> None:
     add_account(db, town.county, "planner", Right.PLANNER)
     sign_in(client, "planner", PASSWORD)
