@@ -49,7 +49,8 @@ def patrol(
                     failed += 1
                     typer.echo(printable(f"{path}：没有保存。{error.detail}"), err=True)
     if failed:
-        typer.echo(f"共 {len(files)} 个文件，{failed} 个没有保存，其余已保存。", err=True)
+        rest = "其余已保存" if failed < len(files) else "什么也没有改动"
+        typer.echo(f"共 {len(files)} 个文件，{failed} 个没有保存，{rest}。", err=True)
         raise typer.Exit(1)
 
 
