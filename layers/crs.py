@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import Transformer
 from pyproj.exceptions import CRSError
 
 from layers.errors import UnknownCrs
@@ -85,14 +85,6 @@ def project(geometries: Any, crs: str) -> Any:
 def unproject(geometries: Any, crs: str) -> Any:
     """Return shapely geometries (array or one, 2-D) in lon, lat degrees, from x, y in any CRS."""
     return shapely.transform(geometries, lambda xy: to_lonlat(xy, crs))
-
-
-def is_projected(crs: str) -> bool:
-    """Tell whether a CRS is in metres (or another plane unit) and not in degrees; UnknownCrs if no CRS."""
-    try:
-        return bool(CRS.from_user_input(crs).is_projected)
-    except CRSError as error:
-        raise UnknownCrs(f"不认识坐标系「{crs}」；请写成 EPSG:4490 这样的编号。") from error
 
 
 def from_wgs84(lonlat: Array, datum: Datum) -> Array:

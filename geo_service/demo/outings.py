@@ -1,7 +1,7 @@
 """A year of outings in the made-up county: who walked which beat when, and what the phone recorded."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -174,11 +174,3 @@ def _phone(person: int, layer: Layer, walk_s: float, rng: np.random.Generator) -
         doubled_share=0.05 if rng.random() < 0.04 else 0.0,
         unsorted=bool(rng.random() < 0.03),
     )
-
-
-def by_person(outings: Sequence[Outing]) -> Mapping[int, int]:
-    """Return how many outings each person made who made any."""
-    counts: dict[int, int] = {}
-    for outing in outings:
-        counts[outing.person] = counts.get(outing.person, 0) + 1
-    return counts

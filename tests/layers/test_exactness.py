@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from layers import cover
@@ -63,6 +63,13 @@ def drawn(places: gpd.GeoDataFrame, found: pd.DataFrame, crs: str) -> list[shape
     return [shapely.union_all(cut[spans.place == k]) for k in range(len(places))]
 
 
+def near_origin(shapes: object, places: gpd.GeoDataFrame, crs: str) -> object:
+    """Return shapes in metres moved beside the origin: so far out GEOS loses buffers of a micrometre."""
+    corner = to_metric(np.array([places.total_bounds[:2]]), crs)
+    return shapely.transform(shapes, lambda xy: xy - corner)
+
+
+@example(3310, (119.83, 32.93))
 @given(
     st.integers(0, 2**32 - 1), st.sampled_from([(119.83, 32.93), (117.22, 28.3), (9.93, 53.55), (11.5, 49.9)])
 )
@@ -71,10 +78,14 @@ def test_cover_lies_between_the_buffers(seed: int, where: tuple[float, float]) -
     places, fixes, reach_m = scene(seed, *where)
     west, south, east, north = places.total_bounds
     crs = choose((west + east) / 2, (south + north) / 2)
-    truth = buffers(fixes, crs, reach_m)
+    truth = near_origin(buffers(fixes, crs, reach_m), places, crs)
     inner = drawn(places, cover(places, fixes, reach_m=reach_m * SHRUNK, method="within"), crs)
     outer = drawn(places, cover(places, fixes, reach_m=reach_m, method="within"), crs)
-    for line, small, large in zip(project(places.geometry.to_numpy(), crs), inner, outer, strict=True):
+    lines, inner, outer = (
+        near_origin(shapes, places, crs)
+        for shapes in (project(places.geometry.to_numpy(), crs), inner, outer)
+    )
+    for line, small, large in zip(lines, inner, outer, strict=True):
         inside = shapely.intersection(line, truth)
         assert shapely.difference(small, shapely.buffer(inside, TOLERANCE_M)).length <= TOLERANCE_M
         left = shapely.difference(inside, shapely.buffer(large, TOLERANCE_M))
