@@ -24,10 +24,13 @@ from geo_service.areas import routes as areas
 from geo_service.coverage import routes as coverage
 from geo_service.edge import Edge
 from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, problem
+from geo_service.figures import routes as figures
 from geo_service.metrics import Metrics
+from geo_service.norms import routes as norms
 from geo_service.patrols import routes as patrols
 from geo_service.people import routes as people
 from geo_service.places import routes as places
+from geo_service.services import routes as services
 from geo_service.settings import Settings
 from geo_service.web import routes as web
 from geo_service.web.frame import error_page, wants_page
@@ -46,6 +49,9 @@ ROUTERS = (
     people.router,
     coverage.router,
     patrols.router,
+    services.router,
+    norms.router,
+    figures.router,
     web.router,
 )
 

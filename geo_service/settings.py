@@ -52,6 +52,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def files_dir(self) -> Path:
+        """Where kept files lie."""
+        return self.data_dir / "files"
+
+    @property
     def is_https(self) -> bool:
         """Whether browsers reach the service by https, here or at the proxy."""
         return self.tls_cert is not None or (self.public_url or "").startswith("https://")

@@ -261,10 +261,24 @@ class Patrol(Table):
         Index("ix_patrol_day", "county_id", "day"),
         Index("ix_patrol_person", "county_id", "person_id", "day"),
         Index("ix_patrol_track", "track", postgresql_using="gist"),
+        Index("ix_patrol_open", "county_id", postgresql_where=text("settled_at is null")),
     )
     county_id: Mapped[int] = _county()
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     """Chosen by the client, so that a repeated sending is recognised."""
+    evidence: Mapped[str] = mapped_column(server_default="track")
+    place_id: Mapped[int | None] = mapped_column(ForeignKey("place.id", ondelete="SET NULL"))
+    """The place it was for, as its walker or the paper says; what it covered is computed."""
+    batches_due: Mapped[int | None]
+    """How many sendings it has, as its end names them; none: the end has not come."""
+    settled_at: Mapped[dt.datetime | None]
+    """When it was computed with all it has; none: open, and counts nothing yet."""
+    people: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+    """How many took part (人次): the walker and companions; 0 if counted with `same_outing_as`."""
+    same_outing_as: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("patrol.id", ondelete="SET NULL"))
+    """Another patrol that is the same outing: it names this one's walker as companion. Counted there."""
+    record: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    """What was noted (domain.md 1.4): weather, checklist, remarks, what was done on the spot."""
     person_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
     """None after the person was deleted or the track dropped: what was covered stays."""
     day: Mapped[dt.date]
@@ -281,9 +295,30 @@ class Patrol(Table):
     accuracy_m: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
     """One number a vertex of the track, in its order."""
     verdict: Mapped[str] = mapped_column(server_default="counted")
+    reasons: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    """Why: codes of `layers.verdicts` with what is missing."""
+    norm_id: Mapped[int | None] = mapped_column(ForeignKey("norm.id"))
+    """The norm it was judged by; none: there was none."""
+    reviewed_at: Mapped[dt.datetime | None]
+    """Since when the verdict is a person's, which no computation changes."""
+    reviewed_by: Mapped[uuid.UUID | None]
+    """His account."""
+    review_note: Mapped[str | None]
     voided_at: Mapped[dt.datetime | None]
     void_reason: Mapped[str | None]
     created_at: Mapped[dt.datetime] = _now()
+
+
+class Companion(Table):
+    """Somebody who walked along on a patrol."""
+
+    __tablename__ = "companion"
+    __table_args__ = (Index("ix_companion_person", "county_id", "person_id"),)
+    county_id: Mapped[int] = _county()
+    patrol_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
+    )
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
 
 
 class Batch(Table):
@@ -499,3 +534,137 @@ class Import(Table):
     sha256: Mapped[bytes]
     summary: Mapped[Json]
     created_at: Mapped[dt.datetime] = _now()
+
+
+class Service(Table):
+    """An activity without a track: who is in `service_person`, and when, where, for how many."""
+
+    __tablename__ = "service"
+    __table_args__ = (Index("ix_service_day", "county_id", "day"),)
+    county_id: Mapped[int] = _county()
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    """Chosen by the client, so that a repeated sending is recognised by `sha256`."""
+    kind: Mapped[str]
+    day: Mapped[dt.date]
+    hours: Mapped[float]
+    """Of each who took part."""
+    place_id: Mapped[int | None] = mapped_column(ForeignKey("place.id", ondelete="SET NULL"))
+    area_id: Mapped[int | None] = mapped_column(ForeignKey("area.id", ondelete="SET NULL"))
+    people: Mapped[int] = mapped_column(SmallInteger)
+    """How many took part (人次); stays when somebody is forgotten."""
+    people_served: Mapped[int | None]
+    note: Mapped[str | None]
+    evidence: Mapped[str]
+    sha256: Mapped[bytes]
+    """Of what was sent."""
+    verdict: Mapped[str] = mapped_column(server_default="counted")
+    voided_at: Mapped[dt.datetime | None]
+    void_reason: Mapped[str | None]
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class ServicePerson(Table):
+    """Somebody who took part in a service."""
+
+    __tablename__ = "service_person"
+    __table_args__ = (Index("ix_service_person_person", "county_id", "person_id"),)
+    county_id: Mapped[int] = _county()
+    service_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("service.id", ondelete="CASCADE"), primary_key=True
+    )
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+
+
+class Norm(Table):
+    """What is expected, as data: a draft until it is adopted, and from then on never changed."""
+
+    __tablename__ = "norm"
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    name: Mapped[str]
+    rule: Mapped[Json]
+    """As `layers.norms` reads it."""
+    in_force: Mapped[Range[dt.date] | None] = mapped_column(DATERANGE)
+    """From its adoption on; none: a draft. It judges what began on these days, and nothing before."""
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class Exemption(Table):
+    """Days on which nothing is due of a person or in an area, or on which somebody stands in."""
+
+    __tablename__ = "exemption"
+    __table_args__ = (Index("ix_exemption_person", "county_id", "person_id"),)
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    kind: Mapped[str]
+    person_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
+    """Of a leave or a substitute."""
+    area_id: Mapped[int | None] = mapped_column(ForeignKey("area.id", ondelete="CASCADE"))
+    """Of the weather; none: the whole county."""
+    substitute_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
+    days: Mapped[Range[dt.date]] = mapped_column(DATERANGE)
+    reason: Mapped[str | None]
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class FigureEntry(Table):
+    """A figure entered by hand, for a period: who entered it, and on what it rests."""
+
+    __tablename__ = "figure_entry"
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    figure: Mapped[str]
+    """Its code, as in X6."""
+    days: Mapped[Range[dt.date]] = mapped_column(DATERANGE)
+    value: Mapped[float]
+    note: Mapped[str]
+    """What it rests on, in words; files stand in `stored_file`."""
+    account_id: Mapped[uuid.UUID | None]
+    os_user: Mapped[str | None]
+    withdrawn_at: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class IssuedReport(Table):
+    """Figures as they were issued: a snapshot with the ids of the rows behind them, never changed."""
+
+    __tablename__ = "issued_report"
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    title: Mapped[str]
+    days: Mapped[Range[dt.date]] = mapped_column(DATERANGE)
+    area_id: Mapped[int | None] = mapped_column(ForeignKey("area.id", ondelete="SET NULL"))
+    figures: Mapped[list[Any]]
+    account_id: Mapped[uuid.UUID | None]
+    os_user: Mapped[str | None]
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class StoredFile(Table):
+    """A kept file: its bytes lie under their SHA-256 in one folder, whoever else has the same."""
+
+    __tablename__ = "stored_file"
+    __table_args__ = (
+        Index("ix_stored_file_sha256", "sha256"),
+        Index("ix_stored_file_subject", "county_id", "subject"),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    sha256: Mapped[bytes]
+    size: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str]
+    subject: Mapped[str]
+    """What it belongs to, as in "patrol/0192...", "service/...", "import/12", "figure_entry/3"."""
+    media_type: Mapped[str]
+    name: Mapped[str | None]
+    """As it was sent; nothing is opened by it."""
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class Deletion(Table):
+    """A person that was forgotten: an opaque id, replayed after a restore of an older backup."""
+
+    __tablename__ = "deletion"
+    county_id: Mapped[int] = _county()
+    person_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    deleted_at: Mapped[dt.datetime] = _now()

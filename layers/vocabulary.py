@@ -83,6 +83,51 @@ class Verdict(Word):
     NOT_COUNTED = "not_counted", "暂未计入"
 
 
+class Evidence(Word):
+    """What an outing rests on; each is shown as what it is."""
+
+    TRACK = "track", "轨迹"
+    CHECK_IN = "check_in", "打卡"
+    PAPER = "paper", "纸质记录"
+    STATED = "stated", "口头告知"
+
+
+class ServiceKind(Word):
+    """An activity without a track."""
+
+    GRID_SERVICE = "grid_service", "网格服务"
+    VISIT = "visit", "走访"
+    MEETING = "meeting", "议事"
+    SHIFT = "shift", "值守"
+
+
+class Period(Word):
+    """The period in which a norm counts; a week begins on Monday, 旬 on the 1st, 11th and 21st."""
+
+    WEEK = "week", "周"
+    TEN_DAYS = "ten_days", "旬"
+    MONTH = "month", "月"
+    QUARTER = "quarter", "季"
+    YEAR = "year", "年"
+
+
+class ExemptionKind(Word):
+    """Why nothing, or somebody else, was due."""
+
+    LEAVE = "leave", "请假"
+    WEATHER = "weather", "天气"
+    SUBSTITUTE = "substitute", "替班"
+
+
+class FileKind(Word):
+    """What a kept file is."""
+
+    ORIGINAL = "original", "导入的原件"
+    PHOTO = "photo", "照片"
+    SHEET = "sheet", "纸质记录照片"
+    PROOF = "proof", "佐证材料"
+
+
 class Right(Word):
     """What a grant lets an account do in its areas."""
 

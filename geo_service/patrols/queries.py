@@ -169,8 +169,9 @@ _NO_TRACK = bytes.fromhex("010500004000000000")
 """MULTILINESTRING M EMPTY as WKB: shapely forgets the M of what is empty."""
 _INSERT_PATROL = text(
     "insert into patrol (county_id, id, person_id, day, started_at, ended_at, walked_m, fixes, cleaning,"
-    " track, accuracy_m) values (:county_id, :id, :person_id, :day, :started_at, :ended_at, :walked_m,"
-    " :fixes, :cleaning, ST_GeomFromWKB(:track, 4326), :accuracy_m) on conflict (id) do nothing returning id"
+    " track, accuracy_m, batches_due, settled_at) values (:county_id, :id, :person_id, :day, :started_at,"
+    " :ended_at, :walked_m, :fixes, :cleaning, ST_GeomFromWKB(:track, 4326), :accuracy_m, 1, now())"
+    " on conflict (id) do nothing returning id"
 )
 _INSERT_BATCH = text(
     "insert into batch (county_id, patrol_id, id, sha256, datum, device, time_s, lon, lat, accuracy_m)"

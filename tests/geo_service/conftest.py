@@ -96,7 +96,7 @@ class SmallCounty:
         begun = dt.datetime.fromtimestamp(track.time_s[0], dt.UTC)
         row = Patrol(
             county_id=self.id, id=uuid.uuid4(), person_id=person_id, day=begun.date(), started_at=begun,
-            ended_at=begun, walked_m=0.0, fixes=len(track),
+            ended_at=begun, walked_m=0.0, fixes=len(track), batches_due=1, settled_at=begun,
         )  # fmt: skip
         self.db.add(row)
         self.db.flush()

@@ -113,13 +113,14 @@ def test_before_an_upgrade_the_rows_are_dumped_and_can_be_restored(fresh, tmp_pa
         )
     upgraded = []
     # The next revision does not exist yet: let the code believe in one, and carry nothing out.
-    monkeypatch.setattr(migrations, "revisions", lambda: ["0002", "0001"])
+    known = migrations.revisions()
+    monkeypatch.setattr(migrations, "revisions", lambda: ["9999", *known])
     monkeypatch.setattr(migrations.command, "upgrade", lambda _, target: upgraded.append(target))
     dumps = tmp_path / "dumps"
     migrations.upgrade(fresh, dumps)
     [dump] = dumps.iterdir()
     assert upgraded == ["head"]
-    assert dump.name.startswith("before-0002-")
+    assert dump.name.startswith("before-9999-")
     assert dump.stat().st_mode & 0o777 == 0o600
     listed = subprocess.run(
         [installed()[0].folder / "pg_restore", "--data-only", "--table=county", "--file=-", dump],
@@ -134,7 +135,8 @@ def test_without_a_dump_there_is_no_upgrade(fresh, tmp_path, monkeypatch):
     migrations.upgrade(fresh, tmp_path)
     with fresh.begin() as connection:
         connection.execute(text("insert into county (code, name, time_zone) values ('1', '县', 'UTC')"))
-    monkeypatch.setattr(migrations, "revisions", lambda: ["0002", "0001"])
+    known = migrations.revisions()
+    monkeypatch.setattr(migrations, "revisions", lambda: ["9999", *known])
     monkeypatch.setattr(migrations.command, "upgrade", lambda *_: pytest.fail("it was upgraded"))
     monkeypatch.setattr(migrations, "installed", list)
     monkeypatch.setattr(migrations.shutil, "which", lambda _: "/bin/false")

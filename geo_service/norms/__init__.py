@@ -1,0 +1,1 @@
+"""What is expected, as data: norms, exemptions, what is due."""

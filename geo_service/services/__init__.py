@@ -1,0 +1,1 @@
+"""Activities without a track: who, when, where, hours, people served, evidence."""
