@@ -62,7 +62,7 @@ _PHONE = re.compile(
     r"(?<!\d)(?:\+?86[- ]?|0086[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}(?!\d)"  # mobile
     r"|\(?0\d{2,3}[)\- ]{0,2}\d{7,8}(?:(?:转|-)\d{1,6})?(?!\d)"  # landline with its area code
     r"|(?<!\d)[48]00[- ]?\d{3}[- ]?\d{4}(?!\d)"
-    r"|(?<!\d)\d{5,12}(?:\.0+)?(?!\d)"  # local, or a number that lost its zero
+    r"|(?<!\d)\d{5,12}(?!\d)"  # local, or a number that lost its zero
 )
 _BETWEEN = re.compile(r"[、，,;；/／|\n\r]+")
 
@@ -112,13 +112,18 @@ def _with_zero(digits: str) -> str:
     return f"0{digits}" if lost else digits
 
 
+def _half_width(text: str) -> str:
+    """Return a text half-width, numbers without the .0 that a number cell leaves."""
+    return re.sub(r"(?<=\d)\.0+(?!\d)", "", unicodedata.normalize("NFKC", text)).strip()
+
+
 def phones(text: str) -> list[str]:
     """Read the phone numbers of one cell.
 
     >>> phones("13812345678、0523-83212345"), phones("13812345678 13912345678"), phones("无")
     (['13812345678', '052383212345'], ['13812345678', '13912345678'], [])
     """
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = _half_width(text)
     if plain in _NOBODY or not plain:
         return []
     if re.fullmatch(r"\d\.?\d*E\+?\d{1,2}|\+\d[\d\s-]*", plain, re.IGNORECASE):
@@ -127,7 +132,7 @@ def phones(text: str) -> list[str]:
     rest = re.sub(r"电话|手机|联系方式|[\s、,;/|:()-]|\((手机|办|宅|家)\)", "", _PHONE.sub("", plain))
     if rest or not found:
         raise ValueError(f"电话「{text[:20]}」看不懂，请只用数字，几个号码之间用顿号")
-    return list(dict.fromkeys(found))
+    return found
 
 
 def post_and_phones(text: str) -> tuple[str, list[str]]:
@@ -136,7 +141,7 @@ def post_and_phones(text: str) -> tuple[str, list[str]]:
     >>> post_and_phones("镇长 13812345678"), post_and_phones("党委副书记、镇长/0523-83212345")
     (('镇长', ['13812345678']), ('党委副书记、镇长', ['052383212345']))
     """
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = _half_width(text)
     found = [phone(match[0]) for match in _PHONE.finditer(plain)]
     return _PHONE.sub(" ", plain).strip(" 、,，;/|:-()\n"), found
 
@@ -151,7 +156,7 @@ def people(text: str) -> list[Named]:
     >>> people("阿依古丽·买买提"), people("张三/13812345678")
     ([阿依古丽·买买提], [张三 13812345678])
     """
-    plain = re.sub(r"[•・‧∙]", "·", unicodedata.normalize("NFKC", text)).strip()
+    plain = re.sub(r"[•・‧∙]", "·", _half_width(text))
     found: list[Named] = []
     for piece in filter(None, map(str.strip, _pieces(plain))):
         if piece in _NOBODY:

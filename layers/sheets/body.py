@@ -94,8 +94,8 @@ class Body:
     sheet: str = ""
     index: int | None = None
     """Of the sheet among several that are read; None for the only one."""
-    fill_down: Sequence[str] = ()
-    """Fields whose blank cells take the value above, the widest first; only where merges are lost."""
+    fill_down: Sequence[Sequence[str]] = ()
+    """Fields whose blank cells take the value above where merges are lost; the wider before the narrower."""
     lengths: Sequence[str] = ()
     identities: Sequence[str] = ()
     """Fields of which a record needs one; a total may stand there."""
@@ -242,20 +242,24 @@ class Body:
 
     def _fill_down(self, number: int, values: dict[str, str]) -> tuple[str, ...]:
         remarks = []
-        changed = False
-        for key in self.fill_down:
-            if key in values:
-                changed = changed or values[key] != self._last.get(key)
-                self._last[key] = values[key]
-            elif changed:
-                # A village is not carried into the next township.
-                self._last.pop(key, None)
-            elif key in self._last and key in self._column_of:
-                head = self.head.headings[self._column_of[key]].text
-                values[key] = self._last[key]
-                self.tally.filled.setdefault(head, []).append(number)
-                remarks.append(f"「{head}」空着，照上面一行写作「{values[key]}」")
+        for chain in self.fill_down:
+            changed = False
+            for key in chain:
+                if key in values:
+                    changed = changed or values[key] != self._last.get(key)
+                    self._last[key] = values[key]
+                elif changed:
+                    # A village is not carried into the next township.
+                    self._last.pop(key, None)
+                elif key in self._last and key in self._column_of:
+                    remarks.append(self._filled(number, key, values))
         return tuple(remarks)
+
+    def _filled(self, number: int, key: str, values: dict[str, str]) -> str:
+        head = self.head.headings[self._column_of[key]].text
+        values[key] = self._last[key]
+        self.tally.filled.setdefault(head, []).append(number)
+        return f"「{head}」空着，照上面一行写作「{values[key]}」"
 
 
 def whole(text: str) -> tuple[str, str | None]:

@@ -83,12 +83,12 @@ def plain(heading: str) -> str:
 def unit_of(heading: str) -> str:
     """Return the unit of length that a heading or a title states, "" if none.
 
-    >>> unit_of("长度(km)"), unit_of("里程（公里）"), unit_of("单位：米"), unit_of("起点(桩号)")
+    >>> unit_of("长度(km)"), unit_of("里程（公里）"), unit_of("(单位：米)"), unit_of("起点(桩号)")
     ('公里', '公里', '米', '')
     """
     text = plain(heading)
-    found = re.search(r"\(([^()]*)\)$", text) or re.search(r"单位:([a-z一-鿿]+)\)?$", text)
-    return _UNITS.get(found[1], "") if found else ""
+    found = re.search(r"\((?:单位:)?([^():]*)\)$|(?:^|[^一-鿿])单位:([a-z一-鿿]+)$", text)
+    return _UNITS.get(found[1] or found[2], "") if found else ""
 
 
 def _without_aside(text: str) -> str:
@@ -305,8 +305,7 @@ def _after_a_person(headings: list[Heading]) -> list[Heading]:
         if person and bare in _OF_A_PERSON and not heading.above:
             found.append(Heading(heading.text, (person,)))
             continue
-        named = bare.removesuffix("姓名").removesuffix("/")
-        person = heading.text if bare not in _OF_A_PERSON and named and _PERSON.search(named) else ""
-        person = re.sub(r"[\s/／·]*姓\s*名$", "", person).strip()
+        named = re.sub(r"\([^()]*\)$", "", bare.removesuffix("姓名").rstrip("/"))
+        person = named if bare not in _OF_A_PERSON and named and _PERSON.search(named) else ""
         found.append(heading)
     return found
