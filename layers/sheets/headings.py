@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from layers.errors import BadFile
 from layers.sheets.model import Fields
@@ -99,7 +100,9 @@ class Heading:
     text: str
     """The lowest of its texts, as in the file; "" where there is none."""
     above: tuple[str, ...] = ()
-    """The headings over it, and the person before it whose 职务 or 电话 it is; the outermost first."""
+    """The headings over it, the outermost first, or the person before it whose 职务 or 电话 it is."""
+    beside: bool = False
+    """Whether it is qualified by what stands beside it, not above."""
 
     @property
     def full(self) -> str:
@@ -178,6 +181,8 @@ class Words:
 
     def _field(self, heading: Heading) -> tuple[str, int] | None:
         for spelling, whole in heading.spellings():
+            if not whole and heading.beside and self.meaning.keys().isdisjoint(_called(heading.above[0])):
+                return None  # the phone of somebody nobody asked for
             if spelling in self.meaning:
                 return self.meaning[spelling], 2 if "/" in spelling and heading.above else int(whole)
         return None
@@ -186,6 +191,10 @@ class Words:
         """Tell whether all required fields are there."""
         there = set(columns.values())
         return all(not there.isdisjoint(group) for group in self.required)
+
+
+def _called(person: str) -> tuple[str, str]:
+    return plain(person), plain(f"{person}姓名")
 
 
 def find(table: Table, words: Words, file: str) -> tuple[Head | None, Rows, list[str]]:
@@ -277,7 +286,28 @@ def _headings(rows: list[tuple[int, list[str]]], merges: Sequence[Merge]) -> lis
         for i in range(width)
     ]
     headings = [Heading(stack[-1], stack[:-1]) if stack else Heading("") for stack in stacks]
-    return _after_a_person(headings)
+    return _after_a_person(_parted(headings))
+
+
+def _parted(headings: list[Heading]) -> list[Heading]:
+    """Part a heading that names several columns at once: 县级河长/职务/电话 over three of them."""
+    found: list[Heading] = []
+    while len(found) < len(headings):
+        heading = headings[len(found)]
+        first, *others = re.split(r"[/／]", heading.text)
+        beside = headings[len(found) + 1 : len(found) + 2 + len(others)]
+        its = list(itertools.takewhile(partial(_continues, heading.text), beside))
+        of_a_person = plain(first) not in _OF_A_PERSON and all(plain(t) in _OF_A_PERSON for t in others)
+        if others and of_a_person and len(its) == len(others):
+            found.append(Heading(first.strip(), heading.above))
+            found += [Heading(text.strip(), (first.strip(),), beside=True) for text in others]
+        else:
+            found.append(heading)
+    return found
+
+
+def _continues(text: str, after: Heading) -> bool:
+    return after.text in ("", text)
 
 
 def _carried(cells: list[str], below: list[tuple[int, list[str]]]) -> list[str]:
@@ -302,7 +332,7 @@ def _after_a_person(headings: list[Heading]) -> list[Heading]:
         # A second phone is not that person's any more: 姓名, 紧急联系人, 电话, 联系电话.
         if person and bare in _OF_A_PERSON and not heading.above and kind not in had:
             had.add(kind)
-            found.append(Heading(heading.text, (person,)))
+            found.append(Heading(heading.text, (person,), beside=True))
             continue
         named = re.sub(r"\([^()]*\)$", "", bare.removesuffix("姓名").rstrip("/"))
         person = named if bare not in _OF_A_PERSON and named and _PERSON.search(named) else ""
