@@ -14,6 +14,7 @@ from layers.sheets.table import MAX_COLUMNS, Filling, Merge, Rows, Table
 WITHIN = 10
 """The header row is looked for among so many rows."""
 _DEPTH = 3
+_LONGEST_HEADING = 24
 SERIAL = frozenset({"序号", "序", "no", "no.", "№", "#", "行号"})
 _PHONES = frozenset(["电话", "联系电话", "手机", "手机号", "手机号码", "电话号码", "联系方式", "办公电话"])
 _OF_A_PERSON = _PHONES | {"姓名", "职务", "单位及职务", "单位", "编号", "职务/电话", "职务及电话"}
@@ -160,6 +161,18 @@ class Words:
         bare = plain(text)
         return bare in self.known or _without_aside(bare) in self.known
 
+    def names(self, key: str, cell: str) -> bool:
+        """Tell whether a cell is one of a field's headings, and not its value."""
+        return len(cell) <= _LONGEST_HEADING and self.meaning.get(plain(cell)) == key
+
+    def make_a_head(self, cells: Sequence[str]) -> bool:
+        """Tell whether a row in the body is a header of its own: all of it headings, the required ones too."""
+        if self.meaning.keys().isdisjoint(cells):
+            return False
+        if not all(map(self.knows, filter(None, cells))):
+            return False
+        return self.fit(self.columns(_headings([(1, [*cells])], ()))[0])
+
     def columns(self, headings: Sequence[Heading]) -> tuple[dict[int, str], tuple[int, int] | None]:
         """Return column -> field, and two columns that mean the same field equally well.
 
@@ -237,6 +250,12 @@ def _head(
         )
     titles = [text for _, cells in looked_at[:start] for text in dict.fromkeys(cells) if text]
     return Head(headings, columns, [cells for _, cells in head_rows], titles, head_rows[-1][0])
+
+
+def same_columns(words: Words, cells: list[str], head: Head) -> bool:
+    """Tell whether a row of headings names the same columns as the header, perhaps in other words."""
+    columns, doubled = words.columns(_headings([(1, cells)], ()))
+    return doubled is None and columns == head.columns
 
 
 def _is_title(cells: list[str]) -> bool:

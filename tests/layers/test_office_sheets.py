@@ -232,6 +232,25 @@ def test_a_printed_page_begins_with_the_header_again() -> None:
     assert any("重复的表头" in note for note in sheet.notes)
 
 
+def test_a_second_table_below_with_other_columns_is_not_read_by_the_first_header() -> None:
+    rows = [
+        ["姓名", "电话"],
+        ["a", 12345],
+        ["名字", "联系电话"],
+        ["b", 12345],
+        ["电话", "姓名"],
+        [12345, "c"],
+    ]
+    sheet = read(xlsx([*rows, ["姓名", "电话"], ["d", 12345]]))
+    assert [row.problem for row in sheet.rows] == [
+        None,
+        None,
+        "第 5 行换了一种表头，这一行不知道按哪种读；请把它们分成两张工作表",
+        None,
+    ]
+    assert "另一种表头 1 行没有当作记录（第 5 行）。" in sheet.notes
+
+
 def test_a_line_across_the_table_is_told_and_stays_with_its_rows() -> None:
     rows = [["姓名", "电话", "村"], ["一、戴南镇"], ["a", 12345, "x"], ["二、安丰镇"], ["b", 12345, "y"]]
     sheet = read(xlsx(rows, merges=("A2:C2", "A4:C4")))
