@@ -166,7 +166,7 @@ class Words:
         return len(cell) <= _LONGEST_HEADING and self.meaning.get(plain(cell)) == key
 
     def make_a_head(self, cells: Sequence[str]) -> bool:
-        """Tell whether a row in the body is a header of its own: all of it headings, the required ones too."""
+        """Tell whether a row in the body is a header of its own: only headings, the required ones too."""
         if self.meaning.keys().isdisjoint(cells):
             return False
         if not all(map(self.knows, filter(None, cells))):
@@ -226,6 +226,8 @@ def find(table: Table, words: Words, file: str) -> tuple[Head | None, Rows, list
             more = depth > 1
             if more and (_is_title(cells) or not _follows(head_rows, table.merges, words, depth)):
                 break
+            if more and _only_titled(head_rows, words):
+                break
             if words.fit(words.columns(_headings(head_rows, table.merges))[0]):
                 return _head(looked_at, start, depth, table, words, file), rows, []
     first = next((cells for _, cells in looked_at if any(cells)), [])
@@ -258,6 +260,12 @@ def same_columns(words: Words, cells: list[str], head: Head) -> bool:
     return doubled is None and columns == head.columns
 
 
+def _only_titled(rows: list[tuple[int, list[str]]], words: Words) -> bool:
+    """Tell whether the last of some rows is a header by itself, and the one above only a title of it."""
+    (_, above), (_, cells) = rows[-2:]
+    return words.fit(words.columns(_headings([(1, cells)], ()))[0]) and not _groups(above, cells, words)
+
+
 def _is_title(cells: list[str]) -> bool:
     """Tell whether a row above the header is a title, such as 「填报单位：戴南镇 | 单位：公里」."""
     own = [text for text in cells if text]
@@ -269,7 +277,8 @@ def _groups(above: list[str], below: list[str], words: Words) -> bool:
     if _is_title(above):
         return False
     alone = [text for i, text in enumerate(above) if text and (i >= len(below) or not below[i])]
-    return bool(alone) and all(words.knows(text) or _PERSON.search(plain(text)) for text in alone)
+    like_headings = sum(words.knows(text) or bool(_PERSON.search(plain(text))) for text in alone)
+    return bool(alone) and 2 * like_headings >= len(alone)
 
 
 def _follows(

@@ -149,6 +149,15 @@ def test_one_heading_over_one_cell_that_holds_all_of_a_person() -> None:
     assert people["steward"] == "[李四 13912345678]"
 
 
+def test_a_title_of_two_cells_is_no_row_of_the_header() -> None:
+    sheet = read(xlsx([["银发志愿者", "2024年"], ["姓名", "电话"], ["张三", "12345"]]))
+    assert (names(sheet), sheet.titles, sheet.headers) == (
+        ["张三"],
+        ["银发志愿者", "2024年"],
+        ["姓名", "电话"],
+    )
+
+
 def test_a_row_below_the_header_that_numbers_the_columns_is_no_record() -> None:
     sheet = read(xlsx([["镇街", "村", "姓名", "电话"], [1, 2, 3, 4], ["戴南镇", "东罗村", "张三", 12345]]))
     assert names(sheet) == ["张三"]
