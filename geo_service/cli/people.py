@@ -31,7 +31,7 @@ from geo_service.people.imports import ImportOptions
 
 app = typer.Typer()
 
-Table = Annotated[Path, typer.Argument(help="XLSX 或 CSV（UTF-8、GBK 都可以）", show_default=False)]
+Table = Annotated[Path, typer.Argument(help="XLSX、XLS 或 CSV（UTF-8、GBK 都可以）", show_default=False)]
 Take = Callable[[Session, Scope, BinaryIO, str, ImportOptions], ImportReport]
 
 

@@ -34,7 +34,7 @@ class ImportOptions:
 def import_people(
     db: Session, scope: Scope, file: BinaryIO, name: str, options: ImportOptions
 ) -> ImportReport:
-    """Bring the register up to date with a roster (XLSX or CSV). Raises BadFile, RowsRefused, Forbidden.
+    """Bring the register up to date with a roster (XLSX, XLS or CSV). Raises BadFile, RowsRefused, Forbidden.
 
     Rows that are asked about and not answered are left out. Twice the same file changes nothing.
     """
@@ -59,7 +59,7 @@ def import_people(
 def import_duties(
     db: Session, scope: Scope, file: BinaryIO, name: str, options: ImportOptions
 ) -> ImportReport:
-    """Take duties from a table (XLSX or CSV). Raises BadFile, RowsRefused, Forbidden.
+    """Take duties from a table (XLSX, XLS or CSV). Raises BadFile, RowsRefused, Forbidden.
 
     Rows that are asked about and not answered are left out. Twice the same file changes nothing.
     """
@@ -91,7 +91,7 @@ def _land(db: Session, scope: Scope) -> rota.Land:
 def _report(
     what: str, title: str, name: str, sheet: Sheet, rows: Sequence[ReportRow], options: ImportOptions
 ) -> ImportReport:
-    notes = [f"没有读取的列：{'、'.join(sheet.ignored[:20])}"] if sheet.ignored else []
+    notes = [*([f"没有读取的列：{'、'.join(sheet.ignored[:20])}"] if sheet.ignored else []), *sheet.notes]
     report = ImportReport(
         what, title, name, rows, coded=False, headers=sheet.headers, notes=notes, dry_run=options.dry_run
     )
