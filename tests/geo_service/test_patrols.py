@@ -13,7 +13,7 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, create_engine, func, select, text, update
+from sqlalchemy import Engine, create_engine, func, select, text
 from sqlalchemy.orm import Session
 
 from geo_service import migrations
@@ -496,31 +496,6 @@ class TestVoid:
         again = take_file(db, scope, walker.id, data)
         assert (again.already, again.void_reason) == (True, "重复")
         assert db.scalars(select(LineDay)).all() == []
-
-
-class TestRetention:
-    def test_drops_raw_fixes_then_tracks_and_keeps_what_was_covered(
-        self, db: Session, scope: Scope, walker: Person, road: Place
-    ) -> None:
-        ids = {"patrol_id": uuid.uuid4(), "batch_id": uuid.uuid4()}
-        answer = sent(db, scope, walker, walk((500, 5), (900, 5)), **ids)
-        assert service.drop_expired(db, raw_days=7, track_days=180) == (0, 0)
-        long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=8)
-        db.execute(update(Batch).values(received_at=long_ago))
-        assert service.drop_expired(db, raw_days=7, track_days=180) == (1, 0)
-        assert db.execute(text("select cardinality(time_s), cardinality(lon) from batch")).one() == (0, 0)
-        again = sent(db, scope, walker, walk((500, 5), (900, 5)), **ids)
-        assert again == dataclasses.replace(answer, already=True)
-        with pytest.raises(Conflict):
-            sent(db, scope, walker, walk((500, 5), (900, 5)), **ids, sha256=b"2" * 32)
-        db.execute(update(Patrol).values(created_at=long_ago))
-        assert service.drop_expired(db, raw_days=7, track_days=7) == (0, 1)
-        assert service.drop_expired(db, raw_days=7, track_days=7) == (0, 0)
-        patrol, track = service.look(db, scope, answer.patrol_id)
-        assert (track, patrol.person_id) == (None, None)
-        assert service.told(db, scope, answer.patrol_id).covered == answer.covered
-        late = sent(db, scope, walker, walk((500, 5), (900, 5)), **ids)
-        assert (late.already, late.covered) == (True, answer.covered)
 
 
 class TestList:

@@ -1,0 +1,65 @@
+"""A person's name, number and telephone taken out of what others wrote."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+SOMEBODY = "某人"
+_LEAST_NAME, _LEAST_NUMBER = 2, 4
+"""Shorter ones stand in any text by chance."""
+
+
+@dataclass(frozen=True)
+class Redaction:
+    """What is to be taken out, as a pattern that Python and PostgreSQL read alike; empty: nothing."""
+
+    pattern: str
+
+    @classmethod
+    def of(
+        cls, *, names: Iterable[str] = (), phones: Iterable[str] = (), numbers: Iterable[str] = ()
+    ) -> "Redaction":
+        """Return what takes out these; of a telephone also the ways it is spaced.
+
+        >>> out = Redaction.of(names=["王桂兰"], phones=["13812345678"], numbers=["A-0077", "7"])
+        >>> out.taken_out("王桂兰（A-0077）电话 138 1234-5678，7 人，A-00771")
+        '某人（某人）电话 某人，7 人，A-00771'
+        """
+        words = [re.escape(name) for name in names if len(name) >= _LEAST_NAME]
+        words += [_alone("[ -]?".join(re.findall(r"\d", phone))) for phone in phones if phone]
+        words += [_alone(re.escape(number)) for number in numbers if len(number) >= _LEAST_NUMBER]
+        return cls("|".join(words))
+
+    def taken_out(self, value: Any) -> Any:
+        """Return a text, or a JSON value, without them; everything else in it stays.
+
+        >>> Redaction.of(names=["王桂兰"]).taken_out({"王桂兰": ["找王桂兰", 7, None]})
+        {'某人': ['找某人', 7, None]}
+        """
+        if not self.pattern:
+            return value
+        if isinstance(value, str):
+            return re.sub(self.pattern, SOMEBODY, value)
+        if isinstance(value, list):
+            return [self.taken_out(item) for item in value]
+        if isinstance(value, dict):
+            return {self.taken_out(key): self.taken_out(item) for key, item in value.items()}
+        return value
+
+
+def without_texts(value: Any) -> Any:
+    """Return a JSON value with its numbers, yes and no, and the shape, but without any text.
+
+    >>> without_texts({"weather": "晴", "rubbish": True, "pieces": 3, "said": ["王桂兰", 2]})
+    {'rubbish': True, 'pieces': 3, 'said': [2]}
+    """
+    if isinstance(value, dict):
+        return {key: without_texts(item) for key, item in value.items() if not isinstance(item, str)}
+    if isinstance(value, list):
+        return [without_texts(item) for item in value if not isinstance(item, str)]
+    return value
+
+
+def _alone(pattern: str) -> str:
+    return f"(?<![0-9A-Za-z]){pattern}(?![0-9A-Za-z])"
