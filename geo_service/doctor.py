@@ -118,8 +118,7 @@ def _retention(settings: Settings) -> Finding:
         return Finding(subject, True, "数据库看不到，见上一项")
     if state is None:
         return Finding(subject, True, "没有数据，或数据库没有在运行；服务运行时每天自动做")
-    last = f"{state.last.astimezone():%Y-%m-%d %H:%M}" if state.last else "（还没有）"
-    told = f"最近一次 {last}，到期还在的 {state.left} 项"
+    told = f"最近一次（或建县）是 {state.since.astimezone():%Y-%m-%d %H:%M}，到期还在的 {state.left} 项"
     if not state.is_well(dt.datetime.now(dt.UTC)):
         return Finding(subject, False, f"{told}。请让服务一直运行，或执行 geo-service retention")
     return Finding(subject, True, told)

@@ -71,7 +71,7 @@ def _gauges(request: Request) -> dict[str, float]:
     try:
         with transaction(request.app.state.engine) as db:
             if (kept := retention.state(db)) is not None:
-                gauges["retention_age_seconds"] = _age_s(kept.last)
+                gauges["retention_age_seconds"] = _age_s(kept.since)
                 gauges["retention_left"] = kept.left
             for state, n in db.execute(select(Job.state, func.count()).group_by(Job.state)):
                 gauges[f'jobs{{state="{state}"}}'] = n
@@ -81,8 +81,8 @@ def _gauges(request: Request) -> dict[str, float]:
     return gauges
 
 
-def _age_s(last: dt.datetime | None) -> float:
-    return float("inf") if last is None else (dt.datetime.now(dt.UTC) - last).total_seconds()
+def _age_s(since: dt.datetime) -> float:
+    return (dt.datetime.now(dt.UTC) - since).total_seconds()
 
 
 def _is_local(request: Request) -> bool:

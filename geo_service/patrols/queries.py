@@ -96,11 +96,10 @@ def county(db: Session, county_id: int) -> County:
     return db.get_one(County, county_id)
 
 
-def person(db: Session, person_id: uuid.UUID, where: Condition) -> Person | None:
-    """Return a person of the register that meets a condition."""
-    return db.scalars(
-        select(Person).where(Person.id == person_id, Person.deleted_at.is_(None), where)
-    ).one_or_none()
+def person(db: Session, person_id: uuid.UUID, where: Condition, *, held: bool = False) -> Person | None:
+    """Return a person of the register that meets a condition; `held`: not to be forgotten meanwhile."""
+    query = select(Person).where(Person.id == person_id, Person.deleted_at.is_(None), where)
+    return db.scalars(query.with_for_update(read=True, key_share=True) if held else query).one_or_none()
 
 
 def area_ids(db: Session, where: Condition, code: str) -> Sequence[int]:

@@ -241,7 +241,7 @@ def _crs(county: County) -> str:
 
 
 def _walker(db: Session, scope: Scope, person_id: uuid.UUID) -> Person:
-    found = queries.person(db, person_id, people_in(scope, *_WRITERS))
+    found = queries.person(db, person_id, people_in(scope, *_WRITERS), held=True)
     if found is None:
         raise NotFound("没有这个人员，或不在您的权限内。")
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
 from geo_service import audit
@@ -16,6 +17,7 @@ from geo_service.accounts.narrow import (
     CHANGE,
     areas_in,
     duties_in,
+    oneself,
     people_in,
     place_ids_in,
     places_in,
@@ -30,7 +32,7 @@ from geo_service.people.lookup import Ground, Unclear
 from geo_service.people.rota import check_overlap
 from geo_service.privacy import forgetting, traces
 from geo_service.tables import County, Duty, Person
-from layers.vocabulary import DeletionReason, DutyKind, Level, Right, Role
+from layers.vocabulary import DeletionReason, DutyKind, Level, Role
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def own_or_resident(db: Session, scope: Scope, person_id: uuid.UUID, *, lock: bo
 
     Raises NotFound, and Forbidden for a person who only serves there.
     """
-    person = queries.person(db, people_in(scope, *CHANGE, Right.VOLUNTEER), person_id, lock=lock)
+    person = queries.person(db, or_(people_in(scope, *CHANGE), oneself(scope)), person_id, lock=lock)
     if person is None:
         raise NotFound("没有这个人，或不在您的权限内。")
     if person_id != scope.person_id and not scope.reaches(person.area_id, *CHANGE):

@@ -27,7 +27,9 @@ RUN = "retention.run"
 """The action under which a run stands in the audit."""
 LATE = dt.timedelta(hours=36)
 """After a day and a half without a run something is wrong."""
-_JOBS, _DUMPS, _BYTES = "finished_jobs", "dumps", "stray_files"
+HELD_DAYS = 1
+"""Days that a file waits between the trial of an import and its carrying out."""
+_JOBS, _DUMPS, _HELD, _BYTES = "finished_jobs", "dumps", "held_files", "stray_files"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Run:
-    """What one run did in a county; the last three kinds are those of the whole machine."""
+    """What one run did in a county; the last kinds, from finished jobs on, are those of the whole machine."""
 
     county: str
     """Its code."""
@@ -56,7 +58,11 @@ def run(bind: Engine | Connection, settings: Settings, actor: Actor) -> list[Run
     with transaction(bind) as db:
         dropped, gone = expiry.drop(db, now, limits)
         finished = jobs.drop_finished(db, older_than=dt.timedelta(days=JOB_DAYS))
-    machine = {_JOBS: finished, _DUMPS: traces.drop_dumps(settings.data_dir, older_than_days=limits.raw_days)}
+    machine = {
+        _JOBS: finished,
+        _DUMPS: traces.drop_dumps(settings.data_dir, older_than_days=limits.raw_days),
+        _HELD: traces.drop_held(settings.data_dir, older_than_days=HELD_DAYS),
+    }
     with transaction(bind) as db:
         machine[_BYTES] = files.sweep(db, settings.files_dir, gone)
     if isinstance(bind, Engine) and any(map(sum, (counts.values() for counts in dropped.values()))):
@@ -104,15 +110,17 @@ def _machine(db: Session, settings: Settings, limits: Limits, dropped: Mapping[s
     left = {
         _JOBS: jobs.count_finished(db, older_than=dt.timedelta(days=JOB_DAYS)),
         _DUMPS: len(traces.dumps(settings.data_dir, older_than_days=limits.raw_days)),
+        _HELD: len(traces.held(settings.data_dir, older_than_days=HELD_DAYS)),
         _BYTES: len(files.strays(db, settings.files_dir)),
     }
-    days = {_JOBS: JOB_DAYS, _DUMPS: limits.raw_days, _BYTES: 0}
+    days = {_JOBS: JOB_DAYS, _DUMPS: limits.raw_days, _HELD: HELD_DAYS, _BYTES: 0}
     return [Kept(name, _ZH[name], days[name], dropped[name], left[name]) for name in left]
 
 
 _ZH = {expiry_.name: expiry_.zh for expiry_ in EXPIRIES} | {
     _JOBS: "已结束的后台工作（个，全机）",
     _DUMPS: "升级前的数据库备份（个，全机）",
+    _HELD: "试算后没有导入的文件（个，全机）",
     _BYTES: "磁盘上已无登记的文件（个，全机）",
 }
 
@@ -163,30 +171,30 @@ def _read(detail: Mapping[str, Any]) -> list[Kept]:
 
 @dataclass(frozen=True)
 class State:
-    """How the retention fares: when it ran last in every county, and what it left."""
+    """How the retention fares: since when a run is waited for, and what the last ones left."""
 
-    last: dt.datetime | None
-    """The oldest of the counties' latest runs; None: one never had a run."""
+    since: dt.datetime
+    """The latest run of the county that had none for longest; of one that never had any, when it was made."""
     left: int
 
     def is_well(self, now: dt.datetime) -> bool:
         """Tell whether it ran of late and left nothing."""
-        return self.last is not None and self.last > now - LATE and self.left == 0
+        return self.since > now - LATE and self.left == 0
 
 
 def state(db: Session) -> State | None:
     """Return how the retention fares; None where there is no county, and so nothing to drop."""
     latest = (
-        select(County.id, func.max(Audit.id).label("line"))
-        .outerjoin(Audit, (Audit.county_id == County.id) & (Audit.action == RUN))
-        .group_by(County.id)
-        .subquery()
+        select(func.max(Audit.id))
+        .where(Audit.county_id == County.id, Audit.action == RUN)
+        .correlate(County)
+        .scalar_subquery()
     )
+    since = func.coalesce(Audit.at, County.created_at)
     rows = db.execute(
-        select(Audit.at, Audit.detail).select_from(latest).outerjoin(Audit, Audit.id == latest.c.line)
+        select(since, Audit.detail).select_from(County).outerjoin(Audit, Audit.id == latest)
     ).all()
     if not rows:
         return None
-    if any(at is None for at, _ in rows):
-        return State(None, 0)
-    return State(min(at for at, _ in rows), sum(kept.left for _, detail in rows for kept in _read(detail)))
+    left = sum(kept.left for _, detail in rows for kept in _read(detail or {}))
+    return State(min(at for at, _ in rows), left)

@@ -6,7 +6,7 @@ None of it can be taken back by a rollback, so all of it follows the commit.
 import logging
 import shutil
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -53,15 +53,25 @@ def drop_dumps(data_dir: Path, *, older_than_days: int | None = None) -> int:
 
 def dumps(data_dir: Path, *, older_than_days: int | None = None) -> list[Path]:
     """Return the dumps from before upgrades (older than some days), half-written ones too."""
-    limit = time.time() - (older_than_days or 0) * _DAY_S
-    found = (data_dir / "dumps").glob("*")
-    return [path for path in found if older_than_days is None or path.stat().st_mtime < limit]
+    return _older((data_dir / "dumps").glob("*"), older_than_days)
 
 
-def drop_held(data_dir: Path) -> None:
-    """Remove the files that wait between the trial of an import and its carrying out."""
-    for own in (data_dir / "held").glob("*"):
-        shutil.rmtree(own, ignore_errors=True)
+def _older(paths: Iterable[Path], days: int | None) -> list[Path]:
+    limit = time.time() - (days or 0) * _DAY_S
+    return [path for path in paths if days is None or path.stat().st_mtime < limit]
+
+
+def drop_held(data_dir: Path, *, older_than_days: int | None = None) -> int:
+    """Remove the files that wait between the trial of an import and its carrying out; return how many."""
+    found = held(data_dir, older_than_days=older_than_days)
+    for path in found:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(found)
+
+
+def held(data_dir: Path, *, older_than_days: int | None = None) -> list[Path]:
+    """Return the folders of files that wait (for longer than some days)."""
+    return _older((data_dir / "held").glob("*/*"), older_than_days)
 
 
 def vacuum_by_job(db: Session, _payload: Json, _progress: Progress) -> None:

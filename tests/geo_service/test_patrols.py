@@ -5,7 +5,7 @@ import datetime as dt
 import threading
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.patrols import service
 from geo_service.patrols.doubts import mixture
 from geo_service.patrols.service import PatrolAnswer, take, take_file
+from geo_service.people import service as people
 from geo_service.tables import (
     AreaVisit,
     Audit,
@@ -582,6 +583,25 @@ class TestTogether:
         assert all(answer.covered == answers[0].covered for answer in answers)
         with Session(apart) as db:
             assert db.scalar(select(func.count()).where(Patrol.county_id == committed[0].county_id)) == 1
+
+    def test_who_is_forgotten_meanwhile_leaves_no_walk(
+        self, apart: Engine, committed: tuple[Scope, uuid.UUID], tmp_path: Path
+    ) -> None:
+        scope, person_id = committed
+
+        def send() -> PatrolAnswer:
+            with transaction(apart) as db:
+                return take_file(db, scope, person_id, gpx(walk((500, 5), (900, 5))))
+
+        with ThreadPoolExecutor(1) as pool:
+            with transaction(apart) as db:
+                people.delete_person(db, scope, person_id, data_dir=tmp_path)
+                sending = pool.submit(send)
+                assert not wait([sending], timeout=0.5).done, "the sending must wait for the deletion"
+            with pytest.raises(NotFound):
+                sending.result(timeout=30)
+        with Session(apart) as db:
+            assert db.scalar(select(func.count()).where(Patrol.county_id == scope.county_id)) == 0
 
     def test_different_walks_add_up_on_the_day(
         self, apart: Engine, committed: tuple[Scope, uuid.UUID]

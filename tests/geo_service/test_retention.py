@@ -1,6 +1,5 @@
 """What is too old goes, and it is proved: a line in the audit says what was dropped and that none is left."""
 
-import dataclasses
 import datetime as dt
 import io
 import os
@@ -26,7 +25,18 @@ from geo_service.people.imports import ImportOptions, import_people
 from geo_service.privacy import retention
 from geo_service.privacy.retention import State
 from geo_service.settings import Settings
-from geo_service.tables import Audit, Batch, Companion, Import, Job, LineDay, Patrol, Person, StoredFile
+from geo_service.tables import (
+    Audit,
+    Batch,
+    Companion,
+    County,
+    Import,
+    Job,
+    LineDay,
+    Patrol,
+    Person,
+    StoredFile,
+)
 from layers.vocabulary import FileKind, Layer, Right
 from tests.geo_service.conftest import SmallCounty
 
@@ -184,6 +194,14 @@ class TestWhatExpires:
         assert office.run()["dumps"] == (2, 0)
         assert [path.name for path in folder.iterdir()] == ["new.dump"]
 
+    def test_files_that_were_tried_and_never_imported(self, office: Office) -> None:
+        folder = office.settings.data_dir / "held" / str(uuid.uuid4()) / "word"
+        folder.mkdir(parents=True)
+        (folder / "file.xlsx").write_text("老王")
+        os.utime(folder, (time.time() - 2 * 86_400,) * 2)
+        assert office.run()["held_files"] == (1, 0)
+        assert not folder.exists()
+
     def test_bytes_that_a_failed_transaction_left(self, office: Office) -> None:
         stray = office.files_dir / "ab" / ("ab" * 32)
         stray.parent.mkdir(exist_ok=True)
@@ -228,8 +246,10 @@ class TestTheProof:
 
 
 class TestALateRun:
-    def test_is_told_by_the_metrics(self, office: Office, client: TestClient) -> None:
-        assert "yinxun_retention_age_seconds inf" in client.get("/metrics").text
+    def test_is_told_by_the_metrics(self, office: Office, client: TestClient, db: Session) -> None:
+        office.county.row.created_at = ago(2)
+        db.flush()
+        assert "yinxun_retention_age_seconds 172" in client.get("/metrics").text, "since it was made"
         office.run()
         told = dict(
             line.split()
@@ -243,7 +263,6 @@ class TestALateRun:
         ("state", "is_well", "said"),
         [
             (None, True, "没有数据"),
-            (State(None, 0), False, "还没有"),
             (State(ago(0.1), 0), True, "最近一次"),
             (State(ago(2), 0), False, "geo-service retention"),
             (State(ago(0.1), 3), False, "到期还在的 3 项"),
@@ -261,10 +280,10 @@ class TestALateRun:
         assert retention.state(db) is not None
         assert retention.state(db).is_well(NOW + dt.timedelta(hours=1))
         assert not retention.state(db).is_well(NOW + dt.timedelta(hours=37))
-        other = dataclasses.replace(office.county).row
-        db.add(type(other)(code="999907", name="新县", time_zone="Asia/Shanghai"))
+        made = ago(3)
+        db.add(County(code="999907", name="新县", time_zone="Asia/Shanghai", created_at=made))
         db.flush()
-        assert retention.state(db) == State(None, 0)
+        assert retention.state(db) == State(made, 0)
 
 
 class TestTheCommand:
