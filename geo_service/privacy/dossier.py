@@ -29,6 +29,33 @@ from geo_service.tables import County, Patrol, StoredFile
 
 _SHOWN_ITEMS = 8
 """Longer sequences of numbers are counted on a page, and complete in the file."""
+NOT_ON_PAGE = frozenset(
+    (
+        "id",
+        "patrol_id",
+        "same_outing_as",
+        "reasons",
+        "cleaning",
+        "datum",
+        "accuracy_m",
+        "media_type",
+        "subject",
+    )
+)
+"""Columns that a page leaves to the file: they tell nothing to who reads them."""
+_ACTIONS = {
+    "people.look": "查看了全部资料",
+    "people.download": "下载了全部资料",
+    "people.add": "登记了这个人",
+    "people.change": "修改了登记的资料",
+    "patrols.look": "查看了一条轨迹",
+    "patrols.take": "收到一次巡查",
+    "patrols.void": "作废了一次巡查",
+    "accounts.sign_in": "登录",
+    "accounts.sign_out": "退出登录",
+    "accounts.sign_in_refused": "登录没有成功",
+    "accounts.change_password": "修改了密码",
+}
 _IN_MEMORY_BYTES = 16 * 2**20
 README = """这里是银巡保存的关于您的全部资料。
 资料.json：每一项登记（时间是本县的当地时间）；字段的中文名在 titles 里。
@@ -104,6 +131,8 @@ def cell(value: Any, column: Column) -> str:
         return f"共 {len(value)} 个"
     if isinstance(value, list):
         return "、".join(cell(item, column) for item in value)
+    if column.name == "action":
+        return _ACTIONS.get(value, str(value))
     if isinstance(value, dt.datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     return words(value, column)

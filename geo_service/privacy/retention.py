@@ -166,7 +166,9 @@ def past(db: Session, scope: Scope, *, before: int | None = None, limit: int = 3
 
 
 def _read(detail: Mapping[str, Any]) -> list[Kept]:
-    return [Kept(name, _ZH.get(name, name), *numbers) for name, numbers in detail.get("kinds", {}).items()]
+    """Return the kinds of a line in their order, which JSON does not keep."""
+    kinds = detail.get("kinds", {})
+    return [Kept(name, zh, *kinds[name]) for name, zh in _ZH.items() if name in kinds]
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ def _shown(db: Db, frame: Frame, person_id: uuid.UUID, error: YinxunError | None
     values = {
         "dossier": found,
         "cell": dossier.cell,
+        "hidden": dossier.NOT_ON_PAGE,
         "shown_rows": SHOWN_ROWS,
         "reasons": list(DeletionReason),
         "error": error,
