@@ -43,7 +43,11 @@ NOT_ON_PAGE = frozenset(
     )
 )
 """Columns that a page leaves to the file: they tell nothing to who reads them."""
-_ACTIONS = {
+_WORDS = {
+    "session": "登录",
+    "change": "为修改密码登录",
+    "token": "程序用的令牌",
+    "link": "一次性链接",
     "people.look": "查看了全部资料",
     "people.download": "下载了全部资料",
     "people.add": "登记了这个人",
@@ -103,6 +107,15 @@ def _local(rows: list[list[Any]], zone: ZoneInfo) -> list[list[Any]]:
     return [[v.astimezone(zone) if isinstance(v, dt.datetime) else v for v in row] for row in rows]
 
 
+def for_page(part: Listing, most: int) -> tuple[list[Column], list[list[str]]]:
+    """Return the first rows of a part as its page shows them, without the columns that say nothing."""
+    rows = [[cell(v, c) for c, v in zip(part.columns, row, strict=True)] for row in list(part.rows)[:most]]
+    told = [
+        i for i, c in enumerate(part.columns) if c.name not in NOT_ON_PAGE and any(row[i] for row in rows)
+    ]
+    return [part.columns[i] for i in told], [[row[i] for i in told] for row in rows]
+
+
 def as_json(dossier: Dossier) -> dict[str, Any]:
     """Return a dossier as JSON: for each part its rows, and under `titles` what the fields mean."""
     told: dict[str, Any] = {"person_id": str(dossier.person_id)}
@@ -131,8 +144,8 @@ def cell(value: Any, column: Column) -> str:
         return f"共 {len(value)} 个"
     if isinstance(value, list):
         return "、".join(cell(item, column) for item in value)
-    if column.name == "action":
-        return _ACTIONS.get(value, str(value))
+    if column.name in ("action", "kind") and value in _WORDS:
+        return _WORDS[value]
     if isinstance(value, dt.datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     return words(value, column)

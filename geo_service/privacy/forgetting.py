@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Text, cast, delete, exists, func, or_, select, update
 from sqlalchemy import Table as Relation
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
 from geo_service import files
@@ -140,7 +141,8 @@ def redact(db: Session, county_id: int, redaction: Redaction) -> None:
         return
     for table, column in map(_column, SHARED_TEXTS):
         keys = list(table.primary_key.columns)
-        said = cast(column, Text).regexp_match(redaction.pattern)
+        pattern = redaction.in_json if isinstance(column.type, JSONB) else redaction.pattern
+        said = cast(column, Text).regexp_match(pattern)
         rows = select(*keys, column).where(said, *_of_county(table, county_id))
         for *id_, value in db.execute(rows).all():
             own = [key == part for key, part in zip(keys, id_, strict=True)]

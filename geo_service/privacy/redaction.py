@@ -1,5 +1,6 @@
 """A person's name, number and telephone taken out of what others wrote."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ class Redaction:
     """What is to be taken out, as a pattern that Python and PostgreSQL read alike; empty: nothing."""
 
     pattern: str
+    in_json: str
+    """The same for the text of a JSON value, where a quotation mark stands behind a backslash."""
 
     @classmethod
     def of(
@@ -26,10 +29,11 @@ class Redaction:
         >>> out.taken_out("王桂兰（A-0077）电话 138 1234-5678，7 人，A-00771")
         '某人（某人）电话 某人，7 人，A-00771'
         """
-        words = [re.escape(name) for name in names if len(name) >= _LEAST_NAME]
-        words += [_alone("[ -]?".join(re.findall(r"\d", phone))) for phone in phones if phone]
-        words += [_alone(re.escape(number)) for number in numbers if len(number) >= _LEAST_NUMBER]
-        return cls("|".join(words))
+        names = [name for name in names if len(name) >= _LEAST_NAME]
+        others = [_alone("[ -]?".join(re.findall(r"\d", phone))) for phone in phones if phone]
+        others += [_alone(re.escape(number)) for number in numbers if len(number) >= _LEAST_NUMBER]
+        in_json = [json.dumps(name, ensure_ascii=False)[1:-1] for name in names]
+        return cls("|".join([*map(re.escape, names), *others]), "|".join([*map(re.escape, in_json), *others]))
 
     def taken_out(self, value: Any) -> Any:
         """Return a text, or a JSON value, without them; everything else in it stays.

@@ -41,9 +41,8 @@ def _shown(db: Db, frame: Frame, person_id: uuid.UUID, error: YinxunError | None
     found = dossier.look(db, frame.own_scope, person_id)
     values = {
         "dossier": found,
-        "cell": dossier.cell,
-        "hidden": dossier.NOT_ON_PAGE,
-        "shown_rows": SHOWN_ROWS,
+        "tables": [(part, *dossier.for_page(part, SHOWN_ROWS)) for part in found.parts if part.rows],
+        "none": [part.title for part in found.parts if not part.rows],
         "reasons": list(DeletionReason),
         "error": error,
     }
@@ -73,10 +72,10 @@ def delete(
             )
     except (Invalid, Conflict) as error:
         return _shown(db, frame, person_id, error)
-    is_own = who.person_id == person_id
-    answer = frame.show("person_deleted.html", {"is_own": is_own})
-    if is_own:
-        cookies.clear_session(request, answer)
+    if who.person_id != person_id:
+        return frame.show("person_deleted.html")
+    answer = frame.show("me_deleted.html", {"error": None})
+    cookies.clear_session(request, answer)
     return answer
 
 

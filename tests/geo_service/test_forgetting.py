@@ -289,6 +289,13 @@ class TestNothingTellsOfHim:
         db.expire_all()
         assert db.get_one(Service, life.together.id).note == f"{NAME}和同伴走访，电话某人"
 
+    def test_a_name_with_quotation_marks_is_found_in_json_too(self, life: Life, db: Session) -> None:
+        db.get_one(Person, life.id).name = 'Anna "Nan" \\ Weber'
+        db.get_one(Patrol, life.along).record = {"remarks": 'with Anna "Nan" \\ Weber'}
+        db.flush()
+        service.delete_person(db, life.scope, life.id, data_dir=life.data_dir)
+        assert db.get_one(Patrol, life.along, populate_existing=True).record == {"remarks": "with 某人"}
+
     def test_another_county_is_left_alone(self, life: Life, db: Session) -> None:
         row = County(code="999905", name="邻县", time_zone="Asia/Shanghai")
         db.add(row)
