@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from geo_service import files
 from geo_service.privacy.declared import SHARED_TEXTS
-from geo_service.privacy.redaction import Redaction, without_texts
+from geo_service.privacy.redaction import Redaction, counts_only
 from geo_service.tables import (
     Batch,
     Companion,
@@ -113,7 +113,7 @@ def _forget_patrols(db: Session, patrol_ids: Sequence[uuid.UUID]) -> None:
     for id_, record in db.execute(
         select(Patrol.id, Patrol.record).where(Patrol.id.in_(patrol_ids), Patrol.record != {})
     ).all():
-        db.execute(update(Patrol).where(Patrol.id == id_).values(record=without_texts(record)))
+        db.execute(update(Patrol).where(Patrol.id == id_).values(record=counts_only(record)))
     voided = Patrol.id.in_(patrol_ids), Patrol.void_reason.is_not(None)
     db.execute(update(Patrol).where(*voided).values(void_reason=ERASED))
     nameless = {"person_id": None, "track": None, "accuracy_m": None, "review_note": None}

@@ -9,6 +9,8 @@ from typing import Any
 SOMEBODY = "某人"
 _LEAST_NAME, _LEAST_NUMBER = 2, 4
 """Shorter ones stand in any text by chance."""
+_MOST = 9999
+"""No count of an outing is larger; what is larger may be a number of somebody."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +54,22 @@ class Redaction:
         return value
 
 
-def without_texts(value: Any) -> Any:
-    """Return a JSON value with its numbers, yes and no, and the shape, but without any text.
+def counts_only(value: Any) -> Any:
+    """Return a JSON value with its yes and no and its counts, and nothing that may tell of a person or place.
 
-    >>> without_texts({"weather": "晴", "rubbish": True, "pieces": 3, "said": ["王桂兰", 2]})
-    {'rubbish': True, 'pieces': 3, 'said': [2]}
+    >>> counts_only({"said": "晴", "clean": True, "pieces": 3, "at": [119.83, 32.94], "phone": 13812345678})
+    {'clean': True, 'pieces': 3, 'at': []}
     """
     if isinstance(value, dict):
-        return {key: without_texts(item) for key, item in value.items() if not isinstance(item, str)}
+        return {key: counts_only(item) for key, item in value.items() if _may_stay(item)}
     if isinstance(value, list):
-        return [without_texts(item) for item in value if not isinstance(item, str)]
+        return [counts_only(item) for item in value if _may_stay(item)]
     return value
+
+
+def _may_stay(value: Any) -> bool:
+    """Whether it is yes or no, a count, or holds other values; a degree or a telephone number is neither."""
+    return isinstance(value, bool | dict | list) or (isinstance(value, int) and abs(value) <= _MOST)
 
 
 def _alone(pattern: str) -> str:

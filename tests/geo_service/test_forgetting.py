@@ -120,7 +120,7 @@ class Life:
         self.along, _ = self.county.patrol(self.county.walk((300, 30), (800, 30)), self.other)
         own = self.db.get_one(Patrol, self.own)
         own.track, own.accuracy_m, own.people = TRACK, [5.0, 6.0], 2
-        own.record = {"weather": "晴", "remarks": NOTE, "pieces": 3, "clean": True}
+        own.record = {"remarks": NOTE, "pieces": 3, "clean": True, "at": {"lon": HOME[0], "lat": HOME[1]}}
         own.review_note, own.voided_at, own.void_reason = f"{NAME}说{NOTE}", NOON, NOTE
         self.db.flush()
         own.voided_at = None
@@ -248,7 +248,7 @@ class TestNothingTellsOfHim:
         db.expire_all()
         own, along = db.get_one(Patrol, life.own), db.get_one(Patrol, life.along)
         assert (own.person_id, own.track, own.accuracy_m, own.people) == (None, None, None, 2)
-        assert own.record == {"pieces": 3, "clean": True}
+        assert own.record == {"pieces": 3, "clean": True, "at": {}}
         assert (along.person_id, along.people) == (life.other, 2)
         assert along.record == {"remarks": "与某人（某人）同行"}
         assert db.scalars(select(Companion)).all() == []
