@@ -30,6 +30,7 @@ from geo_service.norms import routes as norms
 from geo_service.patrols import routes as patrols
 from geo_service.people import routes as people
 from geo_service.places import routes as places
+from geo_service.privacy import routes as privacy
 from geo_service.services import routes as services
 from geo_service.settings import Settings
 from geo_service.web import routes as web
@@ -52,6 +53,7 @@ ROUTERS = (
     services.router,
     norms.router,
     figures.router,
+    privacy.router,
     web.router,
 )
 

@@ -1,6 +1,7 @@
 """Engine, sessions and the `Db` dependency: the only place that commits for HTTP."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -8,10 +9,15 @@ from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.orm import Session
 
+log = logging.getLogger(__name__)
+
 REQUESTS_AT_ONCE = 10
 """Requests that hold a connection at the same time; the others queue without holding a thread."""
 CONNECTIONS_BESIDE = 6
 """For what asks beside the `Db` dependency: jobs, readiness, answers that stream rows."""
+
+_AFTER = "after_commit"
+"""Where a session holds what is to be done then."""
 
 
 def psycopg_url(url: str) -> str:
@@ -40,8 +46,23 @@ def transaction(engine: Engine | Connection) -> Iterator[Session]:
 
     On a connection that is in a transaction already (a test's) it is a savepoint of that one.
     """
-    with Session(engine, expire_on_commit=False, join_transaction_mode="create_savepoint") as db, db.begin():
-        yield db
+    with Session(engine, expire_on_commit=False, join_transaction_mode="create_savepoint") as db:
+        with db.begin():
+            yield db
+        for act in db.info.pop(_AFTER, ()):
+            try:
+                act()
+            except Exception:  # what was asked for is committed; the daily retention does the rest
+                log.exception("what follows a commit failed")
+
+
+def after_commit(db: Session, act: Callable[[], object]) -> None:
+    """Have something done once the transaction is through, and never if it fails.
+
+    For what no rollback takes back, as the removal of a file. It must stand being done for nothing: a
+    savepoint that was rolled back does not take it away.
+    """
+    db.info.setdefault(_AFTER, []).append(act)
 
 
 def _session(request: Request) -> Iterator[Session]:

@@ -1,5 +1,6 @@
 """What this machine needs to run the service: looked at one by one, each with what to do."""
 
+import datetime as dt
 import os
 import shutil
 import ssl
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from geo_service import migrations
-from geo_service.db import make_engine
+from geo_service.db import make_engine, transaction
 from geo_service.embedded import LONGEST_SOCKET_PATH, Cluster, installed
 from geo_service.errors import CannotRun
+from geo_service.privacy import retention
 from geo_service.settings import Settings
 from layers.errors import YinxunError
 
@@ -31,7 +33,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything; what cannot even be looked at is a finding too."""
-    looks: list[Callable[[Settings], Finding]] = [_python, _database, _disk, _tls, _fonts]
+    looks: list[Callable[[Settings], Finding]] = [_python, _database, _retention, _disk, _tls, _fonts]
     if settings.database_url is None:
         looks[1:1] = [_programs, _directory]
     return [_found(look, settings) for look in looks]
@@ -80,14 +82,20 @@ def _directory(settings: Settings) -> Finding:
     return Finding("数据目录", True, f"{settings.data_dir}，属于用户 {cluster.user.pw_name}{where}")
 
 
+def _url(settings: Settings) -> str | None:
+    """Return where the database answers; None while the private one does not run."""
+    if settings.database_url is not None:
+        return settings.database_url
+    cluster = Cluster.at(settings.data_dir)
+    runs = (cluster.socket_dir / ".s.PGSQL.5432").exists() and cluster.answers()
+    return cluster.url() if runs else None
+
+
 def _database(settings: Settings) -> Finding:
     """数据库."""
-    url = settings.database_url
+    url = _url(settings)
     if url is None:
-        cluster = Cluster.at(settings.data_dir)
-        if not (cluster.socket_dir / ".s.PGSQL.5432").exists() or not cluster.answers():
-            return Finding("数据库", True, "没有在运行；服务或命令需要时会自己启动")
-        url = cluster.url()
+        return Finding("数据库", True, "没有在运行；服务或命令需要时会自己启动")
     engine = make_engine(url)
     try:
         if migrations.is_empty(engine):
@@ -99,6 +107,36 @@ def _database(settings: Settings) -> Finding:
     finally:
         engine.dispose()
     return Finding("数据库", True, f"应答正常，表是最新的（{migrations.revisions()[0]}）")
+
+
+def _retention(settings: Settings) -> Finding:
+    """按期限删除."""
+    subject = "按期限删除"
+    try:
+        state = _retention_state(settings)
+    except (SQLAlchemyError, CannotRun):
+        return Finding(subject, True, "数据库看不到，见上一项")
+    if state is None:
+        return Finding(subject, True, "没有数据，或数据库没有在运行；服务运行时每天自动做")
+    told = f"最近一次（或建县）是 {state.since.astimezone():%Y-%m-%d %H:%M}，到期还在的 {state.left} 项"
+    if not state.is_well(dt.datetime.now(dt.UTC)):
+        return Finding(subject, False, f"{told}。请让服务一直运行，或执行 geo-service retention")
+    return Finding(subject, True, told)
+
+
+def _retention_state(settings: Settings) -> retention.State | None:
+    url = _url(settings)
+    if url is None:
+        return None
+    engine = make_engine(url)
+    try:
+        if migrations.is_empty(engine):
+            return None
+        migrations.check(engine)
+        with transaction(engine) as db:
+            return retention.state(db)
+    finally:
+        engine.dispose()
 
 
 def _disk(settings: Settings) -> Finding:

@@ -1,5 +1,6 @@
 """Whether the service lives, is ready, and what it measures: told to monitors, and nothing else told."""
 
+import datetime as dt
 import ipaddress
 import logging
 import shutil
@@ -15,6 +16,7 @@ from geo_service import migrations
 from geo_service.db import transaction
 from geo_service.errors import NotFound
 from geo_service.metrics import Metrics, resident_bytes
+from geo_service.privacy import retention
 from geo_service.settings import Settings
 from geo_service.tables import Job
 
@@ -68,12 +70,19 @@ def _gauges(request: Request) -> dict[str, float]:
     gauges: dict[str, float] = {"resident_bytes": resident_bytes()}
     try:
         with transaction(request.app.state.engine) as db:
+            if (kept := retention.state(db)) is not None:
+                gauges["retention_age_seconds"] = _age_s(kept.since)
+                gauges["retention_left"] = kept.left
             for state, n in db.execute(select(Job.state, func.count()).group_by(Job.state)):
                 gauges[f'jobs{{state="{state}"}}'] = n
         gauges["database_up"] = 1
     except SQLAlchemyError:
         gauges["database_up"] = 0
     return gauges
+
+
+def _age_s(since: dt.datetime) -> float:
+    return (dt.datetime.now(dt.UTC) - since).total_seconds()
 
 
 def _is_local(request: Request) -> bool:

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from geo_service import files
 from geo_service.columns import Column, Listing
 from geo_service.tables import Import
 from layers.drafts import Question
@@ -155,14 +157,29 @@ class RowsRefused(YinxunError):
 
 
 def record(
-    db: Session, county_id: int, what: str, file_name: str, sha256: bytes, summary: Mapping[str, Any]
-) -> None:
-    """Write down which file changed something, and what it did."""
-    db.execute(
-        insert(Import).values(
-            county_id=county_id, what=what, file_name=file_name, sha256=sha256, summary=dict(summary)
-        )
+    db: Session,
+    county_id: int,
+    what: str,
+    file_name: str,
+    sha256: bytes,
+    summary: Mapping[str, Any],
+    *,
+    source: BinaryIO | None = None,
+    keep_in: Path | None = None,
+) -> int:
+    """Write down which file changed something, and what it did; return the number of the import.
+
+    The file itself is kept in a folder of kept files, until the raw retention; without a folder it is not.
+    """
+    row = insert(Import).values(
+        county_id=county_id, what=what, file_name=file_name, sha256=sha256, summary=dict(summary)
     )
+    number = db.execute(row.returning(Import.id)).scalar_one()
+    if source is not None and keep_in is not None:
+        files.keep_original(
+            db, keep_in, source, county_id=county_id, subject=f"import/{number}", name=file_name
+        )
+    return number
 
 
 def _asked(question: Question | None) -> tuple[str | None, str | None, str | None]:

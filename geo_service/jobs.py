@@ -101,6 +101,11 @@ def drop_finished(db: Session, *, older_than: dt.timedelta) -> int:
     return len(db.scalars(ended).all())
 
 
+def count_finished(db: Session, *, older_than: dt.timedelta) -> int:
+    """Return how many jobs ended long ago and are not forgotten."""
+    return db.scalar(select(func.count()).where(Job.finished_at < func.now() - older_than)) or 0
+
+
 class Worker:
     """The thread that does the jobs, one after the other."""
 

@@ -36,7 +36,9 @@ class Settings(BaseSettings):
     tianditu_approval: str | None = None
     """The approval number (审图号) that Tianditu publishes, printed on maps that show its tiles."""
     raw_days: int = Field(default=7, ge=0)
-    """Days after which raw batches are dropped."""
+    """Days after which raw batches, originals of imports and tracks, and dumps before upgrades go."""
+    open_raw_days: int = Field(default=30, ge=0)
+    """Days after which raw batches of a patrol are dropped that never came to its end."""
     track_days: int = Field(default=180, ge=0)
     """Days after which cleaned tracks are dropped; what they covered stays."""
     home_cut_m: float = Field(default=200.0, ge=0)

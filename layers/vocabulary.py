@@ -128,6 +128,14 @@ class FileKind(Word):
     PROOF = "proof", "佐证材料"
 
 
+class DeletionReason(Word):
+    """Why a person is forgotten."""
+
+    WITHDRAWN = "withdrawn", "本人退出或撤回同意"
+    DECEASED = "deceased", "去世，由近亲属或单位提出"
+    ENDED = "ended", "登记有误或不再需要"
+
+
 class Right(Word):
     """What a grant lets an account do in its areas."""
 

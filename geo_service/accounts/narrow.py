@@ -85,6 +85,11 @@ def people_in(scope: Scope, *rights: Right, person: type[Person] = Person) -> Co
     return and_(person.county_id == scope.county_id, or_(*conditions))
 
 
+def oneself(scope: Scope) -> Condition:
+    """Return the condition on `Person` for the person behind the account, whatever its grants are."""
+    return and_(Person.county_id == scope.county_id, Person.id == scope.person_id)
+
+
 def duties_in(scope: Scope, *rights: Right, duty: type[Duty] = Duty) -> Condition:
     """Return the condition on `duty` for duties on places of the scope, or of people of its areas.
 

@@ -270,6 +270,17 @@ def grant_on(
     )
 
 
+def accounts_of(db: Session, person_id: uuid.UUID) -> list[Account]:
+    """Return the accounts of a person."""
+    return list(db.scalars(select(Account).where(Account.person_id == person_id).order_by(Account.id)))
+
+
+def has_staff_right(db: Session, account_id: uuid.UUID) -> bool:
+    """Tell whether an account has a right beside a volunteer's."""
+    held = exists().where(Grant.account_id == account_id, Grant.right != Right.VOLUNTEER)
+    return bool(db.scalar(select(held)))
+
+
 def is_administrator_of_all(db: Session, account_id: uuid.UUID) -> bool:
     """Tell whether the account is an administrator of all counties."""
     return grant_on(db, account_id, Right.ADMINISTRATOR, None, None) is not None

@@ -188,6 +188,25 @@ def enable(db: Session, manager: Manager, account: Account) -> None:
     _record(db, manager, "accounts.enable", account, Ground(manager.county_id))
 
 
+def forget_person(db: Session, scope: Scope, person_id: uuid.UUID) -> int:
+    """Drop the accounts of a person with every way in; return how many. He is being forgotten.
+
+    An account that is more than a volunteer's is for an administrator of its grounds, or for himself:
+    `Forbidden`. Raises `Conflict` for the last administrator of all counties.
+    """
+    owned = queries.accounts_of(db, person_id)
+    for account in owned:
+        if queries.has_staff_right(db, account.id) and scope.person_id != person_id:
+            _demand_reach(db, Manager.of(scope), account)
+        was_one = queries.is_administrator_of_all(db, account.id)
+        lockout.forget(db, account.login or "")
+        db.delete(account)
+        db.flush()
+        _demand_administrator(db, was_one=was_one)
+        _record(db, Manager(scope.actor), "accounts.forget", account, Ground(scope.county_id))
+    return len(owned)
+
+
 def token(db: Session, manager: Manager, account: Account, name: str, *, days: int | None) -> str:
     """Return a new token with which a program acts as the account: shown once, revocable.
 

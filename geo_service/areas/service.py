@@ -47,6 +47,8 @@ class AreaOptions:
     encoding: str | None = None
     made_up: bool = False
     """A demonstration."""
+    keep_in: Path | None = None
+    """Where the originals are kept; None: they are not."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def import_areas(
         return report
     report = store_areas(db, actor, rows, options, notes)
     if report.changes:
-        _record(db, actor, paths, report)
+        _record(db, actor, paths, report, options.keep_in)
     return report
 
 
@@ -278,7 +280,9 @@ def _checked_box(box: Box) -> Box:
     return box
 
 
-def _record(db: Session, actor: Actor, paths: Sequence[Path], report: AreaReport) -> None:
+def _record(
+    db: Session, actor: Actor, paths: Sequence[Path], report: AreaReport, keep_in: Path | None
+) -> None:
     county = county_of(db, report.county)
     counts: dict[str, Any] = {
         "added": len(report.plan.added),
@@ -288,6 +292,7 @@ def _record(db: Session, actor: Actor, paths: Sequence[Path], report: AreaReport
         "left_out": report.left_out,
     }
     for path in paths:
-        digest = hashlib.sha256(path.read_bytes()).digest()
-        imports.record(db, county.id, "areas", path.name, digest, counts)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+            imports.record(db, county.id, "areas", path.name, digest, counts, source=file, keep_in=keep_in)
     audit.record(db, actor, "areas.import", county_id=county.id, **counts)

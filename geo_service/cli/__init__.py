@@ -6,7 +6,7 @@ import psycopg
 import typer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from geo_service.cli import accounts, areas_places, coverage_maps, demo, patrols, people, running
+from geo_service.cli import accounts, areas_places, coverage_maps, demo, patrols, people, privacy, running
 from geo_service.errors import Unavailable
 from layers.errors import YinxunError
 
@@ -18,6 +18,7 @@ TOPICS = (
     patrols.app,
     coverage_maps.app,
     accounts.app,
+    privacy.app,
 )
 
 app = typer.Typer(

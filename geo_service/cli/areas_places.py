@@ -108,7 +108,8 @@ def areas(
     options = AreaOptions(county, code, bounds, tz, crs, datum, encoding)
     paths = [existing(path, hint=_ONE_FILE) for path in files or []]
     actor = Actor(os_user=os_user())
-    with connect() as (engine, _), transaction(engine) as db:
+    with connect() as (engine, settings), transaction(engine) as db:
+        options = replace(options, keep_in=settings.files_dir)
         if paths:
             report = areas_service.import_areas(db, actor, paths, options, dry_run=dry_run)
         else:
@@ -166,7 +167,8 @@ def import_(
     )
     path = existing(file, hint=_ONE_FILE)
     with connect() as (engine, settings), transaction(engine) as db, _progress() as say:
-        options = replace(options, same_name_m=settings.same_name_m if same_name is None else same_name)
+        same_name_m = settings.same_name_m if same_name is None else same_name
+        options = replace(options, same_name_m=same_name_m, keep_in=settings.files_dir)
         scope = command_scope(db, county)
         try:
             report = service.import_layer(db, scope, layer, path, options, say=say)

@@ -42,7 +42,7 @@ def patrol(
                     with transaction(engine) as db:
                         answer = service.take_file(
                             db, scope, walker.id, existing(path, hint=_TRACKS), time_zone=tz, datum=datum,
-                            home_cut_m=settings.home_cut_m,
+                            home_cut_m=settings.home_cut_m, keep_in=settings.files_dir,
                         )  # fmt: skip
                     _tell(path, walker.name, answer)
                 except YinxunError as error:

@@ -1,6 +1,7 @@
 """`geo-service roster` and `geo-service duties`: people, and who looks after what, from tables."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -67,7 +68,8 @@ def _run(
     take: Take, path: Path, options: ImportOptions, county: str | None, form: As | None, output: Path | None,
     skip_refused: Path | None,
 ) -> None:  # fmt: skip
-    with existing(path).open("rb") as file, connect() as (engine, _), transaction(engine) as db:
+    with existing(path).open("rb") as file, connect() as (engine, settings), transaction(engine) as db:
+        options = replace(options, keep_in=settings.files_dir)
         try:
             report = take(db, command_scope(db, county), file, path.name, options)
         except RowsRefused as refused:

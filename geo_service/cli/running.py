@@ -28,7 +28,7 @@ from geo_service.embedded import Cluster, make_private, service_user
 from geo_service.errors import CannotRun, NotFound
 from geo_service.jobs import Progress, Schedule, Work, Worker
 from geo_service.keeper import kept
-from geo_service.patrols import service as patrols
+from geo_service.privacy import retention, traces
 from geo_service.settings import Settings, load
 from geo_service.tables import County, Json
 
@@ -167,15 +167,16 @@ def _ask_for_demo(db: Session) -> None:
 def _work(settings: Settings) -> Work:
     """Say which function does which kind of job, and what is done daily."""
 
-    def drop_expired(db: Session, _payload: Json, _progress: Progress) -> None:
-        days = {"raw_days": settings.raw_days, "track_days": settings.track_days}
-        batches, tracks = patrols.drop_expired(db, **days)
-        finished = jobs.drop_finished(db, older_than=dt.timedelta(days=30))
-        log.info("dropped %d raw batches, %d tracks, %d finished jobs", batches, tracks, finished)
+    def run_retention(db: Session, _payload: Json, _progress: Progress) -> None:
+        retention.run(db.get_bind(), settings, Actor())
 
     return Work(
-        {demo_county.JOB: demo_county.make_by_job, "retention": drop_expired},
-        (Schedule("retention", dt.timedelta(days=1)),),
+        {
+            demo_county.JOB: demo_county.make_by_job,
+            retention.JOB: run_retention,
+            traces.VACUUM: traces.vacuum_by_job,
+        },
+        (Schedule(retention.JOB, dt.timedelta(days=1)),),
     )
 
 

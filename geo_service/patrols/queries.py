@@ -96,11 +96,10 @@ def county(db: Session, county_id: int) -> County:
     return db.get_one(County, county_id)
 
 
-def person(db: Session, person_id: uuid.UUID, where: Condition) -> Person | None:
-    """Return a person of the register that meets a condition."""
-    return db.scalars(
-        select(Person).where(Person.id == person_id, Person.deleted_at.is_(None), where)
-    ).one_or_none()
+def person(db: Session, person_id: uuid.UUID, where: Condition, *, held: bool = False) -> Person | None:
+    """Return a person of the register that meets a condition; `held`: not to be forgotten meanwhile."""
+    query = select(Person).where(Person.id == person_id, Person.deleted_at.is_(None), where)
+    return db.scalars(query.with_for_update(read=True, key_share=True) if held else query).one_or_none()
 
 
 def area_ids(db: Session, where: Condition, code: str) -> Sequence[int]:
@@ -312,27 +311,3 @@ def _seen_m2(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, flo
 def void(db: Session, patrol_id: uuid.UUID, reason: str, at: dt.datetime) -> None:
     """Mark a patrol as voided."""
     db.execute(update(Patrol).where(Patrol.id == patrol_id).values(voided_at=at, void_reason=reason))
-
-
-def empty_batches(db: Session, before: dt.datetime) -> int:
-    """Drop the fixes of sendings that came before a time; their ids and hashes stay, to know a repeat."""
-    return _count(
-        db,
-        "with dropped as (update batch set time_s = '{}', lon = '{}', lat = '{}', accuracy_m = null"
-        " where received_at < :before and time_s <> '{}' returning 1) select count(*) from dropped",
-        before,
-    )
-
-
-def drop_tracks(db: Session, before: dt.datetime) -> int:
-    """Drop track and person of patrols that came before a time; what was covered stays."""
-    return _count(
-        db,
-        "with dropped as (update patrol set track = null, accuracy_m = null, person_id = null"
-        " where created_at < :before and track is not null returning 1) select count(*) from dropped",
-        before,
-    )
-
-
-def _count(db: Session, statement: str, before: dt.datetime) -> int:
-    return int(db.scalar(text(statement), {"before": before}) or 0)

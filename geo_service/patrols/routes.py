@@ -128,6 +128,7 @@ def send(
         datum=sending.datum,
         device=printable(sending.said.get("device", ""))[:200] or None,
         home_cut_m=request.app.state.settings.home_cut_m,
+        keep_in=request.app.state.settings.files_dir,
     )
     response.status_code = 200 if answer.already else 201
     return answer

@@ -1,4 +1,4 @@
-"""Patrols: taken from a recording, told, voided, and forgotten after the retention."""
+"""Patrols: taken from a recording, told, and voided."""
 
 import dataclasses
 import datetime as dt
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from geo_service import audit
+from geo_service import audit, files
 from geo_service.accounts.narrow import CHANGE, areas_in, patrols_in, people_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
@@ -110,18 +110,24 @@ def take_file(
     datum: Datum | None = None,
     device: str | None = None,
     home_cut_m: float = HOME_CUT_M,
+    keep_in: Path | None = None,
 ) -> PatrolAnswer:
     """Store the recording of a file as a patrol; the same file again for the same person is recognised.
 
+    The file itself is kept in a folder of kept files, until the raw retention; without one it is not.
     Errors: those of `formats.parse` and of `take`.
     """
     county, sha256 = _county(db, scope), _sha256(source)
     reading = f"{(datum or Datum.WGS84).value}/{time_zone or ''}"
     patrol_id = uuid.uuid5(_FILES, f"{county.code}/{person_id}/{sha256.hex()}/{reading}")
-    return take(
+    answer = take(
         db, scope, person_id, _parsed(source, county, name, time_zone), patrol_id=patrol_id,
         batch_id=patrol_id, sha256=sha256, datum=datum, device=device, home_cut_m=home_cut_m,
     )  # fmt: skip
+    if keep_in is not None and not answer.already:
+        subject = f"patrol/{answer.patrol_id}"
+        files.keep_original(db, keep_in, source, county_id=county.id, subject=subject, name=name)
+    return answer
 
 
 def told(db: Session, scope: Scope, patrol_id: uuid.UUID) -> PatrolAnswer:
@@ -213,15 +219,6 @@ def walker_of(db: Session, scope: Scope, patrol_id: uuid.UUID) -> str | None:
     return walker.name if walker else None
 
 
-def drop_expired(db: Session, *, raw_days: int, track_days: int) -> tuple[int, int]:
-    """Drop raw fixes and tracks that are past their retention; return how many of each.
-
-    What was covered stays, without a person; ids and hashes stay, so that a late repeat is still known.
-    """
-    batches = queries.empty_batches(db, _now() - dt.timedelta(days=raw_days))
-    return batches, queries.drop_tracks(db, _now() - dt.timedelta(days=track_days))
-
-
 def person_called(db: Session, scope: Scope, word: str) -> Person:
     """Return whom one may send for by name, number or id; NotFound if there is none, Invalid if several."""
     found = queries.people_called(db, word.strip(), people_in(scope, *_WRITERS)) if "\0" not in word else []
@@ -244,7 +241,7 @@ def _crs(county: County) -> str:
 
 
 def _walker(db: Session, scope: Scope, person_id: uuid.UUID) -> Person:
-    found = queries.person(db, person_id, people_in(scope, *_WRITERS))
+    found = queries.person(db, person_id, people_in(scope, *_WRITERS), held=True)
     if found is None:
         raise NotFound("没有这个人员，或不在您的权限内。")
     return found

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy.orm import Session
@@ -29,6 +30,8 @@ class ImportOptions:
     answers: Mapping[str, str] = field(default_factory=dict)
     """Question id to answer."""
     encoding: str | None = None
+    keep_in: Path | None = None
+    """Where the original is kept; None: it is not."""
 
 
 def import_people(
@@ -52,7 +55,7 @@ def import_people(
     if not options.dry_run and report.changes:
         queries.insert_people(db, scope.county_id, plan.added)
         queries.update_people(db, scope.county_id, ((change.id, change.values) for change in plan.changed))
-        _record(db, scope, file, name, report)
+        _record(db, scope, file, name, report, options.keep_in)
     return report
 
 
@@ -73,7 +76,7 @@ def import_duties(
         duty_queries.insert_duties(db, scope.county_id, plan.added)
         for ending in plan.ended:
             duty_queries.set_last_day(db, scope.county_id, ending.duty_id, ending.last_day)
-        _record(db, scope, file, name, report)
+        _record(db, scope, file, name, report, options.keep_in)
     return report
 
 
@@ -100,9 +103,11 @@ def _report(
     return report
 
 
-def _record(db: Session, scope: Scope, file: BinaryIO, name: str, report: ImportReport) -> None:
+def _record(
+    db: Session, scope: Scope, file: BinaryIO, name: str, report: ImportReport, keep_in: Path | None
+) -> None:
     file.seek(0)
     digest = hashlib.sha256(file.read()).digest()
     counts = report.counts()
-    record(db, scope.county_id, report.what, name, digest, counts)
+    record(db, scope.county_id, report.what, name, digest, counts, source=file, keep_in=keep_in)
     audit.record(db, scope.actor, f"{report.what}.import", county_id=scope.county_id, counts=counts)

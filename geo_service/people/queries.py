@@ -7,7 +7,7 @@ from typing import Any
 
 import shapely
 from psycopg.types.json import Jsonb
-from sqlalchemy import ColumnElement, Row, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -16,12 +16,9 @@ from geo_service.people.drafts import PersonDraft, Spans
 from geo_service.people.lookup import Ground, PersonName
 from geo_service.people.matching import Known
 from geo_service.tables import (
-    Account,
     Area,
-    Batch,
     County,
     Duty,
-    Patrol,
     Person,
     Place,
     PlaceArea,
@@ -132,21 +129,6 @@ def update_people(
     for person_id, values in changes:
         known = Person.county_id == county_id, Person.id == person_id
         db.execute(update(Person).where(*known).values(dict(values)))
-
-
-def forget_person(db: Session, county_id: int, person_id: uuid.UUID, now: dt.datetime) -> None:
-    """Take away the name and all that tells where the person was; what he covered stays."""
-    own = Patrol.county_id == county_id, Patrol.person_id == person_id
-    db.execute(delete(Batch).where(Batch.patrol_id.in_(select(Patrol.id).where(*own))))
-    db.execute(update(Patrol).where(*own).values(person_id=None, track=None, accuracy_m=None))
-    reached_by_link = Account.person_id == person_id, Account.login.is_(None)
-    db.execute(update(Account).where(*reached_by_link).values(disabled_at=now))
-    db.execute(update(Account).where(Account.person_id == person_id).values(person_id=None))
-    db.execute(
-        update(Person)
-        .where(Person.county_id == county_id, Person.id == person_id)
-        .values(name="", number=None, phone=None, area_id=None, attributes={}, deleted_at=now)
-    )
 
 
 # --- areas and places, as people and duties need them

@@ -5,7 +5,7 @@ import uuid
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, File, Form, Path, Query, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
@@ -23,7 +23,7 @@ from geo_service.people.drafts import PersonDraft
 from geo_service.people.imports import ImportOptions
 from geo_service.people.roster import KEPT
 from geo_service.people.service import DutyRequest
-from layers.vocabulary import DutyKind, Layer, Level, Role
+from layers.vocabulary import DeletionReason, DutyKind, Layer, Level, Role
 
 router = APIRouter(prefix="/api", tags=["people"])
 
@@ -156,10 +156,17 @@ def change_person(db: Db, scope: Changes, person_id: uuid.UUID, new: PersonChang
     service.change_person(db, scope, person_id, _values(db, scope, new))
 
 
-@router.delete("/people/{person_id}", status_code=204, summary="Forget a person")
-def delete_person(db: Db, scope: Changes, person_id: uuid.UUID) -> None:
-    """Take away name, phone, raw fixes and tracks, and end the duties; what was covered stays."""
-    service.delete_person(db, scope, person_id)
+@router.delete("/people/{person_id}", status_code=204, summary="Forget a person, or oneself")
+def delete_person(
+    request: Request,
+    db: Db,
+    scope: Signed,
+    person_id: uuid.UUID,
+    reason: DeletionReason = DeletionReason.WITHDRAWN,
+) -> None:
+    """Take away all that tells of the person, accounts too, and end the duties; what was covered stays."""
+    data_dir = request.app.state.settings.data_dir
+    service.delete_person(db, scope, person_id, data_dir=data_dir, reason=reason)
 
 
 # --- duties
@@ -229,6 +236,7 @@ def end_duty(db: Db, scope: Changes, duty_id: _Id, end: End) -> None:
 
 
 def _options(
+    request: Request,
     answer_list: Annotated[
         UploadFile | None, File(alias="answers", description="The report with its column 答复 filled in.")
     ] = None,
@@ -237,7 +245,8 @@ def _options(
     encoding: Annotated[str | None, Form(max_length=40)] = None,
 ) -> ImportOptions:
     given = answers.read(answer_list.file, _name(answer_list)) if answer_list else {}
-    return ImportOptions(dry_run, skip_refused, given, encoding or None)
+    keep_in = request.app.state.settings.files_dir
+    return ImportOptions(dry_run, skip_refused, given, encoding or None, keep_in)
 
 
 Options = Annotated[ImportOptions, Depends(_options)]

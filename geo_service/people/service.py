@@ -4,16 +4,20 @@ import datetime as dt
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
 from geo_service import audit
+from geo_service.accounts import register
 from geo_service.accounts.narrow import (
     CHANGE,
     areas_in,
     duties_in,
+    oneself,
     people_in,
     place_ids_in,
     places_in,
@@ -26,8 +30,9 @@ from geo_service.people import duty_queries, parts, queries, roster
 from geo_service.people.drafts import DutyDraft, DutySpan, Part, PersonDraft
 from geo_service.people.lookup import Ground, Unclear
 from geo_service.people.rota import check_overlap
+from geo_service.privacy import forgetting, traces
 from geo_service.tables import County, Duty, Person
-from layers.vocabulary import DutyKind, Level, Role
+from layers.vocabulary import DeletionReason, DutyKind, Level, Role
 
 
 @dataclass(frozen=True)
@@ -124,18 +129,42 @@ def change_person(db: Session, scope: Scope, person_id: uuid.UUID, values: Mappi
     _record(db, scope, "people.change", f"person/{person_id}", fields=sorted(tidied))
 
 
-def delete_person(db: Session, scope: Scope, person_id: uuid.UUID) -> None:
-    """Forget a person: name, phone, raw fixes and tracks go, duties end; what was covered stays.
+def delete_person(
+    db: Session,
+    scope: Scope,
+    person_id: uuid.UUID,
+    *,
+    data_dir: Path,
+    reason: DeletionReason = DeletionReason.WITHDRAWN,
+) -> None:
+    """Forget a person, everywhere (`privacy.declared` says what becomes of what); duties end.
 
-    What stays is a nameless row, so that past duties keep their holder apart from others.
+    A coordinator of where he lives may, and he himself. What he covered stays, and a nameless row, so that
+    past duties keep their holder apart from others. What lies beside the tables in `data_dir` goes once the
+    transaction is through.
     """
-    person = _person(db, scope, person_id, lock=True)
-    if not scope.reaches(person.area_id, *CHANGE):
-        raise Forbidden("这个人不住在您管理的辖区，只能由他所在辖区或县级管理员删除。")
+    person = own_or_resident(db, scope, person_id, lock=True)
     day = today(db, scope.county_id)
     ended = duty_queries.end_duties_of(db, scope.county_id, person_id, day)
-    queries.forget_person(db, scope.county_id, person_id, dt.datetime.now(dt.UTC))
-    _record(db, scope, "people.delete", f"person/{person_id}", duties_ended=ended)
+    accounts = register.forget_person(db, scope, person_id)
+    gone = forgetting.forget(db, person, dt.datetime.now(dt.UTC))
+    # Whoever keeps a list of the forgotten, to be replayed after a restore, writes it down here.
+    detail = {"duties_ended": ended, "accounts": accounts, "files": len(gone), "reason": reason.value}
+    _record(db, scope, "people.delete", f"person/{person_id}", **detail)
+    traces.follow(db, data_dir, gone)
+
+
+def own_or_resident(db: Session, scope: Scope, person_id: uuid.UUID, *, lock: bool = False) -> Person:
+    """Return a person whose data are the scope's to see and to delete: oneself, or who lives in its areas.
+
+    Raises NotFound, and Forbidden for a person who only serves there.
+    """
+    person = queries.person(db, or_(people_in(scope, *CHANGE), oneself(scope)), person_id, lock=lock)
+    if person is None:
+        raise NotFound("没有这个人，或不在您的权限内。")
+    if person_id != scope.person_id and not scope.reaches(person.area_id, *CHANGE):
+        raise Forbidden("这个人不住在您管理的辖区，只能由他所在辖区或县级管理员查看和删除全部资料。")
+    return person
 
 
 def _person(db: Session, scope: Scope, person_id: uuid.UUID, *, lock: bool = False) -> Person:

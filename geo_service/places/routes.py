@@ -153,6 +153,7 @@ def _options(
         same_name_m=request.app.state.settings.same_name_m,
         skip_refused=skip_refused,
         dry_run=dry_run,
+        keep_in=request.app.state.settings.files_dir,
     )
 
 

@@ -58,6 +58,8 @@ class ImportOptions:
     same_name_m: float = 200.0
     skip_refused: bool = False
     dry_run: bool = False
+    keep_in: Path | None = None
+    """Where the original is kept; None: it is not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,15 +97,17 @@ def import_layer(
         if options.dry_run:
             trial.rollback()
     if report.changes and not options.dry_run:
-        _record(db, scope, layer, path, name, report)
+        _record(db, scope, layer, path, name, report, options.keep_in)
     return report
 
 
-def _record(db: Session, scope: Scope, layer: Layer, path: Path, name: str, report: ImportReport) -> None:
+def _record(
+    db: Session, scope: Scope, layer: Layer, path: Path, name: str, report: ImportReport, keep_in: Path | None
+) -> None:
     counts = report.counts()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
-    imports.record(db, scope.county_id, layer.value, name, digest, counts)
+        imports.record(db, scope.county_id, layer.value, name, digest, counts, source=file, keep_in=keep_in)
     audit.record(
         db, scope.actor, "places.import", county_id=scope.county_id, layer=layer.value, counts=counts
     )

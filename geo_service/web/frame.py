@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 from fastapi.responses import Response
@@ -67,6 +68,11 @@ class Frame:
         return self.scope
 
     @property
+    def zone(self) -> ZoneInfo:
+        """The county's time zone."""
+        return ZoneInfo(self.own_county.time_zone)
+
+    @property
     def made_up(self) -> bool:
         """Whether the county is a demonstration."""
         return self.county is not None and self.county.made_up
@@ -90,6 +96,10 @@ class Frame:
             pages.append(("/upload", "上传轨迹"))
         if self.scope is not None and self.scope.holds(Right.COORDINATOR):
             pages.append(("/import", "导入"))
+        if self.scope is not None and self.scope.person_id is not None:
+            pages.append(("/me", "我的资料"))
+        if self.scope is not None and self.scope.areas(Right.AUDITOR) is None:
+            pages.append(("/retention", "按期限删除"))
         path = self.request.url.path
         return [MenuItem(self.link(page), name, path == page) for page, name in pages]
 

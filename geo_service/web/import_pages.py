@@ -1,7 +1,7 @@
 """Pages that import a file: first a trial that shows every row and asks, then the same carried out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,7 +99,8 @@ def import_(
             sent = held.hold(folder, who.account_id, said.file.file, name)
         path = _file(folder, who.account_id, sent)
         word = sent
-        kind, choices, doing = said.kind, said.choices, said.word("step") == "do"
+        kind, doing = said.kind, said.word("step") == "do"
+        choices = replace(said.choices, keep_in=settings.files_dir)
         with db.begin_nested():
             trial = trials.run(db, scope, kind, path, name, choices, dry_run=not doing)
             done = doing and not (trial.refused and not choices.skip_refused)

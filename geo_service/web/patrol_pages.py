@@ -50,7 +50,7 @@ def upload(
     settings: Settings = request.app.state.settings
     try:
         with db.begin_nested():
-            answer = _taken(db, scope, file, said, settings.home_cut_m)
+            answer = _taken(db, scope, file, said, settings)
     except YinxunError as error:
         return _form(frame, scope, said, error=error)
     again = "1" if answer.already else None
@@ -114,7 +114,7 @@ def patrol_picture(request: Request, db: Db, frame: Framed, patrol_id: uuid.UUID
 
 
 def _taken(
-    db: Db, scope: Scope, file: UploadFile | None, said: dict[str, str], home_cut_m: float
+    db: Db, scope: Scope, file: UploadFile | None, said: dict[str, str], settings: Settings
 ) -> PatrolAnswer:
     if file is None or not file.filename:
         raise BadFile("请先选择轨迹文件（GPX、KML、GeoJSON 或 CSV），再点“上传”。")
@@ -128,7 +128,8 @@ def _taken(
         name=printable(file.filename)[:80],
         time_zone=said["tz"].strip() or None,
         datum=Datum(said["datum"]) if said["datum"] else None,
-        home_cut_m=home_cut_m,
+        home_cut_m=settings.home_cut_m,
+        keep_in=settings.files_dir,
     )
 
 

@@ -47,6 +47,8 @@ class Choices:
     all_in_scheme: bool = False
     skip_refused: bool = False
     answers: Mapping[str, str] = field(default_factory=dict)
+    keep_in: Path | None = None
+    """Where the original is kept once it is imported."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def _options(choices: Choices, dry_run: bool) -> places.ImportOptions:
         answers=choices.answers,
         skip_refused=choices.skip_refused,
         dry_run=dry_run,
+        keep_in=choices.keep_in,
     )
 
 
@@ -114,6 +117,7 @@ def _people(
         skip_refused=choices.skip_refused,
         answers=choices.answers,
         encoding=choices.encoding,
+        keep_in=choices.keep_in,
     )
     take = people.import_people if kind is Kind.ROSTER else people.import_duties
     with path.open("rb") as file:
@@ -123,7 +127,9 @@ def _people(
 def _areas(db: Session, scope: Scope, path: Path, choices: Choices, *, dry_run: bool) -> Trial:
     scope.demand_county(Right.ADMINISTRATOR)
     county = db.get_one(County, scope.county_id)
-    options = AreaOptions(crs=choices.crs, datum=choices.datum, encoding=choices.encoding)
+    options = AreaOptions(
+        crs=choices.crs, datum=choices.datum, encoding=choices.encoding, keep_in=choices.keep_in
+    )
     report = areas.import_areas(db, scope.actor, [path], options, dry_run=dry_run)
     if report.county != county.code:
         raise Invalid(

@@ -1,6 +1,7 @@
 """A small county to walk in: places drawn in metres, walks along corners."""
 
 import datetime as dt
+import logging
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.dialects.postgresql import Range as PgRange
 from sqlalchemy.orm import Session
 
+from geo_service import logs
 from geo_service.bulk import copy_rows
 from geo_service.coverage import service
 from geo_service.tables import Area, County, Patrol, Person, Place, PlaceArea, PlaceCells, PlaceVersion
@@ -128,3 +130,28 @@ def small_county(db: Session) -> SmallCounty:
     db.add(row)
     db.flush()
     return SmallCounty(db, row)
+
+
+class Heard(logging.Handler):
+    """The log as it would be written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith("httpx"):
+            return  # the test's own browser
+        self.lines.append(logs.JsonLines().format(record))
+
+
+@pytest.fixture
+def heard() -> Iterator[list[str]]:
+    """The lines of the log since the test began, as they are written."""
+    handler, root = Heard(), logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield handler.lines
+    root.removeHandler(handler)
+    root.setLevel(level)

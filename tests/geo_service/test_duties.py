@@ -5,6 +5,7 @@ import io
 import uuid
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -562,7 +563,7 @@ def test_a_deleted_persons_past_duties_stay_without_a_name(
     db: Session, scope: Scope, places: dict[str, int], people: dict[str, uuid.UUID]
 ) -> None:
     take(db, scope, TABLE)
-    service.delete_person(db, scope, people["1"])
+    service.delete_person(db, scope, people["1"], data_dir=Path("/nowhere"))
     today = service.today(db, scope.county_id)
     assert "张三" not in {duty.name for duty in duties(db, scope)}
     assert {duty.name for duty in duties(db, scope)} == {"", "李四", "赵六"}

@@ -5,7 +5,7 @@ import datetime as dt
 import threading
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, create_engine, func, select, text, update
+from sqlalchemy import Engine, create_engine, func, select, text
 from sqlalchemy.orm import Session
 
 from geo_service import migrations
@@ -23,6 +23,7 @@ from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.patrols import service
 from geo_service.patrols.doubts import mixture
 from geo_service.patrols.service import PatrolAnswer, take, take_file
+from geo_service.people import service as people
 from geo_service.tables import (
     AreaVisit,
     Audit,
@@ -498,31 +499,6 @@ class TestVoid:
         assert db.scalars(select(LineDay)).all() == []
 
 
-class TestRetention:
-    def test_drops_raw_fixes_then_tracks_and_keeps_what_was_covered(
-        self, db: Session, scope: Scope, walker: Person, road: Place
-    ) -> None:
-        ids = {"patrol_id": uuid.uuid4(), "batch_id": uuid.uuid4()}
-        answer = sent(db, scope, walker, walk((500, 5), (900, 5)), **ids)
-        assert service.drop_expired(db, raw_days=7, track_days=180) == (0, 0)
-        long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=8)
-        db.execute(update(Batch).values(received_at=long_ago))
-        assert service.drop_expired(db, raw_days=7, track_days=180) == (1, 0)
-        assert db.execute(text("select cardinality(time_s), cardinality(lon) from batch")).one() == (0, 0)
-        again = sent(db, scope, walker, walk((500, 5), (900, 5)), **ids)
-        assert again == dataclasses.replace(answer, already=True)
-        with pytest.raises(Conflict):
-            sent(db, scope, walker, walk((500, 5), (900, 5)), **ids, sha256=b"2" * 32)
-        db.execute(update(Patrol).values(created_at=long_ago))
-        assert service.drop_expired(db, raw_days=7, track_days=7) == (0, 1)
-        assert service.drop_expired(db, raw_days=7, track_days=7) == (0, 0)
-        patrol, track = service.look(db, scope, answer.patrol_id)
-        assert (track, patrol.person_id) == (None, None)
-        assert service.told(db, scope, answer.patrol_id).covered == answer.covered
-        late = sent(db, scope, walker, walk((500, 5), (900, 5)), **ids)
-        assert (late.already, late.covered) == (True, answer.covered)
-
-
 class TestList:
     def test_pages_from_the_latest(self, db: Session, scope: Scope, walker: Person, road: Place) -> None:
         ids: list[uuid.UUID] = []
@@ -607,6 +583,25 @@ class TestTogether:
         assert all(answer.covered == answers[0].covered for answer in answers)
         with Session(apart) as db:
             assert db.scalar(select(func.count()).where(Patrol.county_id == committed[0].county_id)) == 1
+
+    def test_who_is_forgotten_meanwhile_leaves_no_walk(
+        self, apart: Engine, committed: tuple[Scope, uuid.UUID], tmp_path: Path
+    ) -> None:
+        scope, person_id = committed
+
+        def send() -> PatrolAnswer:
+            with transaction(apart) as db:
+                return take_file(db, scope, person_id, gpx(walk((500, 5), (900, 5))))
+
+        with ThreadPoolExecutor(1) as pool:
+            with transaction(apart) as db:
+                people.delete_person(db, scope, person_id, data_dir=tmp_path)
+                sending = pool.submit(send)
+                assert not wait([sending], timeout=0.5).done, "the sending must wait for the deletion"
+            with pytest.raises(NotFound):
+                sending.result(timeout=30)
+        with Session(apart) as db:
+            assert db.scalar(select(func.count()).where(Patrol.county_id == scope.county_id)) == 0
 
     def test_different_walks_add_up_on_the_day(
         self, apart: Engine, committed: tuple[Scope, uuid.UUID]

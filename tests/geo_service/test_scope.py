@@ -7,7 +7,7 @@ sign-in, `geo_service.accounts.doors.DOORS` says what guards it).
 import datetime as dt
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -175,6 +175,7 @@ def _dry_table(text: str) -> Callable[[Town], Request]:
 ADMINISTERS = frozenset({Right.ADMINISTRATOR})
 ONE_ACCOUNT = Walk(ADMINISTERS, _of_account)
 QUIET = Walk(ADMINISTERS, _of_account, ok=204)
+ONE_PERSON = Walk(SEE_PEOPLE, _of_walker, without=404, shows="people")
 ONE_PATROL = Walk(SEE_PEOPLE, _of_patrol, without=404)
 
 WALKS: dict[tuple[str, str], Walk] = {
@@ -227,7 +228,7 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("PATCH", "/api/people/{person_id}"): Walk(
         STAFF, lambda town: {**_of_walker(town), "json": {"phone": "13812345678"}}, ok=204
     ),
-    ("DELETE", "/api/people/{person_id}"): Walk(STAFF, _of_walker, ok=204),
+    ("DELETE", "/api/people/{person_id}"): Walk(SEE_PEOPLE, _of_walker, ok=204, without=404),
     ("POST", "/api/people/import"): Walk(STAFF, _dry_table("姓名,编号\n新人,1\n"), beyond=200),
     ("GET", "/api/duties"): Walk(shows="people"),
     ("POST", "/api/duties"): Walk(STAFF, _new_duty, ok=201),
@@ -246,6 +247,16 @@ WALKS: dict[tuple[str, str], Walk] = {
         },
         ok=409,  # the neighbour has the same duty already
     ),
+    # what is stored of a person, and for how long
+    ("GET", "/api/people/{person_id}/data"): ONE_PERSON,
+    ("GET", "/api/people/{person_id}/data.zip"): replace(ONE_PERSON, shows=None),
+    ("GET", "/people/{person_id}/data"): ONE_PERSON,
+    ("POST", "/people/{person_id}/delete"): Walk(
+        SEE_PEOPLE, lambda town: {**_of_walker(town), "data": {"sure": "yes"}}, without=404
+    ),
+    ("GET", "/me"): Walk(),
+    ("GET", "/api/retention"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
+    ("GET", "/retention"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
     # coverage: whoever sees no place gets an empty answer
     ("GET", "/api/coverage"): Walk(shows="places"),
     ("GET", "/api/gaps"): Walk(about=lambda _: {"params": {"kind": "neglected"}}, beyond=200, shows="places"),
