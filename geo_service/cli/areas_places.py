@@ -108,7 +108,7 @@ def areas(
     options = AreaOptions(county, code, bounds, tz, crs, datum, encoding)
     paths = [existing(path, hint=_ONE_FILE) for path in files or []]
     actor = Actor(os_user=os_user())
-    with connect() as (engine, _), transaction(engine) as db:
+    with connect(storing=True) as (engine, _), transaction(engine) as db:
         if paths:
             report = areas_service.import_areas(db, actor, paths, options, dry_run=dry_run)
         else:
@@ -165,7 +165,7 @@ def import_(
         dry_run=dry_run,
     )
     path = existing(file, hint=_ONE_FILE)
-    with connect() as (engine, settings), transaction(engine) as db, _progress() as say:
+    with connect(storing=True) as (engine, settings), transaction(engine) as db, _progress() as say:
         options = replace(options, same_name_m=settings.same_name_m if same_name is None else same_name)
         scope = command_scope(db, county)
         try:

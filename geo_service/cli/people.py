@@ -67,7 +67,7 @@ def _run(
     take: Take, path: Path, options: ImportOptions, county: str | None, form: As | None, output: Path | None,
     skip_refused: Path | None,
 ) -> None:  # fmt: skip
-    with existing(path).open("rb") as file, connect() as (engine, _), transaction(engine) as db:
+    with existing(path).open("rb") as file, connect(storing=True) as (engine, _), transaction(engine) as db:
         try:
             report = take(db, command_scope(db, county), file, path.name, options)
         except RowsRefused as refused:

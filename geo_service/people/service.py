@@ -20,6 +20,7 @@ from geo_service.accounts.narrow import (
 )
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.backups import deletions
 from geo_service.bulk import among
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.people import duty_queries, parts, queries, roster
@@ -135,6 +136,7 @@ def delete_person(db: Session, scope: Scope, person_id: uuid.UUID) -> None:
     day = today(db, scope.county_id)
     ended = duty_queries.end_duties_of(db, scope.county_id, person_id, day)
     queries.forget_person(db, scope.county_id, person_id, dt.datetime.now(dt.UTC))
+    deletions.note(db, scope.county_id, person_id)
     _record(db, scope, "people.delete", f"person/{person_id}", duties_ended=ended)
 
 
