@@ -96,9 +96,17 @@ def sweep(db: Session, folder: Path, gone: Collection[bytes] = ()) -> int:
     names = {sha256.hex() for sha256 in gone}
     removed = 0
     for path in [*folder.glob("part-*"), *folder.glob("??/*")]:
-        if path.name in names or path.stat().st_mtime < time.time() - _GRACE_S:
+        if path.name in names or _is_old(path):
             is_known = len(path.name) == 64 and bytes.fromhex(path.name) in known
             if not is_known:
                 path.unlink(missing_ok=True)
                 removed += 1
     return removed
+
+
+def _is_old(path: Path) -> bool:
+    """Whether a file is older than any transaction; one that got its name meanwhile is not."""
+    try:
+        return path.stat().st_mtime < time.time() - _GRACE_S
+    except FileNotFoundError:
+        return False

@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 import pyrage
 from pyrage.x25519 import Identity
 
-from geo_service.backups.keys import LOCKED, Opener, Seal
+from geo_service.backups.keys import LOCKED, Opener, Seal, locked_length
 from geo_service.backups.storing import sha256_on_disk
 from geo_service.errors import Invalid
 from layers.errors import BadFile, YinxunError
@@ -127,8 +127,8 @@ def check_structure(file: BinaryIO, plain_bytes: int | None = None) -> None:
     """
     file.seek(0)
     line = file.readline(len(LOCKED) + 8)
-    if line.startswith(LOCKED):
-        file.seek(int(line.removeprefix(LOCKED)), os.SEEK_CUR)
+    if length := locked_length(line):
+        file.seek(length, os.SEEK_CUR)
         line = file.readline(len(_AGE))
     stanzas = [file.readline(4096) for _ in range(32)] if line == _AGE else []
     ends = [number for number, line in enumerate(stanzas) if line.startswith(b"--- ")]

@@ -67,7 +67,7 @@ def complete(db: Session, folder: Path) -> int:
         text = file.read()
         known = _parsed(text).people
         rows = db.execute(select(Deletion.person_id, Deletion.county_id, Deletion.deleted_at))
-        new = [one for one in (Forgotten(*row) for row in rows.tuples()) if one.person_id not in known]
+        new = [one for one in (Forgotten(*row) for row in rows) if one.person_id not in known]
         if new or not text:
             torn = "" if text.endswith("\n") or not text else "\n"  # a line that a power cut broke off
             mark = _MARK if not text else ""

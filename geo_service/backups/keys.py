@@ -217,12 +217,20 @@ def _by_passphrase(passphrase: str) -> Opener:
 
 def _locked_key(file: BinaryIO) -> bytes | None:
     """Read the locked key in front of an archive; where there is none, leave the file at its beginning."""
-    line = file.readline(len(LOCKED) + 8)
-    length = line.removeprefix(LOCKED).strip()
-    if line.startswith(LOCKED) and length.isdigit():
-        return file.read(int(length))
+    if length := locked_length(file.readline(len(LOCKED) + 8)):
+        return file.read(length)
     file.seek(0)
     return None
+
+
+def locked_length(line: bytes) -> int:
+    r"""Return how many bytes of a locked key follow the first line of an archive; 0 where there is none.
+
+    >>> locked_length(LOCKED + b"185\n"), locked_length(b"age-encryption.org/v1\n")
+    (185, 0)
+    """
+    length = line.removeprefix(LOCKED).strip()
+    return int(length) if line.startswith(LOCKED) and length.isdigit() else 0
 
 
 def _identity(text: str) -> Identity:

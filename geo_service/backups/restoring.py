@@ -193,7 +193,7 @@ def _doubts(db: Session, deletions: DeletionList | None) -> list[str]:
 def replay(db: Session, forgotten: Mapping[UUID, Forgotten], actor: Actor) -> int:
     """Forget again each listed person whom an older archive brought back; return how many."""
     alive = select(Person.county_id, Person.id).where(Person.deleted_at.is_(None))
-    again = [row for row in db.execute(alive).tuples() if row[1] in forgotten]
+    again = [row for row in db.execute(alive) if row[1] in forgotten]
     for county_id, person_id in again:
         everything = Scope(county_id, actor, dict.fromkeys(Right, None))
         people.delete_person(db, everything, person_id)

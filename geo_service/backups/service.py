@@ -25,6 +25,7 @@ from geo_service.backups import archive, deletions, keys
 from geo_service.backups.archive import Entry, Head, Manifest, Sum
 from geo_service.backups.storing import PART, backups_folder, whole
 from geo_service.db import transaction
+from geo_service.embedded import BALLAST
 from geo_service.errors import CannotRun, Conflict
 from geo_service.settings import PREFIX, Settings
 from geo_service.tables import StoredFile
@@ -39,7 +40,8 @@ _ONE_AT_A_TIME = 0x59_58_42
 SETTINGS_THEN = "settings-at-backup.env"
 """Under this name a restored data directory tells which settings were in force."""
 _NOT_DATA = {
-    "pg", "pg.new", "run", "files", "dumps", "held", "backups", "owner.lock", "users.lock", SETTINGS_THEN,
+    "pg", "pg.new", "run", "files", "dumps", "held", "backups", "owner.lock", "users.lock", BALLAST,
+    SETTINGS_THEN,
 }  # fmt: skip
 """Names in the data directory that are archived in another way, or are made anew."""
 
