@@ -15,7 +15,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from geo_service import migrations
 from geo_service.backups import keys
 from geo_service.backups import service as backups
-from geo_service.backups.archive import check_structure
 from geo_service.db import make_engine
 from geo_service.embedded import LONGEST_SOCKET_PATH, Cluster, installed
 from geo_service.errors import CannotRun
@@ -155,8 +154,7 @@ def _backups(settings: Settings) -> Finding:
     if not found:
         return Finding("备份", False, f"{folder} 里还没有备份。请运行 geo-service backup")
     newest = found[0]
-    with newest.path.open("rb") as file:
-        check_structure(file)
+    backups.check(newest)
     hours = (dt.datetime.now(dt.UTC) - newest.made_at).total_seconds() / 3600
     told = f"{folder} 有 {len(found)} 份，最新的是 {_hours(hours)}前（{newest.path.name}）"
     if hours > LATE * settings.backup_every_hours:

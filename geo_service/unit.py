@@ -49,7 +49,7 @@ def install(settings: Settings, root: Path = Path("/")) -> list[str]:
     if os.geteuid() != 0:
         raise CannotRun("安装 systemd 单元须以 root 运行：sudo geo-service unit --install。")
     _make_user(settings)
-    user = service_user(settings.data_dir)
+    user = pwd.getpwnam(_user_name(settings))
     for folder in (settings.data_dir, settings.backups_dir):
         make_private(folder, user)
     unit, environment = root / UNIT, root / ENVIRONMENT
@@ -90,12 +90,11 @@ def _make_user(settings: Settings) -> None:
 
 
 def _user_name(settings: Settings) -> str:
-    try:
-        return service_user(settings.data_dir).pw_name
-    except CannotRun:
-        if settings.data_dir.exists():
-            raise
-        return USER  # not made yet
+    """Name who owns the data; where there are none yet, as root a user of the service's own, else us."""
+    data_dir = settings.data_dir
+    if os.geteuid() == 0 and (not data_dir.exists() or data_dir.stat().st_uid == 0):
+        return USER
+    return service_user(data_dir).pw_name
 
 
 def _talks_through_tmp(settings: Settings) -> bool:
@@ -112,7 +111,11 @@ def _program() -> list[Path | str]:
 
 def _environment() -> str:
     """Return the settings that were given, but for the data directory, which the unit names."""
-    lines = ["# 银巡的设置，一行一个；README 的“设置”一节列出了全部设置。改后：systemctl restart yinxun"]
+    lines = [
+        "# 银巡的设置，一行一个；README 的“设置”一节列出了全部设置。改后：systemctl restart yinxun",
+        "# 在终端里运行 geo-service 的命令前，先让它看到这些设置：set -a; . /etc/yinxun/yinxun.env; set +a",
+        "# 改了 GEO_BACKUP_DIR 或 GEO_PORT，还要这样再运行一次 geo-service unit --install。",
+    ]
     for name, value in sorted(os.environ.items()):
         if name.startswith(PREFIX) and name != f"{PREFIX}DATA_DIR":
             escaped = value.replace("\\", "\\\\").replace('"', '\\"')

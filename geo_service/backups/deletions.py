@@ -8,7 +8,7 @@ import datetime as dt
 import fcntl
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from geo_service import jobs
 from geo_service.backups.storing import open_private, sync_folder
-from geo_service.tables import Deletion
+from geo_service.tables import County, Deletion
 
 FILE = "deleted-ids.txt"
 JOB = "deletions"
@@ -57,6 +57,18 @@ def note(db: Session, county_id: int, person_id: uuid.UUID) -> None:
     row = insert(Deletion).values(county_id=county_id, person_id=person_id)
     db.execute(row.on_conflict_do_nothing())
     jobs.enqueue(db, JOB, county_id=county_id)
+
+
+def remember(db: Session, forgotten: Iterable[Forgotten]) -> None:
+    """Take the lines of a list into the table, for the counties that are there."""
+    counties = set(db.scalars(select(County.id)))
+    rows = [
+        {"county_id": one.county_id, "person_id": one.person_id, "deleted_at": one.at}
+        for one in forgotten
+        if one.county_id in counties
+    ]
+    if rows:
+        db.execute(insert(Deletion).on_conflict_do_nothing(), rows)
 
 
 def complete(db: Session, folder: Path) -> int:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import Engine, func, inspect, select, table, text, update
+from sqlalchemy import Engine, func, inspect, select, table, text
 from sqlalchemy.orm import Session
 
 from geo_service import audit, files, migrations, programs
 from geo_service.accounts.scope import Actor, Scope
+from geo_service.backups import deletions
 from geo_service.backups.archive import Head, Manifest
 from geo_service.backups.deletions import DeletionList, Forgotten, listed
 from geo_service.backups.keys import Opener
@@ -57,7 +58,7 @@ def deletion_list(path: Path) -> DeletionList:
 
 
 def restore(
-    archive: Path, into: Path, opener: Opener, deletions: DeletionList | None, actor: Actor, tell: Tell,
+    archive: Path, into: Path, opener: Opener, listing: DeletionList | None, actor: Actor, tell: Tell,
     *, database_url: str | None = None,
 ) -> Restored:  # fmt: skip
     """Restore an archive into an empty directory, and into the given database where there is one, empty too.
@@ -79,7 +80,7 @@ def restore(
         tell(size, size, "恢复数据库")
         with _database(stage, database_url) as engine:
             _fill(engine, stage / DUMP, unpacked.head, unpacked.manifest)
-            forgotten, notes = _make_current(engine, stage, deletions, actor)
+            forgotten, notes = _make_current(engine, stage, listing, actor)
         (stage / DUMP).unlink()
         stage.rename(into)
     except BaseException:
@@ -162,13 +163,13 @@ def _fill(engine: Engine, dump: Path, head: Head, manifest: Manifest) -> None:
 
 
 def _make_current(
-    engine: Engine, stage: Path, deletions: DeletionList | None, actor: Actor
+    engine: Engine, stage: Path, listing: DeletionList | None, actor: Actor
 ) -> tuple[int, list[str]]:
     """Bring the tables to this version and forget again whom the list names; return how many, and notes."""
     migrations.upgrade(engine, None)
     with transaction(engine) as db:
-        notes = _doubts(db, deletions)
-        forgotten = replay(db, deletions.people, actor) if deletions else 0
+        notes = _doubts(db, listing)
+        forgotten = replay(db, listing.people, actor) if listing else 0
         audit.record(db, actor, "backup.restore", county_id=None, forgotten=forgotten)
     with transaction(engine) as db:
         on_disk = [bytes.fromhex(path.name) for path in (stage / "files").glob("??/*")]
@@ -176,14 +177,14 @@ def _make_current(
     return forgotten, notes
 
 
-def _doubts(db: Session, deletions: DeletionList | None) -> list[str]:
-    if deletions is None:
+def _doubts(db: Session, listing: DeletionList | None) -> list[str]:
+    if listing is None:
         return ["没有使用已删除人员的名单：备份以后删除的人可能重新出现，请再次删除。"]
     notes = []
-    if deletions.unreadable:
-        lines = "、".join(map(str, deletions.unreadable[:20]))
+    if listing.unreadable:
+        lines = "、".join(map(str, listing.unreadable[:20]))
         notes.append(f"名单的第 {lines} 行读不懂，其中的人没有再次删除。请核对。")
-    if lacking := set(db.scalars(select(Deletion.person_id))) - set(deletions.people):
+    if lacking := set(db.scalars(select(Deletion.person_id))) - set(listing.people):
         notes.append(
             f"备份里已有 {len(lacking)} 个删除记录是名单没有的：名单可能不是最新的。请核对有没有更新的。"
         )
@@ -191,12 +192,14 @@ def _doubts(db: Session, deletions: DeletionList | None) -> list[str]:
 
 
 def replay(db: Session, forgotten: Mapping[UUID, Forgotten], actor: Actor) -> int:
-    """Forget again each listed person whom an older archive brought back; return how many."""
+    """Forget again each listed person whom an older archive brought back; return how many.
+
+    The whole list goes into the table: of people whom this archive does not know another one may.
+    """
+    deletions.remember(db, forgotten.values())
     alive = select(Person.county_id, Person.id).where(Person.deleted_at.is_(None))
     again = [row for row in db.execute(alive) if row[1] in forgotten]
     for county_id, person_id in again:
         everything = Scope(county_id, actor, dict.fromkeys(Right, None))
         people.delete_person(db, everything, person_id)
-        then = update(Deletion).where(Deletion.person_id == person_id)
-        db.execute(then.values(deleted_at=forgotten[person_id].at))
     return len(again)

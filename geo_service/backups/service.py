@@ -29,6 +29,7 @@ from geo_service.embedded import BALLAST
 from geo_service.errors import CannotRun, Conflict
 from geo_service.settings import PREFIX, Settings
 from geo_service.tables import StoredFile
+from layers.errors import BadFile
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,18 @@ def existing(folder: Path) -> list[Backup]:
             made_at = dt.datetime.strptime(name[1], _TIME).replace(tzinfo=dt.UTC)
             found.append(Backup(path, made_at))
     return sorted(found, key=lambda backup: backup.made_at, reverse=True)
+
+
+def check(backup: Backup) -> None:
+    """Read an archive through, and raise BadFile unless it is what was written."""
+    with backup.path.open("rb") as file:
+        archive.check_structure(file)
+        file.seek(0)
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not backup.sums.exists() or backup.sums.read_text().split()[:1] != [found]:
+        raise BadFile(
+            f"备份 {backup.path} 和写成时不同，或它旁边的 .sha256 不在了。请再备份一次，并检查磁盘。"
+        )
 
 
 def _drop_oldest(folder: Path, keep: int) -> int:

@@ -22,8 +22,7 @@ def backups_folder(settings: Settings) -> Path:
     """
     folder = settings.backups_dir
     user = service_user(settings.data_dir)
-    if not settings.data_dir.exists():
-        make_private(settings.data_dir, user)
+    make_private(settings.data_dir, user)
     if not folder.exists():
         make_private(folder, user)
     if not os.access(folder, os.W_OK):

@@ -38,7 +38,7 @@ from geo_service.tables import Audit, County, Deletion, Duty, Job, Person, Store
 from layers.errors import BadFile, YinxunError
 from layers.vocabulary import FileKind, Layer, Right
 from tests.geo_service.conftest import CRS, SmallCounty
-from tests.geo_service.phones import GEO, environment
+from tests.geo_service.phones import GEO, environment, run
 
 ACTOR = Actor(os_user="tester")
 NOBODY = DeletionList({}, [])
@@ -214,12 +214,15 @@ def test_a_restored_county_equals_the_old_one(home: Home, outer: Path) -> None:
 
 def test_who_was_deleted_after_the_backup_is_gone_after_the_restore(home: Home, outer: Path) -> None:
     gone, stays = home.person("赵已删"), home.person("钱还在")
+    other = deletions.Forgotten(uuid.uuid4(), home.county_id, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
     made = home.make()
     home.delete(gone)
     with transaction(home.engine) as db:
         assert db.scalar(select(Job.id).where(Job.kind == deletions.JOB, Job.state == "waiting")) is not None
     assert home.complete() == 1
     assert home.complete() == 0
+    with (home.settings.backups_dir / deletions.FILE).open("a") as file:
+        file.write(f"{other}\n")
     listed = restoring.deletion_list(home.settings.backups_dir / deletions.FILE)
     with restored(home, made.path, outer / "again", listed) as (engine, told), transaction(engine) as db:
         assert told.forgotten == 1
@@ -228,6 +231,7 @@ def test_who_was_deleted_after_the_backup_is_gone_after_the_restore(home: Home, 
         assert db.get_one(Deletion, gone).deleted_at == listed.people[gone].at
         found = db.execute(text("select count(*) from person where person::text like '%赵已删%'")).scalar()
         assert found == 0
+        assert db.get_one(Deletion, other.person_id).deleted_at == other.at, "another archive may know him"
 
 
 def test_rows_and_files_agree_however_busy_the_service_is(home: Home, outer: Path) -> None:
@@ -274,6 +278,25 @@ def test_a_file_that_was_lost_before_is_told_and_the_rest_is_saved(home: Home) -
     assert set(made.manifest.missing) == {lost.hex(), spoilt.hex()}
     with transaction(home.engine) as db:
         files.drop(db, StoredFile.sha256.in_([lost, spoilt]))
+
+
+def test_the_commands_ask_for_the_list_and_leave_nothing_where_it_is_missing(
+    home: Home, made: Path, tmp_path: Path
+) -> None:
+    key, into = tmp_path / "key.txt", tmp_path / "new"
+    key.write_text(f"# saved elsewhere\n{home.key}\n")
+    asked = ("restore", str(made), "--into", str(into))
+    without = run(home.settings.data_dir, *asked, "--identity", str(key))
+    assert (without.returncode, "--without-deletions" in without.stderr) == (1, True), without.stderr
+    assert run(home.settings.data_dir, *asked).returncode == 2
+    assert not into.exists()
+    beside = str(home.settings.backups_dir / deletions.FILE)
+    done = run(home.settings.data_dir, *asked, "--identity", str(key), "--deletions", beside)
+    assert done.returncode == 0, done.stderr
+    assert "已恢复" in done.stdout
+    assert f"GEO_DATA_DIR={into}" in done.stderr
+    listed = run(into, "user", "list")
+    assert (listed.returncode, "admin" in listed.stdout) == (0, True), listed.stderr
 
 
 # --- what is refused

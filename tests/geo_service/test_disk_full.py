@@ -10,8 +10,10 @@ import errno
 import io
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +30,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from geo_service import edge, files, room
-from geo_service.embedded import Cluster
+from geo_service.embedded import BALLAST, Cluster
 from geo_service.errors import NoRoom
 from geo_service.keeper import joined
 from geo_service.settings import Settings
@@ -139,7 +141,7 @@ def test_a_disk_that_fills_half_way_rolls_back_and_keeps_what_was_acknowledged(t
         token = county_with_a_token(data_dir, tmp_path, GEO_LEAST_FREE_MB="0")
         with Phone.of(data_dir, token, GEO_LEAST_FREE_MB="0") as phone:
             taken = {number: phone.sends(number).status_code for number in range(3)}
-            filler = fill(disk, 0)
+            fill(disk, 0)
             number, answers = 3, []
             while len(answers) < 200 and answers[-3:] != [507] * 3:
                 answers.append(phone.sends(number).status_code)
@@ -148,7 +150,17 @@ def test_a_disk_that_fills_half_way_rolls_back_and_keeps_what_was_acknowledged(t
             assert answers[-3:] == [507] * 3, answers
             assert set(answers) <= {201, 507}
             assert phone.reads() == [200, 200, 200]
-            filler.unlink()
+            assert (data_dir / BALLAST).exists()
+            # As after a checkpoint for which there is no room, of which the database dies.
+            os.kill(int((data_dir / "pg/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+            fill(disk, 0)
+            until = time.monotonic() + 60
+            while phone.reads() != [200, 200, 200]:
+                assert time.monotonic() < until, "the database did not come back on a full disk"
+                time.sleep(0.2)
+            assert not (data_dir / BALLAST).exists()
+            for filler in disk.glob("filler-*"):
+                filler.unlink()
             for refused in [number for number, status in taken.items() if status == 507]:
                 assert phone.sends(refused).status_code == 201
         assert stored(data_dir) == (number, number)
