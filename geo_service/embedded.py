@@ -22,14 +22,12 @@ from urllib.parse import quote
 
 import psycopg
 
+from geo_service import ballast
 from geo_service.errors import CannotRun
 
 log = logging.getLogger(__name__)
 
 DATABASE = ROLE = "yinxun"
-BALLAST, BALLAST_BYTES = "ballast", 48 * 2**20
-"""A file that is given up where the disk is full to the last byte: without any room the database cannot write
-its next checkpoint, dies of it, and does not start again; with this much it goes on to be read."""
 LONGEST_SOCKET_PATH = 107
 """Bytes that the kernel takes for the path of a unix socket."""
 
@@ -216,7 +214,7 @@ class Cluster:
         The process gets a fast shutdown from the kernel when the calling thread ends.
         """
         self.make_directories()
-        self._trim_ballast()
+        ballast.trim(self.data_dir / ballast.NAME, self.open_private)
         if not (self.pgdata / "PG_VERSION").exists():
             self._initdb()
         self._end_remains()
@@ -273,16 +271,6 @@ class Cluster:
             raise CannotRun(
                 f"{self.socket_dir} 应是只有用户 {self.user.pw_name} 能进入的目录。请移走它再试。"
             )
-
-    def _trim_ballast(self) -> None:
-        """Keep the ballast where there is room for it, give it up where the disk is full."""
-        ballast, free = self.data_dir / BALLAST, shutil.disk_usage(self.data_dir).free
-        if free < BALLAST_BYTES // 4 and ballast.exists():
-            log.error("the disk is full; giving up the ballast")
-            ballast.unlink()
-        elif free > 4 * BALLAST_BYTES and not ballast.exists():
-            with os.fdopen(self.open_private(ballast), "r+b") as file, contextlib.suppress(OSError):
-                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
 
     def _initdb(self) -> None:
         making = self.data_dir / "pg.new"

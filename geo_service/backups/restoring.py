@@ -82,6 +82,7 @@ def restore(
             _fill(engine, stage / DUMP, unpacked.head, unpacked.manifest)
             forgotten, notes = _make_current(engine, stage, listing, actor)
         (stage / DUMP).unlink()
+        os.sync()  # the name is the promise that everything is on the disk
         stage.rename(into)
     except BaseException:
         shutil.rmtree(stage, ignore_errors=True)

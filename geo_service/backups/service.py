@@ -19,13 +19,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
-from geo_service import audit, files, migrations, programs
+from geo_service import audit, ballast, files, migrations, programs
 from geo_service.accounts.scope import Actor
 from geo_service.backups import archive, deletions, keys
 from geo_service.backups.archive import Entry, Head, Manifest, Sum
 from geo_service.backups.storing import PART, backups_folder, whole
 from geo_service.db import transaction
-from geo_service.embedded import BALLAST
 from geo_service.errors import CannotRun, Conflict
 from geo_service.settings import PREFIX, Settings
 from geo_service.tables import StoredFile
@@ -41,7 +40,7 @@ _ONE_AT_A_TIME = 0x59_58_42
 SETTINGS_THEN = "settings-at-backup.env"
 """Under this name a restored data directory tells which settings were in force."""
 _NOT_DATA = {
-    "pg", "pg.new", "run", "files", "dumps", "held", "backups", "owner.lock", "users.lock", BALLAST,
+    "pg", "pg.new", "run", "files", "dumps", "held", "backups", "owner.lock", "users.lock", ballast.NAME,
     SETTINGS_THEN,
 }  # fmt: skip
 """Names in the data directory that are archived in another way, or are made anew."""

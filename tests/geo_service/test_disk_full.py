@@ -29,8 +29,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from geo_service import edge, files, room
-from geo_service.embedded import BALLAST, Cluster
+from geo_service import ballast, edge, files, room
+from geo_service.embedded import Cluster
 from geo_service.errors import NoRoom
 from geo_service.keeper import joined
 from geo_service.settings import Settings
@@ -150,7 +150,7 @@ def test_a_disk_that_fills_half_way_rolls_back_and_keeps_what_was_acknowledged(t
             assert answers[-3:] == [507] * 3, answers
             assert set(answers) <= {201, 507}
             assert phone.reads() == [200, 200, 200]
-            assert (data_dir / BALLAST).exists()
+            assert (data_dir / ballast.NAME).exists()
             # As after a checkpoint for which there is no room, of which the database dies.
             os.kill(int((data_dir / "pg/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
             fill(disk, 0)
@@ -158,7 +158,7 @@ def test_a_disk_that_fills_half_way_rolls_back_and_keeps_what_was_acknowledged(t
             while phone.reads() != [200, 200, 200]:
                 assert time.monotonic() < until, "the database did not come back on a full disk"
                 time.sleep(0.2)
-            assert not (data_dir / BALLAST).exists()
+            assert not (data_dir / ballast.NAME).exists()
             for filler in disk.glob("filler-*"):
                 filler.unlink()
             for refused in [number for number, status in taken.items() if status == 507]:
