@@ -10,7 +10,7 @@ from geo_service.errors import NoRoom
 from geo_service.settings import Settings
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_ADVICE = "已有的内容可以照常查看。请管理员清理磁盘，或用 GEO_DATA_DIR 换到更大的磁盘，然后重新上传。"
+_ADVICE = "已有的内容可以照常查看。请告诉管理员清理磁盘，之后再重新上传。"
 
 
 def nearest(folder: Path) -> Path:

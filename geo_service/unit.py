@@ -27,6 +27,9 @@ def text(settings: Settings) -> str:
     writable = [_word(data_dir)]
     if not settings.backups_dir.absolute().is_relative_to(data_dir):
         writable.append("-" + _word(settings.backups_dir.absolute()))  # its disk may not be there at start
+    through_tmp = _talks_through_tmp(settings)
+    if through_tmp:
+        writable.append("/tmp")  # noqa: S108  (else a private one is writable)
     in_home = any(path.is_relative_to(home) for path in (data_dir, Path(program[0])) for home in _HOMES)
     values = {
         "user": _user_name(settings),
@@ -35,7 +38,7 @@ def text(settings: Settings) -> str:
         "program": " ".join(map(_word, program)),
         "writable": " ".join(writable),
         "protect_home": "read-only" if in_home else "yes",
-        "private_tmp": "no" if _talks_through_tmp(settings) else "yes",
+        "private_tmp": "no" if through_tmp else "yes",
         "capabilities": "CAP_NET_BIND_SERVICE" if 0 < settings.port < _FIRST_FREE_PORT else "",
     }
     return string.Template(_TEMPLATE.read_text()).substitute(values)

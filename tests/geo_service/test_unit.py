@@ -61,7 +61,10 @@ def test_hardening_leaves_the_private_database_what_it_needs(outer: Path) -> Non
 
 def test_a_socket_that_lies_in_tmp_stays_where_commands_find_it(outer: Path) -> None:
     deep = outer / ("deep" * 25) / "data"
-    assert service(Settings(data_dir=deep))["PrivateTmp"] == "no"
+    found = service(Settings(data_dir=deep))
+    assert (found["PrivateTmp"], "/tmp" in found["ReadWritePaths"].split()) == ("no", True), (
+        "uploads go there"
+    )
     assert service(Settings(data_dir=outer / "data"))["PrivateTmp"] == "yes"
     given = Settings(data_dir=deep, database_url="postgresql://db/yinxun")
     assert service(given)["PrivateTmp"] == "yes"
