@@ -22,7 +22,7 @@ from geo_service.accounts.dependencies import at_the_door, page_for
 from geo_service.accounts.doors import Limiter
 from geo_service.areas import routes as areas
 from geo_service.coverage import routes as coverage
-from geo_service.edge import Edge
+from geo_service.edge import Edge, RoomFirst
 from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, problem
 from geo_service.figures import routes as figures
 from geo_service.metrics import Metrics
@@ -31,6 +31,7 @@ from geo_service.patrols import routes as patrols
 from geo_service.people import routes as people
 from geo_service.places import routes as places
 from geo_service.privacy import routes as privacy
+from geo_service.room import lack_of_room
 from geo_service.services import routes as services
 from geo_service.settings import Settings
 from geo_service.web import routes as web
@@ -81,6 +82,9 @@ def create_app(settings: Settings, engine: Engine | Connection) -> FastAPI:
     _add_documentation(app)
     _add_error_table(app)
     app.add_middleware(
+        RoomFirst, settings=settings, refuse=lambda request, error: _answer(request, error, error)
+    )
+    app.add_middleware(
         Edge,
         metrics=app.state.metrics,
         max_upload_bytes=settings.max_upload_mb * 2**20,
@@ -118,6 +122,7 @@ def _add_error_table(app: FastAPI) -> None:
             "某个值不能保存：可能含有看不见的字符（例如 NUL），或超出了范围。请检查后重发。"
         ),
         IntegrityError: _read_integrity,
+        OSError: _read_system,
         **dict.fromkeys(
             (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError),
             _read_outage,
@@ -141,7 +146,7 @@ def _answer(request: Request, raised: Exception, error: YinxunError) -> Response
         ]
     status, content = problem(error, **more)
     headers = dict(getattr(raised, "headers", None) or {})
-    if isinstance(raised, HTTPException) and raised.status_code not in (404, 413):
+    if isinstance(raised, HTTPException) and raised.status_code not in (404, 413) and status != 507:
         status = content["status"] = raised.status_code
     if status == 503:
         headers.setdefault("Retry-After", str(RETRY_AFTER_S))
@@ -162,7 +167,17 @@ def _where(place: tuple[Any, ...]) -> str:
     return ".".join(map(str, place))
 
 
+def _read_system(error: OSError) -> YinxunError:
+    """Tell a full disk as what it is; anything else is a fault of ours."""
+    if (full := lack_of_room(error)) is None:
+        raise error
+    log.error("the disk is full")
+    return full
+
+
 def _read_http(error: HTTPException) -> YinxunError:
+    if full := lack_of_room(error.__cause__):  # it ran full while a form was read
+        return full
     if error.status_code == 404:
         return NotFound("没有这个地址，或者您没有查看它的权限。")
     if error.status_code == 413:
@@ -180,5 +195,8 @@ def _read_integrity(error: IntegrityError) -> YinxunError:
 
 
 def _read_outage(error: Exception) -> YinxunError:
+    if full := lack_of_room(error):
+        log.error("the disk of the database is full")
+        return full
     log.warning("the database did not answer: %s", type(error).__name__)
     return Unavailable(f"数据库正在恢复或太忙。请过 {RETRY_AFTER_S} 秒再试，刚才的操作没有保存。")

@@ -6,20 +6,28 @@ import shutil
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from geo_service import migrations
+from geo_service.backups import keys
+from geo_service.backups import service as backups
 from geo_service.db import make_engine, transaction
 from geo_service.embedded import LONGEST_SOCKET_PATH, Cluster, installed
 from geo_service.errors import CannotRun
 from geo_service.privacy import retention
+from geo_service.room import free_bytes, least_free_bytes, nearest
 from geo_service.settings import Settings
 from layers.errors import YinxunError
 
-LEAST_FREE_BYTES = 2 * 2**30
+LATE = 2
+"""A backup is late after so many of its periods."""
+_TWO_DAYS_H = 48
+EARLY = 4
+"""The disk is told of when its room is down to so many times what the service asks for."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,8 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything; what cannot even be looked at is a finding too."""
-    looks: list[Callable[[Settings], Finding]] = [_python, _database, _retention, _disk, _tls, _fonts]
+    looks: list[Callable[[Settings], Finding]] = [_python, _database, _retention, _disk]
+    looks += [_key, _backups, _apart, _dumps, _tls, _fonts]
     if settings.database_url is None:
         looks[1:1] = [_programs, _directory]
     return [_found(look, settings) for look in looks]
@@ -44,6 +53,9 @@ def _found(look: Callable[[Settings], Finding], settings: Settings) -> Finding:
         return look(settings)
     except YinxunError as error:
         return Finding((look.__doc__ or "").rstrip("."), False, error.detail)
+    except OSError as error:
+        told = f"{error.strerror}：{error.filename}。请用 root 或数据目录的主人运行"
+        return Finding((look.__doc__ or "").rstrip("."), False, told)
 
 
 def _python(_: Settings) -> Finding:
@@ -141,14 +153,84 @@ def _retention_state(settings: Settings) -> retention.State | None:
 
 def _disk(settings: Settings) -> Finding:
     """磁盘."""
-    folder = next(
-        path for path in (settings.data_dir, *settings.data_dir.absolute().parents) if path.exists()
-    )
-    free = shutil.disk_usage(folder).free
-    told = f"{folder} 还剩 {free / 2**30:.1f} GB"
-    if free < LEAST_FREE_BYTES:
-        return Finding("磁盘", False, f"{told}，少于 2 GB。请清理磁盘，或用 GEO_DATA_DIR 换到别的盘")
-    return Finding("磁盘", True, told)
+    free, least = free_bytes(settings.data_dir), least_free_bytes(settings)
+    told = f"{settings.data_dir} 所在的磁盘还剩 {free / 2**30:.1f} GB"
+    if free < least:
+        told += f"，少于 {settings.least_free_mb} MB，已不再接收上传和导入"
+    elif free < EARLY * least:
+        told += f"；少于 {settings.least_free_mb} MB 时将不再接收上传和导入"
+    else:
+        return Finding("磁盘", True, told)
+    return Finding("磁盘", False, f"{told}。请清理磁盘，或用 GEO_DATA_DIR 换到别的盘")
+
+
+def _key(settings: Settings) -> Finding:
+    """备份密钥."""
+    seal = keys.demand_seal(settings)
+    if not keys.is_proved(settings, seal):
+        told = (
+            "还没有证明密钥（或口令）已存到别处；没有它备份就打不开。"
+            "请从保存的地方取来，运行 geo-service backup-key --prove 密钥文件"
+        )
+        return Finding("备份密钥", False, told)
+    return Finding("备份密钥", True, "已设好，并证明过另外存着一份")
+
+
+def _backups(settings: Settings) -> Finding:
+    """备份."""
+    folder = settings.backups_dir
+    if not folder.exists():
+        return Finding(
+            "备份", False, f"{folder} 还没有备份。设好密钥后服务会自动备份，或运行 geo-service backup"
+        )
+    if not os.access(folder, os.R_OK | os.W_OK):
+        return Finding(
+            "备份", False, f"不能读写备份目录 {folder}。请检查它的权限，或用 GEO_BACKUP_DIR 换一个"
+        )
+    found = backups.existing(folder)
+    if not found:
+        return Finding("备份", False, f"{folder} 里还没有备份。请运行 geo-service backup")
+    newest = found[0]
+    backups.check(newest)
+    hours = (dt.datetime.now(dt.UTC) - newest.made_at).total_seconds() / 3600
+    told = f"{folder} 有 {len(found)} 份，最新的是 {_hours(hours)}前（{newest.path.name}）"
+    if hours > LATE * settings.backup_every_hours:
+        told += f"，早该有新的了（每 {settings.backup_every_hours} 小时一份）。"
+        told += "请看服务日志，或运行 geo-service backup"
+        return Finding("备份", False, told)
+    return Finding("备份", True, told)
+
+
+def _hours(hours: float) -> str:
+    return f"{hours / 24:.0f} 天" if hours >= _TWO_DAYS_H else f"{hours:.0f} 小时"
+
+
+def _apart(settings: Settings) -> Finding:
+    """备份位置."""
+    data, kept = (nearest(path).stat().st_dev for path in (settings.data_dir, settings.backups_dir))
+    if data == kept:
+        told = (
+            f"备份（{settings.backups_dir}）和数据在同一块磁盘上，磁盘坏了会一起丢失。"
+            "请用 GEO_BACKUP_DIR 放到另一块磁盘，或定期把整个备份目录复制到别的机器"
+        )
+        return Finding("备份位置", False, told)
+    return Finding("备份位置", True, f"{settings.backups_dir}，和数据不在同一块磁盘上")
+
+
+def _dumps(settings: Settings) -> Finding:
+    """升级前的转储."""
+    old = [
+        path
+        for path in (settings.data_dir / "dumps").glob("*")
+        if path.stat().st_mtime < time.time() - settings.raw_days * 86_400
+    ]
+    if old:
+        told = (
+            f"{old[0].parent} 里有 {len(old)} 个超过 {settings.raw_days} 天的转储，没有加密，"
+            "可能还有已删除的个人信息。升级后一切正常的话，请删除它们"
+        )
+        return Finding("升级前的转储", False, told)
+    return Finding("升级前的转储", True, "没有久放的")
 
 
 def _tls(settings: Settings) -> Finding:

@@ -4,12 +4,17 @@ import json
 import logging
 import time
 import uuid
+from collections.abc import Callable
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geo_service import logs
-from geo_service.errors import TooLarge, problem
+from geo_service.errors import NoRoom, TooLarge, problem
 from geo_service.metrics import Metrics
+from geo_service.room import demand_room
+from geo_service.settings import Settings
 
 log = logging.getLogger("yinxun.request")
 
@@ -29,6 +34,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'self'",
     )
 )
+UNNOTICED_BODY_BYTES = 16 * 2**10
+"""Shorter bodies (signing in, ending a duty, forgetting a person) are let through to the last free byte."""
 HEADERS = {
     # A route that needs another policy sets the header itself; so does one whose answer may be kept.
     "content-security-policy": CONTENT_SECURITY_POLICY,
@@ -155,3 +162,40 @@ class _Answer:
             ]
             message = {**message, "headers": [*message.get("headers", []), *added]}
         await self._send(message)
+
+
+class RoomFirst:
+    """Refuses a large request before its body goes to the disk."""
+
+    def __init__(
+        self, app: ASGIApp, *, settings: Settings, refuse: Callable[[Request, NoRoom], Response]
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it."""
+        if scope["type"] == "http" and _is_large(scope):
+            try:
+                demand_room(self._settings)
+            except NoRoom as error:
+                await _swallow(receive)
+                await self._refuse(Request(scope), error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _is_large(scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    if headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data"):
+        return True
+    length = headers.get(b"content-length", b"0")
+    return b"transfer-encoding" in headers or not length.isdigit() or int(length) > UNNOTICED_BODY_BYTES
+
+
+async def _swallow(receive: Receive) -> None:
+    """Read the body to its end, keeping nothing: a client that still sends does not hear the answer."""
+    message = await receive()
+    while message["type"] == "http.request" and message.get("more_body"):
+        message = await receive()

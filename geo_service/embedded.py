@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 import psycopg
 
+from geo_service import ballast
 from geo_service.errors import CannotRun
 
 log = logging.getLogger(__name__)
@@ -213,6 +214,7 @@ class Cluster:
         The process gets a fast shutdown from the kernel when the calling thread ends.
         """
         self.make_directories()
+        ballast.trim(self.data_dir / ballast.NAME, self.open_private)
         if not (self.pgdata / "PG_VERSION").exists():
             self._initdb()
         self._end_remains()

@@ -68,6 +68,13 @@ class Unavailable(YinxunError):
     title = "The database is not available at the moment; try again."
 
 
+class NoRoom(Unavailable):
+    """The disk is full, or so nearly full that nothing more is taken in; what is stored can be read."""
+
+    code = "no_room"
+    title = "No room on the disk; nothing was stored."
+
+
 class CannotRun(YinxunError):
     """The machine lacks something that the service needs; `detail` says what to do."""
 
@@ -85,6 +92,7 @@ STATUS: dict[type[YinxunError], int] = {
     TooMany: 429,
     CannotRun: 503,
     Unavailable: 503,
+    NoRoom: 507,
     YinxunError: 422,
 }
 

@@ -23,6 +23,8 @@ from sqlalchemy.orm import Session
 from geo_service.tables import StoredFile
 from layers.vocabulary import FileKind
 
+SWEEPING = 0x59_58_53
+"""Number of the advisory lock of who removes bytes; a backup holds it shared until it has them."""
 _GRACE_S = 3600
 """Bytes without a row are left this long: their transaction may be under way."""
 _LOCK_CLASS = 0x59_58_46
@@ -133,8 +135,10 @@ def sweep(db: Session, folder: Path, gone: Collection[bytes] = ()) -> int:
     """Remove bytes that no row stands for; return how many files.
 
     Those of `gone` at once, others when they are older than any transaction. Call it after the commit that
-    dropped their rows.
+    dropped their rows. While a backup is made nothing is removed: the next sweep does it.
     """
+    if not db.scalar(select(func.pg_try_advisory_xact_lock(SWEEPING))):
+        return 0
     paths = [path_of(folder, sha256) for sha256 in set(gone)]
     return sum(_remove(db, path) for path in [*paths, *strays(db, folder)])
 

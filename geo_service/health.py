@@ -3,7 +3,6 @@
 import datetime as dt
 import ipaddress
 import logging
-import shutil
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,13 +16,11 @@ from geo_service.db import transaction
 from geo_service.errors import NotFound
 from geo_service.metrics import Metrics, resident_bytes
 from geo_service.privacy import retention
+from geo_service.room import free_bytes, least_free_bytes
 from geo_service.settings import Settings
 from geo_service.tables import Job
 
 log = logging.getLogger(__name__)
-
-LEAST_FREE_BYTES = 256 * 2**20
-"""With less room on the disk nothing new should be sent here."""
 
 
 async def health(_: Request) -> Response:
@@ -61,7 +58,7 @@ def _missing(request: Request) -> str | None:
                 return "the tables of this version"
     except SQLAlchemyError:
         return "the database"
-    if settings.data_dir.exists() and shutil.disk_usage(settings.data_dir).free < LEAST_FREE_BYTES:
+    if free_bytes(settings.data_dir) < least_free_bytes(settings):
         return "room on the disk"
     return None
 

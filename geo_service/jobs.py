@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from geo_service.db import transaction
 from geo_service.errors import Unavailable
+from geo_service.room import lack_of_room
 from geo_service.tables import Job, Json
 from layers.errors import YinxunError
 
@@ -211,6 +212,7 @@ def _lock_number(job_id: int) -> int:
 
 def _note_failure(own: Connection, job: _Claimed, failure: Exception) -> None:
     """Have it tried again later; what was asked wrongly would only fail again."""
+    failure = lack_of_room(failure) or failure
     is_wrong = isinstance(failure, YinxunError) and not isinstance(failure, Unavailable)
     error = failure.detail if isinstance(failure, YinxunError) else type(failure).__qualname__
     if is_wrong or job.attempts >= MOST_ATTEMPTS:

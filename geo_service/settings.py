@@ -46,17 +46,34 @@ class Settings(BaseSettings):
     """Ends of ways of one name that lie within this distance belong to one place."""
     max_upload_mb: int = Field(default=200, ge=1)
     staff_idle_minutes: int = Field(default=30, ge=1)
+    least_free_mb: int = Field(default=500, ge=0)
+    """With less room on the disk nothing large is taken in."""
+    backup_dir: Path | None = None
+    """Where backups and the list of deleted ids lie; better on another disk than the data."""
+    backup_recipient: str | None = Field(default=None, pattern="^age1[0-9a-z]{58}$")
+    """The public key to which backups are encrypted; without it the one that `backup-key` made."""
+    backup_passphrase_file: Path | None = None
+    """A file outside the data with the passphrase of backups, instead of a key."""
+    backup_every_hours: int = Field(default=24, ge=1)
+    backup_keep: int = Field(default=14, ge=1)
 
     @model_validator(mode="after")
     def _pair(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("GEO_TLS_CERT and GEO_TLS_KEY belong together")
+        if self.backup_recipient is not None and self.backup_passphrase_file is not None:
+            raise ValueError("GEO_BACKUP_RECIPIENT and GEO_BACKUP_PASSPHRASE_FILE exclude each other")
         return self
 
     @property
     def files_dir(self) -> Path:
         """Where kept files lie."""
         return self.data_dir / "files"
+
+    @property
+    def backups_dir(self) -> Path:
+        """Where backups lie."""
+        return self.backup_dir or self.data_dir / "backups"
 
     @property
     def is_https(self) -> bool:

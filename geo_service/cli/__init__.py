@@ -6,8 +6,19 @@ import psycopg
 import typer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from geo_service.cli import accounts, areas_places, coverage_maps, demo, patrols, people, privacy, running
+from geo_service.cli import (
+    accounts,
+    areas_places,
+    coverage_maps,
+    demo,
+    keeping,
+    patrols,
+    people,
+    privacy,
+    running,
+)
 from geo_service.errors import Unavailable
+from geo_service.room import lack_of_room
 from layers.errors import YinxunError
 
 TOPICS = (
@@ -19,6 +30,7 @@ TOPICS = (
     coverage_maps.app,
     accounts.app,
     privacy.app,
+    keeping.app,
 )
 
 app = typer.Typer(
@@ -43,10 +55,16 @@ def main() -> None:
     except (OperationalError, InterfaceError, psycopg.OperationalError) as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[:1]
         _fail(
-            Unavailable(f"数据库没有应答：{''.join(reason)}。没有保存任何内容。请运行 geo-service doctor。")
+            lack_of_room(error)
+            or Unavailable(
+                f"数据库没有应答：{''.join(reason)}。没有保存任何内容。请运行 geo-service doctor。"
+            )
         )
     except OSError as error:
-        _fail(YinxunError(f"{error.strerror}：{error.filename or ''}", title="The system refused this."))
+        _fail(
+            lack_of_room(error)
+            or YinxunError(f"{error.strerror}：{error.filename or ''}", title="The system refused this.")
+        )
     except KeyboardInterrupt:
         typer.echo("已中断，没有完成的内容不会保存。", err=True)
         sys.exit(1)

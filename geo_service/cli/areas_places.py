@@ -108,7 +108,7 @@ def areas(
     options = AreaOptions(county, code, bounds, tz, crs, datum, encoding)
     paths = [existing(path, hint=_ONE_FILE) for path in files or []]
     actor = Actor(os_user=os_user())
-    with connect() as (engine, settings), transaction(engine) as db:
+    with connect(storing=True) as (engine, settings), transaction(engine) as db:
         options = replace(options, keep_in=settings.files_dir)
         if paths:
             report = areas_service.import_areas(db, actor, paths, options, dry_run=dry_run)
@@ -166,7 +166,7 @@ def import_(
         dry_run=dry_run,
     )
     path = existing(file, hint=_ONE_FILE)
-    with connect() as (engine, settings), transaction(engine) as db, _progress() as say:
+    with connect(storing=True) as (engine, settings), transaction(engine) as db, _progress() as say:
         same_name_m = settings.same_name_m if same_name is None else same_name
         options = replace(options, same_name_m=same_name_m, keep_in=settings.files_dir)
         scope = command_scope(db, county)

@@ -9,17 +9,21 @@ from geo_service import migrations
 from geo_service.db import make_engine
 from geo_service.embedded import Cluster
 from geo_service.keeper import joined
+from geo_service.room import demand_room
 from geo_service.settings import Settings, load
 
 
 @contextmanager
-def connect() -> Iterator[tuple[Engine, Settings]]:
+def connect(*, storing: bool = False) -> Iterator[tuple[Engine, Settings]]:
     """Yield an engine on a database with this version's tables, and the settings.
 
     The private database is joined where it runs, else started for the command and stopped after it. An
-    empty database gets its tables; an old one is left for `serve`, which dumps it first.
+    empty database gets its tables; an old one is left for `serve`, which dumps it first. For a command
+    that stores much (`storing`) there must be room on the disk: raises `NoRoom`.
     """
     settings = load()
+    if storing:
+        demand_room(settings)
     with _database(settings) as url:
         engine = make_engine(url)
         try:

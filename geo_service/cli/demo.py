@@ -17,7 +17,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="不同的数字生成不同的县")] = service.DEFAULT_SEED,
 ) -> None:
     """Make the demo county, or finish what was begun; a second call changes nothing."""
-    with connect() as (engine, _), _bar() as bar:
+    with connect(storing=True) as (engine, _), _bar() as bar:
         task = bar.add_task("演示县")
         made = service.make(
             engine,

@@ -32,7 +32,7 @@ def patrol(
 ) -> None:
     """Take each file as a patrol of one person; files that cannot be taken are told, the others stay."""
     failed = 0
-    with connect() as (engine, settings):
+    with connect(storing=True) as (engine, settings):
         with transaction(engine) as db:
             scope = command_scope(db, county)
             walker = service.person_called(db, scope, person)

@@ -68,7 +68,11 @@ def _run(
     take: Take, path: Path, options: ImportOptions, county: str | None, form: As | None, output: Path | None,
     skip_refused: Path | None,
 ) -> None:  # fmt: skip
-    with existing(path).open("rb") as file, connect() as (engine, settings), transaction(engine) as db:
+    with (
+        existing(path).open("rb") as file,
+        connect(storing=True) as (engine, settings),
+        transaction(engine) as db,
+    ):
         options = replace(options, keep_in=settings.files_dir)
         try:
             report = take(db, command_scope(db, county), file, path.name, options)

@@ -22,6 +22,9 @@ from geo_service import jobs, logs, migrations, privileges
 from geo_service.accounts import service as accounts
 from geo_service.accounts.scope import Actor
 from geo_service.app import create_app
+from geo_service.backups import deletions, keys
+from geo_service.backups import service as backups
+from geo_service.backups.storing import backups_folder
 from geo_service.db import make_engine, transaction
 from geo_service.demo import service as demo_county
 from geo_service.embedded import Cluster, make_private, service_user
@@ -31,6 +34,7 @@ from geo_service.keeper import kept
 from geo_service.privacy import retention, traces
 from geo_service.settings import Settings, load
 from geo_service.tables import County, Json
+from layers.errors import YinxunError
 
 log = logging.getLogger(__name__)
 app = typer.Typer()
@@ -65,6 +69,7 @@ def serve(
             engine.dispose()  # a connection that made all tables keeps 100 MB of catalogue in memory
             listening.listen(socket.SOMAXCONN)  # who follows the link at once is kept waiting, not refused
             with transaction(engine) as db:
+                _complete_deletions(db, settings)
                 greeting = _greeting(db, settings, link=link)
                 if demo:
                     _ask_for_demo(db)
@@ -164,20 +169,52 @@ def _ask_for_demo(db: Session) -> None:
         jobs.enqueue(db, demo_county.JOB)
 
 
+def _complete_deletions(db: Session, settings: Settings) -> None:
+    """Bring the list beside the backups up to date; where it cannot be written, say so and go on."""
+    try:
+        deletions.complete(db, backups_folder(settings))
+    except (OSError, CannotRun) as failure:
+        log.error("the list of deleted ids cannot be written: %s", failure)
+
+
 def _work(settings: Settings) -> Work:
-    """Say which function does which kind of job, and what is done daily."""
+    """Say which function does which kind of job, and what is done on a schedule."""
 
     def run_retention(db: Session, _payload: Json, _progress: Progress) -> None:
         retention.run(db.get_bind(), settings, Actor())
 
+    def list_deletions(db: Session, _payload: Json, _progress: Progress) -> None:
+        deletions.complete(db, backups_folder(settings))
+
+    def back_up(db: Session, _payload: Json, progress: Progress) -> None:
+        made = backups.make(db.get_bind().engine, settings, Actor(os_user=accounts.os_user()), progress)
+        log.info("backup of %d bytes made, %d older ones dropped", made.bytes, made.dropped)
+
+    schedules = [Schedule(retention.JOB, dt.timedelta(days=1))]
+    if _has_seal(settings):
+        schedules.append(Schedule(backups.JOB, dt.timedelta(hours=settings.backup_every_hours)))
     return Work(
         {
             demo_county.JOB: demo_county.make_by_job,
             retention.JOB: run_retention,
             traces.VACUUM: traces.vacuum_by_job,
+            deletions.JOB: list_deletions,
+            backups.JOB: back_up,
         },
-        (Schedule(retention.JOB, dt.timedelta(days=1)),),
+        tuple(schedules),
     )
+
+
+def _has_seal(settings: Settings) -> bool:
+    """Tell whether backups can be closed; without a key none is made, and `doctor` says how to get one."""
+    try:
+        found = keys.seal(settings) is not None
+    except YinxunError as error:
+        log.error("no backups are made: %s", error.title)
+        return False
+    if not found:
+        log.warning("no backups are made: there is no key; see doctor")
+    return found
 
 
 def _run(settings: Settings, engine: Engine, listening: socket.socket, tls: ssl.SSLContext | None) -> None:

@@ -9,7 +9,6 @@ and reads what it wrote: indexes on geometry, triggers and moved data are the au
 
 import datetime as dt
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, exists, func, inspect, select, table
 
-from geo_service.embedded import installed
+from geo_service import programs
 from geo_service.errors import CannotRun
 from geo_service.tables import Table
 
@@ -67,9 +66,10 @@ def check(engine: Engine) -> None:
         )
 
 
-def upgrade(engine: Engine, dumps: Path) -> None:
+def upgrade(engine: Engine, dumps: Path | None) -> None:
     """Bring the database to this code's tables, after a dump into `dumps` where there are rows.
 
+    Without `dumps` no dump is made: for rows that just came out of a backup.
     Raises `CannotRun` if the database is newer than the code, is not ours, or cannot be dumped;
     nothing is changed then. Of several services that start together one does it, the others wait.
     """
@@ -86,25 +86,22 @@ def upgrade(engine: Engine, dumps: Path) -> None:
                 f"这个数据库里已有别的程序的表（{'、'.join(sorted(foreign)[:5])}）。请为银巡另建一个空的数据库。",
                 title="The database holds tables of another program.",
             )
-        if found is not None and _has_rows(connection):
+        if dumps is not None and found is not None and _has_rows(connection):
             dump(engine, dumps / f"before-{revisions()[0]}-{dt.datetime.now():%Y%m%d-%H%M%S}.dump")
         command.upgrade(configuration(connection), "head")
 
 
 def dump(engine: Engine, target: Path) -> None:
     """Write the database to a file that pg_restore reads; it has its name only when it is whole."""
-    found = installed()
-    program = found[0].folder / "pg_dump" if found else shutil.which("pg_dump")
-    if not program:
-        raise CannotRun("升级前要先备份数据库，而本机没有 pg_dump。请安装 postgresql-client。")
+    with engine.connect() as connection:
+        program = programs.fitting("pg_dump", programs.server_major(connection))
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = target.with_suffix(".part")
-    url = engine.url.set(drivername="postgresql", password=None).render_as_string()
-    secret = {"PGPASSWORD": str(engine.url.password)} if engine.url.password else {}
+    url, environment = programs.address(engine.url)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         done = subprocess.run(
             [program, "--format=custom", f"--dbname={url}"],
-            env=os.environ | secret,
+            env=environment,
             stdout=file,
             stderr=subprocess.PIPE,
             check=False,
@@ -117,8 +114,13 @@ def dump(engine: Engine, target: Path) -> None:
     part.rename(target)
 
 
+def is_newer(found: str) -> bool:
+    """Whether a revision is none that this code knows."""
+    return found not in revisions()
+
+
 def _refuse_newer(found: str | None) -> None:
-    if found is not None and found not in revisions():
+    if found is not None and is_newer(found):
         raise CannotRun(
             f"数据库（版本 {found}）比本程序新，为免损坏数据不启动。"
             "请安装较新的程序，或恢复 dumps 目录中升级前的备份。",

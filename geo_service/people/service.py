@@ -24,6 +24,7 @@ from geo_service.accounts.narrow import (
 )
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.backups import deletions
 from geo_service.bulk import among
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.people import duty_queries, parts, queries, roster
@@ -148,7 +149,7 @@ def delete_person(
     ended = duty_queries.end_duties_of(db, scope.county_id, person_id, day)
     accounts = register.forget_person(db, scope, person_id)
     gone = forgetting.forget(db, person, dt.datetime.now(dt.UTC))
-    # Whoever keeps a list of the forgotten, to be replayed after a restore, writes it down here.
+    deletions.note(db, scope.county_id, person_id)
     detail = {"duties_ended": ended, "accounts": accounts, "files": len(gone), "reason": reason.value}
     _record(db, scope, "people.delete", f"person/{person_id}", **detail)
     traces.follow(db, data_dir, gone)

@@ -20,8 +20,12 @@ def hold(folder: Path, account_id: uuid.UUID, file: IO[bytes], name: str) -> str
     word = secrets.token_urlsafe(24)
     own = folder / str(account_id) / word
     own.mkdir(parents=True, mode=0o700)
-    with (own / f"file{_ending(name)}").open("wb") as kept:
-        shutil.copyfileobj(file, kept)
+    try:
+        with (own / f"file{_ending(name)}").open("wb") as kept:
+            shutil.copyfileobj(file, kept)
+    except OSError:  # no half file is offered again
+        shutil.rmtree(own, ignore_errors=True)
+        raise
     return word
 
 

@@ -4,14 +4,10 @@ Phones send their walks until they get an answer, as they do in life: a walk who
 again. At the end every acknowledged walk is there once, and the roll-up equals its rows.
 """
 
-import json
 import os
 import random
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,72 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2 as httpx
-import numpy as np
 import psycopg
 import pytest
 
 from geo_service.embedded import Cluster
 from geo_service.keeper import joined
-from layers.crs import to_lonlat
+from tests.geo_service.phones import county_with_a_token, free_port, gpx, start
 
-GEO = (sys.executable, "-m", "geo_service")
 ROUNDS = 10
 PHONES = 4
-ORIGIN = np.array([480_000.0, 3_640_000.0])
-
-
-def environment(data_dir: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GEO_")}
-    return kept | {"GEO_DATA_DIR": str(data_dir)}
-
-
-def command(data_dir: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [*GEO, *arguments],
-        env=environment(data_dir),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def start(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start the service and wait until it is ready; what it says goes into a file beside the data."""
-    said = data_dir.with_name("service.log")
-    with said.open("ab") as log:
-        service = subprocess.Popen(
-            [*GEO, "serve", "--stay-root", f"--port={port}"],
-            env=environment(data_dir), stdout=log, stderr=log,
-        )  # fmt: skip
-    until = time.monotonic() + 90
-    while time.monotonic() < until and service.poll() is None:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/ready", timeout=5).status_code == 200:
-                return service
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError(said.read_text()[-2000:])
-
-
-def gpx(number: int) -> bytes:
-    """A walk of its own along the river: 60 fixes from a place and time that depend on the number."""
-    xy = np.column_stack([number * 7 % 900 + np.arange(60) * 6.0, np.full(60, number % 9)]) + ORIGIN
-    begin_s = 1_777_000_000 + number * 1000
-    points = "".join(
-        f'<trkpt lat="{lat:.7f}" lon="{lon:.7f}"><time>{np.datetime64(begin_s + 5 * i, "s")}Z</time></trkpt>'
-        for i, (lon, lat) in enumerate(to_lonlat(xy, "EPSG:4549").tolist())
-    )
-    return f'<gpx version="1.1" creator="t" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>{points}</trkseg></trk></gpx>'.encode()
 
 
 @pytest.fixture
@@ -97,24 +36,7 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture
 def token(data_dir: Path, tmp_path: Path) -> str:
-    """A county with one river and one person, and a program's token for it."""
-    river = to_lonlat(np.array([[0.0, 0], [2000, 0]]) + ORIGIN, "EPSG:4549").tolist()
-    file = tmp_path / "rivers.geojson"
-    geometry = {"type": "LineString", "coordinates": river}
-    feature = {"type": "Feature", "properties": {"name": "信江"}, "geometry": geometry}
-    file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    roster = tmp_path / "roster.csv"
-    roster.write_text("编号,姓名\n7,王秀英\n", encoding="utf-8")
-    with joined(Cluster.at(data_dir)):
-        county = ("--county", "试县", "--code", "999901", "--bounds", "119.7,32.8,119.9,33.0")
-        command(data_dir, "areas", *county, "--tz", "Asia/Shanghai")
-        command(data_dir, "import", "river", str(file))
-        command(data_dir, "roster", str(roster))
-        command(
-            data_dir, "user", "add", "phones", "--right", "coordinator", "--county", "999901", "--program"
-        )
-        said = command(data_dir, "user", "token", "phones", "--name", "test")
-    return max(said.split(), key=len)
+    return county_with_a_token(data_dir, tmp_path)
 
 
 class Phones:

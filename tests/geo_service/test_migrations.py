@@ -9,7 +9,7 @@ from geoalchemy2 import alembic_helpers
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from geo_service import migrations
+from geo_service import migrations, programs
 from geo_service.db import make_engine, psycopg_url
 from geo_service.embedded import installed
 from geo_service.errors import CannotRun
@@ -138,8 +138,7 @@ def test_without_a_dump_there_is_no_upgrade(fresh, tmp_path, monkeypatch):
     known = migrations.revisions()
     monkeypatch.setattr(migrations, "revisions", lambda: ["9999", *known])
     monkeypatch.setattr(migrations.command, "upgrade", lambda *_: pytest.fail("it was upgraded"))
-    monkeypatch.setattr(migrations, "installed", list)
-    monkeypatch.setattr(migrations.shutil, "which", lambda _: "/bin/false")
+    monkeypatch.setattr(programs, "fitting", lambda *_: "/bin/false")
     with pytest.raises(CannotRun, match="备份没有成功"):
         migrations.upgrade(fresh, tmp_path / "dumps")
     assert list((tmp_path / "dumps").iterdir()) == []
