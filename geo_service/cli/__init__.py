@@ -6,7 +6,17 @@ import psycopg
 import typer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from geo_service.cli import accounts, areas_places, coverage_maps, demo, patrols, people, running
+from geo_service.cli import (
+    accounts,
+    areas_places,
+    coverage_maps,
+    demo,
+    figures,
+    patrols,
+    people,
+    running,
+    services,
+)
 from geo_service.errors import Unavailable
 from layers.errors import YinxunError
 
@@ -16,6 +26,8 @@ TOPICS = (
     areas_places.app,
     people.app,
     patrols.app,
+    services.app,
+    figures.app,
     coverage_maps.app,
     accounts.app,
 )
