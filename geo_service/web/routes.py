@@ -18,8 +18,8 @@ from geo_service.web import import_pages, patrol_pages, pictures, queries, servi
 from geo_service.web.frame import Frame, Framed
 from geo_service.web.service import Progress
 from layers.vocabulary import DutyKind, GapKind, Layer, Level
+from maps.data import MapData
 from maps.style import FRESHNESS, UNCOVERED, gap_words
-from maps.web import MapData
 
 router = APIRouter()
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
