@@ -49,6 +49,8 @@ class Figure:
     code: Code
     title: str
     definition: str
+    by_area: str
+    """What a figure of a township or village is, beside the definition."""
     unit: str
     behind: Behind
     on_a_day: bool = False
@@ -91,7 +93,8 @@ FIGURES: Mapping[Code, Figure] = {
         Figure(
             Code.X1,
             "登记在册“银发三长”",
-            f"{_DAY}的{_STEWARDS}中，担任河长、路长或网格长的人数；一人多岗只计一次。{_BY_PLACE}",
+            f"{_DAY}的{_STEWARDS}中，担任河长、路长或网格长的人数；一人多岗只计一次。",
+            _BY_PLACE,
             "名",
             Behind.PERSON,
             on_a_day=True,
@@ -100,7 +103,8 @@ FIGURES: Mapping[Code, Figure] = {
             Figure(
                 code,
                 f"志愿服务覆盖{role.layer.zh}",
-                f"{_DAY}、至少有一名{_STEWARDS}担任{role.zh}的{role.layer.zh}数。{_BY_PLACE}",
+                f"{_DAY}、至少有一名{_STEWARDS}担任{role.zh}的{role.layer.zh}数。",
+                _BY_PLACE,
                 unit,
                 Behind.PLACE,
                 on_a_day=True,
@@ -115,7 +119,8 @@ FIGURES: Mapping[Code, Figure] = {
             Code.X5,
             "巡河巡路、网格服务",
             "时段内、结论为“有效”、没有作废的巡查，加上同样条件的“网格服务”；"
-            f"结伴同行算一次，以开始的那天为准。{_OUTING_PLACE}",
+            "结伴同行算一次，以开始的那天为准。",
+            _OUTING_PLACE,
             "次",
             Behind.OUTING,
             style="多",
@@ -123,7 +128,8 @@ FIGURES: Mapping[Code, Figure] = {
         Figure(
             Code.X6,
             "协助处置各类问题",
-            "人工填报：时段完全落在所选时段之内、没有撤回的各条填报之和。只有全县数，不分辖区。",
+            "人工填报：时段完全落在所选时段之内、没有撤回的各条填报之和。",
+            "只有全县数，不分辖区。",
             "个",
             Behind.ENTRY,
             style="多",
@@ -132,7 +138,8 @@ FIGURES: Mapping[Code, Figure] = {
         Figure(
             Code.X7,
             "加入业主委员会的老干部老党员",
-            f"{_DAY}、担任小区红管家的{_STEWARDS}人数；一人多岗只计一次。{_BY_PLACE}",
+            f"{_DAY}、担任小区红管家的{_STEWARDS}人数；一人多岗只计一次。",
+            _BY_PLACE,
             "名",
             Behind.PERSON,
             on_a_day=True,
@@ -141,7 +148,8 @@ FIGURES: Mapping[Code, Figure] = {
         Figure(
             Code.X8,
             "有红管家的小区",
-            f"{_DAY}、至少有一名{_STEWARDS}担任红管家的小区数。{_BY_PLACE}",
+            f"{_DAY}、至少有一名{_STEWARDS}担任红管家的小区数。",
+            _BY_PLACE,
             "个",
             Behind.PLACE,
             on_a_day=True,
@@ -149,21 +157,24 @@ FIGURES: Mapping[Code, Figure] = {
         Figure(
             Code.A1,
             "参与人数",
-            f"{_OUTINGS}里出现过的不同的人（含同行人）；已删除的人不再计。{_OUTING_PLACE}",
+            f"{_OUTINGS}里出现过的不同的人（含同行人）；已删除的人不再计。",
+            _OUTING_PLACE,
             "名",
             Behind.PERSON,
         ),
         Figure(
             Code.A2,
             "参与人次",
-            f"{_OUTINGS}（网格服务、走访、议事、值守都算）的参加人数之和。{_OUTING_PLACE}",
+            f"{_OUTINGS}（网格服务、走访、议事、值守都算）的参加人数之和。",
+            _OUTING_PLACE,
             "人次",
             Behind.OUTING,
         ),
         Figure(
             Code.A3,
             "服务时长",
-            f"{_OUTINGS}的时长乘以各次人数之和，取整到半小时；巡查从开始记录算到结束。{_OUTING_PLACE}",
+            f"{_OUTINGS}的时长乘以各次人数之和，取整到半小时；巡查从开始记录算到结束。",
+            _OUTING_PLACE,
             "小时",
             Behind.OUTING,
             step=0.5,
@@ -171,8 +182,8 @@ FIGURES: Mapping[Code, Figure] = {
         Figure(
             Code.A4,
             "巡查里程",
-            "时段内、结论为“有效”、没有作废的巡查走的路程之和；结伴同行只计一次。"
-            f"按辖区统计时，跨辖区的巡查在各辖区都计全程。{_OUTING_PLACE}",
+            "时段内、结论为“有效”、没有作废的巡查走的路程之和；结伴同行只计一次。",
+            f"{_OUTING_PLACE}跨辖区的巡查在各辖区都计全程。",
             "公里",
             Behind.OUTING,
             step=0.1,

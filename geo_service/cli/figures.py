@@ -14,7 +14,7 @@ from geo_service.cli.options import CountyCode, Form, Output, existing
 from geo_service.columns import Column, Listing, printable
 from geo_service.db import transaction
 from geo_service.errors import Invalid
-from geo_service.figures import behind, document, paper, queries, reports, service, template
+from geo_service.figures import behind, document, paper, reports, service, template
 from geo_service.figures.service import EntryRequest
 from geo_service.listing import emit
 from layers.figures import Code, left_out, sentences
@@ -99,14 +99,10 @@ def add(
 def list_(county: CountyCode = None, form: Form = None, output: Output = None) -> None:
     """Print or write the entries."""
     with connect() as (engine, _), transaction(engine) as db:
-        found = service.entries(db, command_scope(db, county))
         made = [
-            (
-                row.id, row.figure, *queries.days_of(row.days), row.value, row.note,
-                behind.author(db, row), row.withdrawn_at,
-            )
-            for row in found
-        ]  # fmt: skip
+            (e.id, e.figure.title, e.first_day, e.last_day, e.value, e.note, e.by, e.withdrawn_at)
+            for e in service.entries(db, command_scope(db, county))
+        ]
     emit(Listing("entries", "人工填报", _ENTRIES, made), form, output)
 
 

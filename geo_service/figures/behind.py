@@ -11,9 +11,8 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.columns import Column, Listing
 from geo_service.errors import Forbidden
-from geo_service.figures import queries, row_queries
+from geo_service.figures import row_queries, service
 from geo_service.people.lookup import Areas
-from geo_service.tables import FigureEntry
 from layers.figures import Behind, Counted
 from layers.vocabulary import Level, Right
 
@@ -137,18 +136,11 @@ def _outings(db: Session, scope: Scope, ids: Sequence[str], _day: dt.date, maske
 
 def _entries(db: Session, scope: Scope, ids: Sequence[str], _day: dt.date, _masked: bool) -> list[Any]:
     wanted = {int(id_) for id_ in _ids(ids, "figure_entry")}
-    held = queries.entries(db, scope.county_id, withdrawn=True)
     return [
-        (row.id, *queries.days_of(row.days), row.value, row.note, author(db, row), row.created_at)
-        for row in held
-        if row.id in wanted
+        (told.id, told.first_day, told.last_day, told.value, told.note, told.by, told.entered_at)
+        for told in service.entries(db, scope)
+        if told.id in wanted
     ]
-
-
-def author(db: Session, row: FigureEntry) -> str:
-    """Return who entered a figure: his login, or the user of the operating system."""
-    login = queries.login(db, row.account_id) if row.account_id else None
-    return login or (f"命令行（{row.os_user}）" if row.os_user else GONE)
 
 
 _ROWS = {Behind.PERSON: _people, Behind.PLACE: _places, Behind.OUTING: _outings, Behind.ENTRY: _entries}

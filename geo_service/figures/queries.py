@@ -283,11 +283,21 @@ def waiting(db: Session, county_id: int, first: dt.date, last: dt.date) -> int:
 # --- entries by hand
 
 
-def entries(db: Session, county_id: int, *, withdrawn: bool = False) -> list[FigureEntry]:
-    """Return the entries by hand, the latest period first; with those that were withdrawn if asked for."""
-    own = select(FigureEntry).where(FigureEntry.county_id == county_id)
-    own = own if withdrawn else own.where(FigureEntry.withdrawn_at.is_(None))
-    return list(db.scalars(own.order_by(func.lower(FigureEntry.days).desc(), FigureEntry.id.desc())))
+def entries(db: Session, county_id: int) -> list[FigureEntry]:
+    """Return the entries by hand that stand."""
+    own = FigureEntry.county_id == county_id, FigureEntry.withdrawn_at.is_(None)
+    return list(db.scalars(select(FigureEntry).where(*own).order_by(FigureEntry.id)))
+
+
+def entries_told(db: Session, county_id: int) -> list[tuple[FigureEntry, str | None]]:
+    """Return all entries by hand with the login of who entered them, the latest period first."""
+    rows = db.execute(
+        select(FigureEntry, Account.login)
+        .outerjoin(Account, Account.id == FigureEntry.account_id)
+        .where(FigureEntry.county_id == county_id)
+        .order_by(func.lower(FigureEntry.days).desc(), FigureEntry.id.desc())
+    )
+    return [(row, login) for row, login in rows]
 
 
 def entry(db: Session, county_id: int, entry_id: int, *, locked: bool = False) -> FigureEntry | None:
@@ -317,11 +327,6 @@ def withdraw(db: Session, entry_id: int, at: dt.datetime) -> None:
 def lock_entries(db: Session, county_id: int) -> None:
     """Let one at a time enter figures of a county, until the transaction ends."""
     db.execute(select(County.id).where(County.id == county_id).with_for_update(key_share=True))
-
-
-def login(db: Session, account_id: uuid.UUID) -> str | None:
-    """Return the login of an account."""
-    return db.scalar(select(Account.login).where(Account.id == account_id))
 
 
 def file(db: Session, county_id: int, subject: str, file_id: uuid.UUID) -> StoredFile | None:

@@ -198,7 +198,8 @@ def _written(report: Report) -> list[Json]:
     figures = [
         {
             "kind": "figure", "code": code.value, "title": counted.figure.title,
-            "definition": counted.figure.definition, "unit": counted.figure.unit,
+            "definition": counted.figure.definition, "by_area": counted.figure.by_area,
+            "unit": counted.figure.unit,
             "value": counted.value, "ids": list(counted.ids),
         }
         for code, counted in report.figures.items()
@@ -228,6 +229,7 @@ def _counted(part: Json) -> Counted:
         FIGURES[Code(part["code"])],
         title=part["title"],
         definition=part["definition"],
+        by_area=part["by_area"],
         unit=part["unit"],
     )
     return Counted(figure, part["value"], part["ids"])

@@ -15,7 +15,7 @@ from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.columns import Listing, printable
 from geo_service.db import Db
-from geo_service.figures import behind, document, paper, queries, reports, service
+from geo_service.figures import behind, document, paper, reports, service
 from geo_service.figures.reports import Issued
 from geo_service.figures.service import Asked, EntryRequest
 from geo_service.listing import MEDIA_TYPES, As, download, records
@@ -118,13 +118,14 @@ def rows(
 @router.get("/figures/entries", summary="Entries by hand, withdrawn ones too")
 def entries(db: Db, scope: Reads) -> list[dict[str, Any]]:
     """Return figure, period, value, note, author and when it was entered or withdrawn."""
-    found = []
-    for row in service.entries(db, scope):
-        first, last = queries.days_of(row.days)
-        entered = {"note": row.note, "by": behind.author(db, row), "entered_at": row.created_at}
-        values = {"id": row.id, "figure": row.figure, "first": first, "last": last, "value": row.value}
-        found.append({**values, **entered, "withdrawn_at": row.withdrawn_at})
-    return found
+    return [
+        {
+            "id": told.id, "figure": told.figure.code.value, "first": told.first_day, "last": told.last_day,
+            "value": told.value, "note": told.note, "by": told.by, "entered_at": told.entered_at,
+            "withdrawn_at": told.withdrawn_at,
+        }
+        for told in service.entries(db, scope)
+    ]  # fmt: skip
 
 
 @router.post("/figures/entries", status_code=201, summary="Enter a figure by hand")
@@ -226,6 +227,7 @@ def told_figure(counted: Counted) -> dict[str, Any]:
     figure = counted.figure
     return {
         "code": figure.code.value, "title": figure.title, "definition": figure.definition,
+        "by_area": figure.by_area,
         "unit": figure.unit, "on_a_day": figure.on_a_day, "by_hand": figure.by_hand,
         "value": counted.value, "exactly": counted.exactly, "words": counted.words,
         "rows": len(counted.ids),

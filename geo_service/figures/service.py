@@ -20,7 +20,7 @@ from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.figures import queries
 from geo_service.figures.queries import Facts
 from geo_service.tables import County, FigureEntry, StoredFile
-from layers.figures import FIGURES, Code, Counted, Outing, Term, count
+from layers.figures import FIGURES, Code, Counted, Figure, Outing, Term, count
 from layers.vocabulary import Right
 
 READERS = (*CHANGE, Right.PLANNER)
@@ -149,6 +149,22 @@ def counted_in(facts: Facts, areas: Iterable[int]) -> dict[Code, Counted]:
 
 
 @dataclass(frozen=True)
+class EntryTold:
+    """An entry by hand as it is told."""
+
+    id: int
+    figure: Figure
+    first_day: dt.date
+    last_day: dt.date
+    value: float
+    note: str
+    by: str
+    """Who entered it: a login, or the user of the operating system."""
+    entered_at: dt.datetime
+    withdrawn_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
 class EntryRequest:
     """A figure as someone enters it by hand."""
 
@@ -209,10 +225,23 @@ def withdraw(db: Session, scope: Scope, entry_id: int) -> None:
         _record(db, scope, "figures.withdraw", f"figure_entry/{entry_id}")
 
 
-def entries(db: Session, scope: Scope) -> list[FigureEntry]:
+def entries(db: Session, scope: Scope) -> list[EntryTold]:
     """Return all entries by hand, withdrawn ones too, the latest period first."""
     scope.demand_county(*READERS)
-    return queries.entries(db, scope.county_id, withdrawn=True)
+    zone = ZoneInfo(db.get_one(County, scope.county_id).time_zone)
+    return [
+        EntryTold(
+            row.id,
+            FIGURES[Code(row.figure)],
+            *queries.days_of(row.days),
+            row.value,
+            row.note,
+            login or (f"命令行（{row.os_user}）" if row.os_user else "（已删除）"),
+            row.created_at.astimezone(zone),
+            row.withdrawn_at.astimezone(zone) if row.withdrawn_at else None,
+        )
+        for row, login in queries.entries_told(db, scope.county_id)
+    ]
 
 
 def add_proof(

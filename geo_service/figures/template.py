@@ -48,6 +48,8 @@ def make() -> Any:
     style.font.size = Pt(_SIZE)
     _fonts(style.element.get_or_add_rPr(), _BODY)
     _fill(document)
+    about = document.core_properties
+    about.title, about.author, about.comments = "志愿服务情况报表", "银巡", ""
     return document
 
 
@@ -69,11 +71,11 @@ def _fill(document: Any) -> None:
     _line(document, "{%p endif %}")
     _line(document, "{%p if townships %}")
     _head(document, "二、各镇街情况")
-    _line(document, "{%p endif %}")
     _table(document, _TOWNSHIPS, "t", "townships")
     _line(document, "{{ townships_note }}", size=_SMALL, colour=_GREY, spacing=18)
+    _line(document, "{%p endif %}")
     _line(document, "{%p if gap_map %}")
-    _head(document, "三、空白图")
+    _head(document, "{{ '三' if townships else '二' }}、空白图")
     _line(document, "{{ gap_map }}", align="centre", spacing=None)
     _line(document, "{%p endif %}")
     _head(document, "附：数据和统计口径")
