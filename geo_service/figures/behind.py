@@ -138,7 +138,7 @@ def _entries(db: Session, scope: Scope, ids: Sequence[str], _day: dt.date, _mask
     wanted = {int(id_) for id_ in _ids(ids, "figure_entry")}
     return [
         (told.id, told.first_day, told.last_day, told.value, told.note, told.by, told.entered_at)
-        for told in service.entries(db, scope)
+        for told in (service.entries(db, scope) if wanted else [])
         if told.id in wanted
     ]
 

@@ -116,15 +116,17 @@ def annex(report: Report, rows_behind: Callable[[Counted], Listing]) -> bytes:
     Figures that rest on the same rows share a sheet.
     """
     book = openpyxl.Workbook(write_only=True)
-    _tell(book, report)
-    write_sheet(book, figure_list(report))
-    if report.townships:
-        write_sheet(book, township_list(report))
-    for counted in report.figures.values():
-        if _sheet_of(counted, report) == _title(counted):
-            write_sheet(book, replace(rows_behind(counted), title=_title(counted)))
     saved = io.BytesIO()
-    book.save(saved)
+    try:
+        _tell(book, report)
+        write_sheet(book, figure_list(report))
+        if report.townships:
+            write_sheet(book, township_list(report))
+        for counted in report.figures.values():
+            if _sheet_of(counted, report) == _title(counted):
+                write_sheet(book, replace(rows_behind(counted), title=_title(counted)))
+    finally:
+        book.save(saved)  # also after an error: only saving ends openpyxl's own temporary files
     return saved.getvalue()
 
 

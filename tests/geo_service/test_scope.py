@@ -336,6 +336,7 @@ WALKS: dict[tuple[str, str], Walk] = {
             "json": {"figure": "X6", "first": "2024-01-01", "last": "2024-01-31", "value": 3, "note": "台账"}
         },
         ok=201,
+        beyond=201,  # one's own county's
         whole=True,
     ),
     ("POST", "/api/figures/entries/{entry_id}/withdraw"): Walk(STAFF, _of_entry, ok=204, whole=True),
