@@ -1,8 +1,10 @@
 """Proofs of what is stated: photos, drawn anew without what the camera wrote, and PDF files as they came."""
 
+import io
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from fastapi.responses import FileResponse
 from sqlalchemy.orm import Session
@@ -30,15 +32,28 @@ def keep(
         raise BadFile(f"佐证超过 {MOST_BYTES // 2**20} MB。请缩小后再传。")
     source.seek(0)
     start = source.read(16)
-    if photos.is_photo(start):
-        source, kind, media_type = photos.redrawn(source), FileKind.PHOTO, photos.MEDIA_TYPE
+    source.seek(0)
+    if _is_photo(start):
+        drawn = photos.redrawn(source.read(), zone=ZoneInfo("UTC"))  # when it was taken is not kept
+        source, kind, media_type = io.BytesIO(drawn.jpeg), FileKind.PHOTO, photos.MEDIA_TYPE
         name = f"{Path(name).stem}.jpg" if name else None
     elif start.startswith(b"%PDF-"):
         kind, media_type = FileKind.PROOF, _PDF
     else:
-        raise BadFile("佐证只收照片（JPG、PNG 等）和 PDF。请换一个文件，或拍照后再传。")
+        raise BadFile("佐证只收照片（JPG、PNG、WebP）和 PDF。请换一个文件，或拍照后再传。")
     return files.keep(
         db, folder, source, county_id=county_id, kind=kind, subject=subject, media_type=media_type, name=name
+    )
+
+
+def _is_photo(start: bytes) -> bool:
+    """Tell whether a file that begins like this is a photo.
+
+    >>> _is_photo(bytes.fromhex("ffd8ffe0")), _is_photo(b"%PDF-1.7")
+    (True, False)
+    """
+    return start.startswith((b"\xff\xd8\xff", b"\x89PNG")) or (
+        start[:4] == b"RIFF" and start[8:12] == b"WEBP"
     )
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -54,6 +54,7 @@ First = Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"
 Last = Annotated[dt.datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="最后一天")]
 SomeKind = Annotated[ServiceKind | None, typer.Option("--kind", help="只列这一类")]
 SomeVerdict = Annotated[Verdict | None, typer.Option("--verdict", help="只列这种结论，例如 review 待核")]
+FullNames = Annotated[bool, typer.Option("--names", help="文件里写全名；不写就只留姓")]
 Which = Annotated[uuid.UUID, typer.Argument(help="服务的标识", show_default=False)]
 Why = Annotated[str, typer.Option("--reason", help="原因")]
 
@@ -90,7 +91,7 @@ def add(
 @service_.command("list", help="列出服务记录，最近的在前。")
 def list_(
     kind: SomeKind = None, verdict: SomeVerdict = None, first: First = None, last: Last = None,
-    county: CountyCode = None, form: Form = None, output: Output = None,
+    names: FullNames = False, county: CountyCode = None, form: Form = None, output: Output = None,
 ) -> None:  # fmt: skip
     """Print or write services."""
     with connect() as (engine, _), transaction(engine) as db:
@@ -100,8 +101,10 @@ def list_(
             last_day=last.date() if last else None, limit=None,
         )  # fmt: skip
         if output is not None:
-            audit.record(db, scope.actor, "services.export", county_id=scope.county_id, rows=len(found.rows))
-    emit(lists.services(found.rows), form, output)
+            about: dict[str, Any] = {"rows": len(found.rows), "names": names}
+            audit.record(db, scope.actor, "services.export", county_id=scope.county_id, **about)
+    is_file = form is not None or output is not None
+    emit(lists.services(found.rows, masked=is_file and not names), form, output)
 
 
 @service_.command("void", help="作废一次服务：记录和原因保留，不再计入。")

@@ -13,6 +13,7 @@ from geo_service.columns import Column, Listing
 from geo_service.errors import Forbidden
 from geo_service.figures import row_queries, service
 from geo_service.people.lookup import Areas
+from geo_service.people.roster import masked_name
 from layers.figures import Behind, Counted
 from layers.vocabulary import Level, Right
 
@@ -70,15 +71,6 @@ def rows(db: Session, scope: Scope, counted: Counted, day: dt.date, *, masked: b
     return Listing(
         f"figure_{figure.code.value.lower()}", f"{figure.code} {figure.title}", COLUMNS[figure.behind], made
     )
-
-
-def masked_name(name: str) -> str:
-    """Return the family name alone.
-
-    >>> masked_name("王桂兰"), masked_name("欧阳修"), masked_name("王")
-    ('王**', '欧**', '王*')
-    """
-    return name[:1] + "*" * max(len(name) - 1, 1)
 
 
 def _named(name: str | None, masked: bool) -> str:

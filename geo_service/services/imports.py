@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import uuid
+from collections.abc import Sequence
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -14,9 +15,10 @@ from geo_service.accounts.scope import Scope
 from geo_service.imports import ImportReport, Outcome, RowsRefused, record
 from geo_service.people import service as people
 from geo_service.people.imports import ImportOptions
-from geo_service.services import queries, service, table
+from geo_service.services import lists, queries, service, table
 from geo_service.tables import County
 from layers import sheets
+from layers.sheets import Row
 from layers.vocabulary import ServiceKind
 
 _TABLES = uuid.UUID("d1d7a1f6-6f0a-5a55-8b5f-2a1f0c9b7e44")
@@ -32,7 +34,7 @@ def import_services(
     """
     scope.demand(*CHANGE)
     sheet = sheets.read(file, name, table.FIELDS, required=table.REQUIRED, encoding=options.encoding)
-    plan = table.plan(sheet.rows, _register(db, scope, table.days(sheet.rows)), options.answers)
+    plan = table.plan(sheet.rows, _register(db, scope, sheet.rows), options.answers)
     notes = [f"没有读取的列：{'、'.join(sheet.ignored[:20])}"] if sheet.ignored else []
     report = ImportReport(
         "services", "服务记录", name, plan.rows, coded=False, headers=sheet.headers, notes=notes,
@@ -50,11 +52,15 @@ def import_services(
     return report
 
 
-def _register(db: Session, scope: Scope, days: list[dt.date]) -> table.Register:
+def _register(db: Session, scope: Scope, rows: Sequence[Row]) -> table.Register:
     known_people, places, areas = people.register(db, scope, *CHANGE)
     held = [
         table.Known(ServiceKind(row.kind), row.day, persons, row.place_id, row.area_id, row.sha256)
-        for row, persons in queries.on_days(db, scope.county_id, days)
+        for row, persons in queries.on_days(db, scope.county_id, table.days(rows))
     ]
     zone = ZoneInfo(db.get_one(County, scope.county_id).time_zone)
-    return table.Register(known_people, places, areas, held, dt.datetime.now(zone).date())
+    listed = {
+        str(told.service_id): [lists.as_table(told, masked=masked) for masked in (False, True)]
+        for told in service.among(db, scope, table.ids(rows))
+    }
+    return table.Register(known_people, places, areas, held, dt.datetime.now(zone).date(), listed)

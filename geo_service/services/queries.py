@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as insert_if_new
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from geo_service.bulk import among
 from geo_service.tables import Area, Person, Place, Service, ServicePerson, StoredFile
-from layers.vocabulary import Evidence, Layer, ServiceKind, Verdict
+from layers.vocabulary import Evidence, Layer, Level, ServiceKind, Verdict
 
 Condition = ColumnElement[bool]
+_ABOVE = aliased(Area)
 _MOST_NAMED = 20
 """Places of one name that a question lists."""
 
@@ -45,8 +46,12 @@ class Held:
 
     row: Service
     layer: Layer | None
+    place_code: str | None
     place: str | None
     area: str | None
+    township: str | None
+    """Of the area: itself, or the one above a village."""
+    village: str | None
 
 
 def insert_service(db: Session, county_id: int, new: NewService) -> bool:
@@ -86,15 +91,21 @@ def many(
 
 def _held() -> Any:
     return (
-        select(Service, Place.layer, func.coalesce(Place.name, Place.code), Area.name)
+        select(
+            Service, Place.layer, Place.code, func.coalesce(Place.name, Place.code),
+            Area.name, Area.level, _ABOVE.name,
+        )
         .outerjoin(Place, Place.id == Service.place_id)
         .outerjoin(Area, Area.id == Service.area_id)
-    )
+        .outerjoin(_ABOVE, _ABOVE.id == Area.parent_id)
+    )  # fmt: skip
 
 
 def _as_held(row: Any) -> Held:
-    service, layer, place, area = row
-    return Held(service, Layer(layer) if layer else None, place, area)
+    service, layer, code, place, area, level, above = row
+    village = area if level == Level.VILLAGE else None
+    township = area if level == Level.TOWNSHIP else above if village else None
+    return Held(service, Layer(layer) if layer else None, code, place, area, township, village)
 
 
 def names(

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
@@ -94,6 +94,7 @@ def services(
     first: dt.date | None = None,
     last: dt.date | None = None,
     form: Format = "json",
+    names: Annotated[bool, Query(description="Full names in a file; else the family name alone.")] = False,
     limit: cursors.Limit = 100,
     cursor: cursors.Cursor = None,
 ) -> ServicePage | Response:
@@ -104,8 +105,9 @@ def services(
     )  # fmt: skip
     if form != "json":
         count = len(found.rows)
-        audit.record(db, scope.actor, "services.export", county_id=scope.county_id, form=form, rows=count)
-        return download(lists.services(found.rows), As(form))
+        about: dict[str, Any] = {"form": form, "rows": count, "names": names}
+        audit.record(db, scope.actor, "services.export", county_id=scope.county_id, **about)
+        return download(lists.services(found.rows, masked=not names), As(form))
     more = cursors.encode(found.next[0].isoformat(), str(found.next[1])) if found.next else None
     return ServicePage(services=list(found.rows), next=more)
 

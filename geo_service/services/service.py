@@ -80,8 +80,12 @@ class ServiceAnswer:
     hours: float
     place_id: int | None
     layer: Layer | None
+    place_code: str | None
     place: str | None
     area: str | None
+    township: str | None
+    """Of the area: itself, or the one above a village."""
+    village: str | None
     persons: Sequence[Participant]
     people: int
     """How many took part; more than are named here if some are not known or not to be seen."""
@@ -235,6 +239,12 @@ def listed(
     return Page(_answers(db, scope, rows), more)
 
 
+def among(db: Session, scope: Scope, ids: Sequence[uuid.UUID]) -> list[ServiceAnswer]:
+    """Return those of some services that are in the scope."""
+    where = [services_in(scope), Service.id.in_(ids)]
+    return _answers(db, scope, queries.many(db, where, after=None, limit=None))
+
+
 def confirm(db: Session, scope: Scope, service_id: uuid.UUID) -> ServiceAnswer:
     """Let a service that waits for review count. Whoever may change its areas may."""
     scope.demand(*CHANGE)
@@ -356,8 +366,11 @@ def _answer(held: Held, people: Sequence[tuple[uuid.UUID, str]]) -> ServiceAnswe
         hours=row.hours,
         place_id=row.place_id,
         layer=held.layer,
+        place_code=held.place_code,
         place=held.place,
         area=held.area,
+        township=held.township,
+        village=held.village,
         persons=[Participant(*one) for one in people],
         people=row.people,
         people_served=row.people_served,

@@ -1,5 +1,6 @@
 """What a table of services would do: who, when, where, for how many, row by row; nothing is stored."""
 
+import contextlib
 import datetime as dt
 import re
 import unicodedata
@@ -26,6 +27,7 @@ from layers.drafts import Question
 from layers.vocabulary import Evidence, Layer, ServiceKind, Word
 
 FIELDS = {
+    "id": ("标识",),
     "kind": ("类别", "服务类别", "类型", "服务类型", "活动类型"),
     "day": ("日期", "服务日期", "时间", "活动日期"),
     "hours": ("时长", "时长(小时)", "时长（小时）", "服务时长", "服务时长(小时)", "小时", "工时"),
@@ -58,6 +60,20 @@ _ALSO: Mapping[Word, tuple[str, ...]] = {
 }
 _BETWEEN_NAMES = re.compile(r"[、,，;；/\n]+")
 _ANOTHER, _THE_SAME = "1", "2"
+_LISTED = {
+    "kind": "kind",
+    "day": "day",
+    "hours": "hours",
+    "people": "persons",
+    "count": "people",
+    "place_code": "place_code",
+    "township": "township",
+    "village": "village",
+    "served": "people_served",
+    "note": "note",
+    "evidence": "evidence",
+}
+"""Fields of a table, and the columns of the list that say the same."""
 Where = Ground | int
 """A place, or the id of an area."""
 T = TypeVar("T")
@@ -85,6 +101,8 @@ class Register:
     areas: Areas
     services: Sequence[Known]
     today: dt.date
+    listed: Mapping[str, Sequence[Mapping[str, str]]]
+    """Service id -> what a list that left says of it, by column; names in full and masked."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +122,15 @@ def days(rows: Iterable[sheets.Row]) -> list[dt.date]:
         except ValueError:
             continue
     return sorted(found)
+
+
+def ids(rows: Iterable[sheets.Row]) -> list[uuid.UUID]:
+    """Return the services that rows of a list that left speak of."""
+    found = []
+    for row in rows:
+        with contextlib.suppress(ValueError):
+            found.append(uuid.UUID(row.values.get("id", "")))
+    return found
 
 
 def plan(rows: Iterable[sheets.Row], register: Register, answers: Mapping[str, str]) -> Plan:
@@ -135,6 +162,8 @@ class _Planner:
         """Decide one row. Raises ValueError for one that is refused."""
         if row.problem:
             raise Unclear(row.problem)
+        if row.values.get("id") in self.register.listed:
+            return self._listed(row)
         persons, where = self._persons(row), self._where(row)
         for found in (persons, where):
             if isinstance(found, Question):
@@ -157,6 +186,15 @@ class _Planner:
         people = request.people or len(request.persons)
         told = f"{request.day} {request.kind.zh}，{people} 人，每人 {request.hours:g} 小时"
         return _reported(row, Outcome.ADDED, told)
+
+    def _listed(self, row: sheets.Row) -> ReportRow:
+        """Decide a row of a list that left: unchanged it is the service itself. Raises Unclear."""
+        said = {column: _told(column, row.values.get(field, "")) for field, column in _LISTED.items()}
+        for listed in self.register.listed[row.values["id"]]:
+            if said == {column: _told(column, listed[column]) for column in said}:
+                voided = "，已作废" if listed["voided"] == "是" else ""
+                return _reported(row, Outcome.SAME, f"已登记过{voided}")
+        raise Unclear("已登记的服务不能在表里改；请先作废它，再去掉这一行的标识重新导入")
 
     def _request(
         self, row: sheets.Row, persons: list[PersonName], where: Where | None
@@ -233,6 +271,16 @@ class _Planner:
         marks = [f"编号 {person.number}" if person.number else "", masked(person.phone) or ""]
         marks.append(self.register.areas.path(person.area_id))
         return f"{person.name}（{'，'.join(filter(None, marks)) or '无编号、电话'}）"
+
+
+def _told(column: str, text: str) -> str:
+    """Return what a cell says, whether it comes from the list itself or through a spreadsheet."""
+    if column == "day":
+        return sheets.day(text).isoformat()
+    try:
+        return f"{float(text):g}"
+    except ValueError:
+        return plain(text)
 
 
 def _which(request: ServiceRequest, held: Sequence[bytes]) -> Question:
