@@ -65,7 +65,11 @@ def figures(
             listing = document.figures_listing(list(table.figures.values()), asked.period.words)
         else:
             listing = behind.rows(
-                db, scope, table.figures[rows], asked.period.last, masked=output is not None
+                db,
+                scope,
+                table.figures[rows],
+                asked.period.last,
+                masked=output is not None or form is not None,
             )
         if output is not None:
             audit.record(db, scope.actor, "figures.export", county_id=scope.county_id)

@@ -3,26 +3,29 @@
 import contextlib
 import datetime as dt
 import io
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openpyxl
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from geo_service import cli, files
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.cli import services as command
+from geo_service.db import transaction
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.imports import Outcome, RowsRefused
 from geo_service.people.imports import ImportOptions
 from geo_service.services import imports, service
 from geo_service.services.service import ServiceRequest
 from geo_service.settings import Settings
-from geo_service.tables import Audit, Person, Service, ServicePerson, StoredFile
+from geo_service.tables import Audit, County, Person, Service, ServicePerson, StoredFile
 from layers.vocabulary import Evidence, Right, ServiceKind, Verdict
 from tests.geo_service.test_accounts import sign_in, token_in
 from tests.geo_service.test_proofs import taken
@@ -457,3 +460,24 @@ def test_the_commands_enter_list_and_void(db, town, monkeypatch, tmp_path):
     trial = runner.invoke(cli.app, ["service", "import", str(sheet), "--dry-run"])
     assert "没有改动" in trial.output, trial.output
     assert runner.invoke(cli.app, ["service", "add"]).exit_code == 2
+
+
+def test_sendings_at_the_same_moment_make_one_service(engine, leaves_no_audit):
+    id_, start = uuid.uuid4(), threading.Barrier(4)
+    with transaction(engine) as db:
+        built = build(db)
+        scope, request = Scope(built.county.id, STAFF, {Right.ADMINISTRATOR: None}), asked(built)
+
+    def send(_: int) -> bool:
+        with transaction(engine) as db:
+            start.wait()
+            return service.put(db, scope, id_, request).already
+
+    try:
+        with ThreadPoolExecutor(4) as senders:
+            assert sorted(senders.map(send, range(4))) == [False, True, True, True]
+        with transaction(engine) as db:
+            assert db.scalar(select(func.count()).where(ServicePerson.service_id == id_)) == 1
+    finally:
+        with engine.begin() as connection:
+            connection.execute(delete(County).where(County.id == scope.county_id))
