@@ -67,8 +67,15 @@ class Figure:
         >>> FIGURES[Code.X5].exactly(2137), FIGURES[Code.A3].exactly(1630.26)
         ('2137次', '1630.5小时')
         """
-        stepped = round(value / self.step) * self.step
-        return f"{stepped:.1f}".removesuffix(".0") + self.unit
+        return f"{self.stepped(value):.1f}".removesuffix(".0") + self.unit
+
+    def stepped(self, value: float) -> float:
+        """Return a value rounded to what it is told in.
+
+        >>> FIGURES[Code.A3].stepped(59.12), FIGURES[Code.A4].stepped(4947.38), FIGURES[Code.X1].stepped(7)
+        (59.0, 4947.4, 7)
+        """
+        return round(round(value / self.step) * self.step, 1) if self.step != 1 else value
 
     def words(self, value: float) -> str:
         """Return a value as a sentence has it.
@@ -245,16 +252,18 @@ class Counted:
     figure: Figure
     value: float | None
     ids: Sequence[str] = field(default=())
+    missing: str = "没有填报"
+    """Why there is no value."""
 
     @property
     def exactly(self) -> str:
         """The value with its unit, or that there is none."""
-        return "没有填报" if self.value is None else self.figure.exactly(self.value)
+        return self.missing if self.value is None else self.figure.exactly(self.value)
 
     @property
     def words(self) -> str:
         """The value as a sentence has it, or that there is none."""
-        return "没有填报" if self.value is None else self.figure.words(self.value)
+        return self.missing if self.value is None else self.figure.words(self.value)
 
 
 def count(

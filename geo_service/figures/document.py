@@ -1,6 +1,7 @@
 """A report on paper: the DOCX through its template, and the XLSX annex with the rows behind each figure."""
 
 import io
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from geo_service.figures.reports import TOWNSHIPS_NOTE, Report, Township
 from layers.errors import BadFile
 from layers.figures import Counted
 
-PICTURE_MM = 160
+PICTURE_MM, HIGHEST_MM = 160, 200
 _TOWNS = (
     Column("name", "镇街"),
     Column("code", "编码"),
@@ -54,7 +55,7 @@ def docx(report: Report, picture: bytes | None, own_template: Path | None = None
         document.init_docx()
     except Exception as error:  # python-docx raises what the zip and XML readers raise
         raise BadFile(f"报表模板 {path.name} 打不开；请另存为 .docx（Word 文档）后再试。") from error
-    drawn = None if picture is None else InlineImage(document, io.BytesIO(picture), width=Mm(PICTURE_MM))
+    drawn = None if picture is None else _fitted(document, picture)
     environment = SandboxedEnvironment(autoescape=True, undefined=jinja2.StrictUndefined)
     try:
         document.render(_context(report) | {"gap_map": drawn or ""}, environment, autoescape=True)
@@ -63,6 +64,13 @@ def docx(report: Report, picture: bytes | None, own_template: Path | None = None
     saved = io.BytesIO()
     document.save(saved)
     return saved.getvalue()
+
+
+def _fitted(document: DocxTemplate, picture: bytes) -> InlineImage:
+    """Return a PNG as wide as the text, or narrower if it is too high for a page."""
+    width_px, height_px = struct.unpack(">II", picture[16:24])
+    width_mm = min(PICTURE_MM, HIGHEST_MM * width_px / height_px)
+    return InlineImage(document, io.BytesIO(picture), width=Mm(width_mm))
 
 
 def _context(report: Report) -> dict[str, Any]:
@@ -179,7 +187,7 @@ def figures_listing(found: Sequence[Counted], when: str) -> Listing:
         (
             counted.figure.code,
             counted.figure.title,
-            None if counted.value is None else round(counted.value, 2),
+            None if counted.value is None else counted.figure.stepped(counted.value),
             counted.figure.unit,
             counted.words,
             counted.figure.definition,

@@ -200,7 +200,7 @@ def _written(report: Report) -> list[Json]:
             "kind": "figure", "code": code.value, "title": counted.figure.title,
             "definition": counted.figure.definition, "by_area": counted.figure.by_area,
             "unit": counted.figure.unit,
-            "value": counted.value, "ids": list(counted.ids),
+            "value": counted.value, "missing": counted.missing, "ids": list(counted.ids),
         }
         for code, counted in report.figures.items()
     ]  # fmt: skip
@@ -232,7 +232,7 @@ def _counted(part: Json) -> Counted:
         by_area=part["by_area"],
         unit=part["unit"],
     )
-    return Counted(figure, part["value"], part["ids"])
+    return Counted(figure, part["value"], part["ids"], part["missing"])
 
 
 def _town(part: Json) -> Township:

@@ -1,5 +1,6 @@
 """Figures of a day and a period: counted, entered by hand, issued as a report that never changes."""
 
+import dataclasses
 import datetime as dt
 import math
 import uuid
@@ -142,7 +143,11 @@ def counted_in(facts: Facts, areas: Iterable[int]) -> dict[Code, Counted]:
     def here(fact: Term | Outing) -> bool:
         return not chosen.isdisjoint(fact.areas)
 
-    return count(filter(here, facts.terms), filter(here, facts.outings))
+    found = count(filter(here, facts.terms), filter(here, facts.outings))
+    return {
+        code: dataclasses.replace(counted, missing="只有全县数") if counted.figure.by_hand else counted
+        for code, counted in found.items()
+    }
 
 
 # --- entries by hand

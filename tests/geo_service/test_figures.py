@@ -14,6 +14,7 @@ from docx import Document
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
@@ -23,7 +24,7 @@ from geo_service import cli
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.cli import figures as command
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
-from geo_service.figures import behind, paper, reports, service, template
+from geo_service.figures import behind, document, paper, reports, service, template
 from geo_service.figures.service import EntryRequest, Period
 from geo_service.people import service as people
 from geo_service.settings import Settings
@@ -237,6 +238,8 @@ def test_a_township_counts_what_lies_in_its_part(db, town, county):
     assert values(db, of_area(town, town.west)) == west
     assert values(db, of_area(town, town.east, Right.PLANNER)) == east
     assert west[Code.X6] is None
+    table = service.figures(db, county, service.asked(db, county, MAY.first, MAY.last, town.west.code))
+    assert table.figures[Code.X6].exactly == "只有全县数"
 
 
 def test_a_duty_that_ends_at_the_border_is_not_the_next_townships(db, town, county):
@@ -399,6 +402,17 @@ def test_the_gap_map_is_in_the_report(db, town, county, asked):
     with zipfile.ZipFile(io.BytesIO(docx)) as parts:
         pictures = [name for name in parts.namelist() if name.startswith("word/media/")]
         assert [parts.read(name)[:4] for name in pictures] == [b"\x89PNG"]
+
+
+def test_a_picture_fits_on_the_page(db, town, county, asked):
+    report = reports.gather(db, county, asked)
+    for size in ((1600, 1200), (400, 1600)):
+        drawn = io.BytesIO()
+        Image.new("RGB", size).save(drawn, "PNG")
+        (shape,) = Document(io.BytesIO(document.docx(report, drawn.getvalue()))).inline_shapes
+        assert shape.width.mm <= 161
+        assert shape.height.mm <= 201
+        assert shape.width / shape.height == pytest.approx(size[0] / size[1], rel=0.01)
 
 
 def test_fonts_are_named_for_chinese(db, town, county, asked):
