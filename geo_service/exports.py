@@ -33,6 +33,14 @@ def xlsx(listing: Listing) -> Iterator[bytes]:
 
 def _write_xlsx(listing: Listing, path: Path) -> None:
     book = openpyxl.Workbook(write_only=True)
+    try:
+        write_sheet(book, listing)
+    finally:
+        book.save(path)  # also after an error: only saving ends openpyxl's own temporary file
+
+
+def write_sheet(book: openpyxl.Workbook, listing: Listing) -> None:
+    """Add a list to a write-only workbook as a sheet. Raises Invalid beyond Excel's last row."""
     sheet = book.create_sheet("".join(c for c in listing.title if c not in "[]:*?/\\'")[:31] or "清单")
     sheet.freeze_panes = "A2"
     columns = [column for _, column in listing.plain]
@@ -42,13 +50,10 @@ def _write_xlsx(listing: Listing, path: Path) -> None:
     for cell in head:
         cell.font = Font(bold=True)
     sheet.append(head)
-    try:
-        for count, row in enumerate(listing.rows, 2):
-            if count > ROWS_OF_EXCEL:
-                raise Invalid(f"超过 Excel 的 {ROWS_OF_EXCEL} 行，请改用 csv，或缩小范围。")
-            sheet.append([_cell(sheet, row[i], column) for i, column in listing.plain])
-    finally:
-        book.save(path)  # also after an error: only saving ends openpyxl's own temporary file
+    for count, row in enumerate(listing.rows, 2):
+        if count > ROWS_OF_EXCEL:
+            raise Invalid(f"超过 Excel 的 {ROWS_OF_EXCEL} 行，请改用 csv，或缩小范围。")
+        sheet.append([_cell(sheet, row[i], column) for i, column in listing.plain])
 
 
 def _cell(sheet: Any, value: Any, column: Column) -> Any:

@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     same_name_m: float = Field(default=200.0, ge=0)
     """Ends of ways of one name that lie within this distance belong to one place."""
     max_upload_mb: int = Field(default=200, ge=1)
+    report_template: Path | None = None
+    """An office's own template (DOCX) of the report, in place of the one that comes with the service."""
     staff_idle_minutes: int = Field(default=30, ge=1)
     least_free_mb: int = Field(default=500, ge=0)
     """With less room on the disk nothing large is taken in."""

@@ -126,6 +126,7 @@ class FileKind(Word):
     PHOTO = "photo", "照片"
     SHEET = "sheet", "纸质记录照片"
     PROOF = "proof", "佐证材料"
+    REPORT = "report", "印发的报表"
 
 
 class DeletionReason(Word):

@@ -76,6 +76,39 @@ LOOKS: dict[str, Look] = {
     for look in (*FRESHNESS, UNCOVERED, *GAPS.values(), COVERED, WHOLE, REGISTERED, BOUNDARY, WALK)
 }
 
+
+@dataclass(frozen=True)
+class Ink:
+    """How a class is drawn on paper, where grey must do; its colour is that of its `Look`. Points."""
+
+    width_pt: float
+    dash_pt: tuple[float, ...] = ()
+    fill: float = 0.0
+    """Opacity of an area's fill."""
+    hatch: str = ""
+    """Of an area; a sign more than once is closer."""
+
+
+INKS: dict[str, Ink] = {
+    "fresh_7": Ink(2.3, fill=0.52),
+    "fresh_30": Ink(1.7, fill=0.36),
+    "fresh_90": Ink(1.2, fill=0.22),
+    "fresh_old": Ink(0.8, fill=0.10),
+    "uncovered": Ink(1.1, dash_pt=(3.0, 2.4), hatch="///"),
+    "unassigned": Ink(2.6, dash_pt=(0.8, 2.4), hatch="\\\\\\"),
+    "unpatrolled": Ink(1.2, dash_pt=(3.2, 2.4), hatch="///"),
+    "neglected": Ink(1.3, dash_pt=(6.0, 1.4, 1.2, 1.4), hatch="xxx"),
+    "covered": Ink(1.7, fill=0.36),
+    "whole": Ink(0.5),
+    "registered": Ink(0.25),
+    "boundary": Ink(0.6, dash_pt=(0.6, 1.6)),
+    "walk": Ink(0.8, dash_pt=(0.6, 1.6)),
+}
+"""Freshness by width and grey, gaps by dash and hatch."""
+
+PAPER_BANDS: dict[Layer, float] = {Layer.RIVER: 3.4, Layer.ROAD: 3.4, Layer.GRID: 0.4, Layer.COMPOUND: 1.0}
+"""Width in points of what shows the layer: a plain band (river), a cased one (road), an outline."""
+
 BANDS: dict[Layer, Band] = {
     Layer.RIVER: Band("#b5e0f5", 10),
     Layer.ROAD: Band("#c9b27c", 9),

@@ -6,11 +6,10 @@ nodes. Coordinates are lon, lat in WGS 84.
 """
 
 import base64
-import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from html import escape
@@ -21,61 +20,13 @@ import folium
 import shapely
 from branca.element import Element, Figure
 from folium.template import Template
-from shapely.geometry.base import BaseGeometry
 
-from layers.vocabulary import Layer
 from maps.compact import fit
-from maps.style import BACKGROUND, BANDS, LOOKS, Look
+from maps.data import MapData, MapLayer, drawable, looks, undrawn
+from maps.style import BACKGROUND, BANDS
 
 MAX_BYTES = 15_000_000
 """Largest map to keep and send."""
-
-Bounds = tuple[float, float, float, float]
-"""West, south, east, north in degrees."""
-
-
-@dataclass(frozen=True)
-class MapFeature:
-    """One stretch, area or place: its geometry, its class in `maps.style`, and what its popup says."""
-
-    geometry: BaseGeometry | None
-    class_key: str
-    title: str
-    rows: Sequence[tuple[str, str]] = ()
-    """Label and value, as people read them."""
-    place: str = ""
-    """What the features of one place share, so that a search lists it once; empty: each by its title."""
-
-
-@dataclass(frozen=True)
-class MapLayer:
-    """One layer switch with its features."""
-
-    key: str
-    """Unique on the map; ASCII letters, digits and underscores."""
-    label: str
-    features: Sequence[MapFeature]
-    layer: Layer | None = None
-    """Whose band is drawn beneath."""
-    shown: bool = True
-    named: bool = False
-    """Titles are written on the map, and nothing opens on a click: for boundaries."""
-
-
-@dataclass(frozen=True)
-class MapData:
-    """All that a map shows; layers from the bottom to the top."""
-
-    title: str
-    subtitle: str
-    layers: Sequence[MapLayer]
-    date: dt.date
-    """The last day that the map tells of."""
-    bounds: Bounds | None = None
-    """None: those of the features."""
-    legend: Sequence[str] = ()
-    """Class keys to explain even if no feature has them; the classes of the features come by themselves."""
-    made_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +54,7 @@ def draw(data: MapData, *, tiles: Tianditu | None = None, max_bytes: int = MAX_B
 
     Raise MapTooLarge when it cannot be simplified enough.
     """
-    pairs = [(layer, f) for layer in data.layers for f in layer.features if _drawable(f)]
+    pairs = [(layer, f) for layer in data.layers for f in layer.features if drawable(f)]
     properties = [_json([f.class_key, f.title, list(f.rows), f.place]) for _, f in pairs]
     fixed = len(_document(data, [], 0.0, tiles)[0].encode()) + sum(len(p.encode()) + 8 for p in properties)
     shapes, tolerance_m = fit([f.geometry for _, f in pairs if f.geometry is not None], max_bytes - fixed)
@@ -114,10 +65,6 @@ def draw(data: MapData, *, tiles: Tianditu | None = None, max_bytes: int = MAX_B
     ]
     html, policy = _document(data, rows, tolerance_m, tiles)
     return Drawn(html, policy, tolerance_m)
-
-
-def _drawable(feature: MapFeature) -> bool:
-    return feature.geometry is not None and not feature.geometry.is_empty
 
 
 def _document(
@@ -196,20 +143,9 @@ def _leaflet_js() -> str:
     return _asset("leaflet/leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
 
 
-def _looks(data: MapData) -> Iterable[tuple[Look, list[str]]]:
-    """Return the classes of the legend in the style's order, each with the kinds of geometry that have it."""
-    kinds: dict[str, set[str]] = {key: set() for key in data.legend}
-    for layer in data.layers:
-        for feature in filter(_drawable, layer.features):
-            area = shapely.get_dimensions(feature.geometry) == 2 and not layer.named
-            kinds.setdefault(feature.class_key, set()).add("area" if area else "line")
-    of_legend = sorted(set().union(*(kinds[key] for key in data.legend))) or ["line"]
-    return [(look, sorted(kinds[key]) or of_legend) for key, look in LOOKS.items() if key in kinds]
-
-
 def _extent(data: MapData) -> list[list[float]] | None:
     """Return [[south, west], [north, east]], or None where there is nothing to show."""
-    shapes = [f.geometry for layer in data.layers for f in layer.features if _drawable(f)]
+    shapes = [f.geometry for layer in data.layers for f in layer.features if drawable(f)]
     if data.bounds is None and not shapes:
         return None
     west, south, east, north = data.bounds or (float(v) for v in shapely.total_bounds(shapes))
@@ -280,7 +216,7 @@ class _CountyMap(folium.Map):
         self._id = "county"
         self.facts = _json(
             {
-                "looks": {look.key: asdict(look) | {"kinds": kinds} for look, kinds in _looks(data)},
+                "looks": {look.key: asdict(look) | {"kinds": kinds} for look, kinds in looks(data)},
                 "bands": {layer: asdict(band) for layer, band in BANDS.items()},
                 "bounds": _extent(data),
                 "notes": _notes(data, tolerance_m),
@@ -337,9 +273,9 @@ def _data_block(name: str, text: str) -> str:
 
 def _notes(data: MapData, tolerance_m: float) -> list[str]:
     """Return what the foot of the map says."""
-    undrawn = sum(not _drawable(f) for layer in data.layers for f in layer.features)
+    off_map = undrawn(data)
     return [
         f"数据截至 {data.date.isoformat()}",
         *([f"线形已简化，误差不超过约 {tolerance_m:g} 米"] if tolerance_m else []),
-        *([f"另有 {undrawn} 个对象未上图"] if undrawn else []),
+        *([f"另有 {off_map} 个对象未上图"] if off_map else []),
     ]

@@ -26,12 +26,15 @@ from geo_service.tables import (
     Audit,
     Duty,
     Grant,
+    IssuedReport,
     LineCoverage,
     Patrol,
     Person,
     Place,
     PlaceArea,
     PlaceVersion,
+    Service,
+    ServicePerson,
 )
 from layers.vocabulary import Right
 
@@ -41,6 +44,7 @@ CHANGE = (Right.ADMINISTRATOR, Right.COORDINATOR)
 """Who may change what lies in his areas."""
 _SEE_PLACES = (*CHANGE, Right.PLANNER, Right.VOLUNTEER)
 _SEE_PEOPLE = (*CHANGE, Right.VOLUNTEER)
+_SEE_FIGURES = (*CHANGE, Right.PLANNER)
 _SEE_AUDIT = (Right.ADMINISTRATOR, Right.AUDITOR)
 
 
@@ -119,6 +123,36 @@ def patrols_in(scope: Scope, *rights: Right, patrol: type[Patrol] = Patrol) -> C
     if _is_own(scope, rights):
         conditions.append(patrol.person_id == scope.person_id)
     return and_(patrol.county_id == scope.county_id, or_(*conditions))
+
+
+def services_in(scope: Scope, *rights: Right, service: type[Service] = Service) -> Condition:
+    """Return the condition on `service` for services in the scope's areas, on places or by people there.
+
+    A volunteer's are those in which he took part.
+    """
+    conditions = _in_areas(
+        _areas(scope, rights, _SEE_PEOPLE),
+        lambda areas: [
+            service.area_id.in_(areas),
+            service.place_id.in_(_place_ids(scope, areas)),
+            _took_part(service, ServicePerson.person_id.in_(_residents(areas))),
+        ],
+    )
+    if _is_own(scope, rights):
+        conditions.append(_took_part(service, ServicePerson.person_id == scope.person_id))
+    return and_(service.county_id == scope.county_id, or_(*conditions))
+
+
+def reports_in(scope: Scope) -> Condition:
+    """Return the condition on `IssuedReport` for reports of the scope's areas.
+
+    Those of the whole county are for those who reach it.
+    """
+    areas = scope.areas(*_SEE_FIGURES)
+    return and_(
+        IssuedReport.county_id == scope.county_id,
+        true() if areas is None else IssuedReport.area_id.in_(areas),
+    )
 
 
 def place_ids_in(scope: Scope, *rights: Right) -> Select[int]:
@@ -207,6 +241,11 @@ def _place_ids(scope: Scope, areas: frozenset[int]) -> Select[int]:
 
 def _residents(areas: frozenset[int]) -> Select[uuid.UUID]:
     return select(Person.id).where(Person.area_id.in_(areas)).correlate(None)
+
+
+def _took_part(service: type[Service], who: Condition) -> Condition:
+    of_county = ServicePerson.county_id == service.county_id
+    return exists().where(ServicePerson.service_id == service.id, of_county, who).correlate(service)
 
 
 # Correlated, unlike the others: patrols are read by day and page out of a long history.

@@ -11,11 +11,13 @@ from geo_service.cli import (
     areas_places,
     coverage_maps,
     demo,
+    figures,
     keeping,
     patrols,
     people,
     privacy,
     running,
+    services,
 )
 from geo_service.errors import Unavailable
 from geo_service.room import lack_of_room
@@ -27,6 +29,8 @@ TOPICS = (
     areas_places.app,
     people.app,
     patrols.app,
+    services.app,
+    figures.app,
     coverage_maps.app,
     accounts.app,
     privacy.app,

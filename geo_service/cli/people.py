@@ -77,13 +77,13 @@ def _run(
         try:
             report = take(db, command_scope(db, county), file, path.name, options)
         except RowsRefused as refused:
-            _tell(refused.report, form, output, all_rows=False, kept=False)
+            tell(refused.report, form, output, all_rows=False, kept=False)
             raise
-    _tell(report, form, output, all_rows=options.dry_run, kept=not options.dry_run)
+    tell(report, form, output, all_rows=options.dry_run, kept=not options.dry_run)
     write_not_taken(report, skip_refused)
 
 
-def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_rows: bool, kept: bool) -> None:
+def tell(report: ImportReport, form: As | None, output: Path | None, *, all_rows: bool, kept: bool) -> None:
     """Show every row of a dry run, else those that ask for attention; a file holds all of them."""
     if form or output or all_rows:
         emit(report.listing(), form, output)

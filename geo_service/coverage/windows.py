@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.narrow import patrols_in, places_in
 from geo_service.accounts.scope import Scope
-from geo_service.bulk import among
+from geo_service.bulk import among, spans_in
 from geo_service.tables import (
     Area,
     AreaVisit,
@@ -107,6 +107,23 @@ def member_spans(db: Session, county_id: int, areas: frozenset[int], index: dict
         PlaceArea.county_id == county_id, PlaceArea.area_id.in_(areas)
     )
     return _span_set(db, inner, index)
+
+
+def lying(
+    db: Session, county_id: int, areas: Sequence[int], index: dict[int, int]
+) -> dict[int, list[tuple[int, Sequence[tuple[int, int]] | None]]]:
+    """Return for each area the numbered places in it, with their spans (dm) there; None: all of the place."""
+    rows = db.execute(
+        select(PlaceArea.area_id, PlaceArea.place_version_id, cast(PlaceArea.spans, Text)).where(
+            PlaceArea.county_id == county_id,
+            among(PlaceArea.area_id, areas),
+            among(PlaceArea.place_version_id, index),
+        )
+    )
+    found: dict[int, list[tuple[int, Sequence[tuple[int, int]] | None]]] = {}
+    for area, version_id, spans in rows:
+        found.setdefault(area, []).append((index[version_id], None if spans is None else spans_in(spans)))
+    return found
 
 
 def townships(db: Session, county_id: int, index: dict[int, int]) -> dict[int, list[tuple[str, str | None]]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geo_service.demo.activities import Activity, make_activities
 from geo_service.demo.beats import Scheme, make_scheme
 from geo_service.demo.land import Land, make_land
 from geo_service.demo.outings import Outing, make_outings
@@ -24,6 +25,7 @@ class DemoCounty:
     scheme: Scheme
     stewards: Stewards
     outings: tuple[Outing, ...]
+    activities: tuple[Activity, ...]
 
 
 def draw(seed: int, *, today: dt.date) -> DemoCounty:
@@ -31,8 +33,8 @@ def draw(seed: int, *, today: dt.date) -> DemoCounty:
 
     Each part has its own stream of chance, so that a change of one leaves the others as they are.
     """
-    land_rng, river_rng, road_rng, scheme_rng, people_rng, outing_rng = (
-        np.random.default_rng([seed, part]) for part in range(6)
+    land_rng, river_rng, road_rng, scheme_rng, people_rng, outing_rng, activity_rng = (
+        np.random.default_rng([seed, part]) for part in range(7)
     )
     land = make_land(land_rng)
     rivers = make_rivers(land, river_rng)
@@ -40,4 +42,5 @@ def draw(seed: int, *, today: dt.date) -> DemoCounty:
     scheme = make_scheme(land, rivers, roads, scheme_rng)
     stewards = make_stewards(land, scheme, people_rng, today=today)
     outings = make_outings(scheme, stewards, outing_rng, today=today)
-    return DemoCounty(today, land, rivers, roads, scheme, stewards, outings)
+    activities = make_activities(scheme, stewards, activity_rng, today=today)
+    return DemoCounty(today, land, rivers, roads, scheme, stewards, outings, activities)

@@ -34,7 +34,7 @@ JOB = "demo.make"
 DEFAULT_SEED = 1
 MADE = f"演示县「{names.COUNTY}」（编码 {COUNTY_CODE}，虚构）已建成。"
 THERE_ALREADY = f"演示县「{names.COUNTY}」已经有了，没有改动。"
-_RIVERS_A_STEP, _WALKS_A_STEP = 1500, 50
+_RIVERS_A_STEP, _WALKS_A_STEP, _SERVICES_A_STEP = 1500, 50, 150
 
 Tell = Callable[[int, int, str], None]
 """Hears how many of how many parts are done, and in plain Chinese what is being done."""
@@ -136,7 +136,7 @@ def _finish(engine: Engine | Connection) -> None:
 
 
 def _steps(made: DemoCounty) -> Iterator[Step]:
-    """Yield all steps: first the places, then people and duties, then the walks."""
+    """Yield all steps: first the places, then people and duties, then services and walks."""
     for rows in _slices(len(made.rivers), _RIVERS_A_STEP):
         what = f"登记河道 {rows.start}/{len(made.rivers)} 条"
         yield _step(f"rivers {rows.start}", what, 4, partial(steps.store_rivers, made=made, rows=rows))
@@ -150,9 +150,21 @@ def _steps(made: DemoCounty) -> Iterator[Step]:
     for layer in Layer:
         do = partial(steps.store_chiefs, made=made, layer=layer)
         yield _step(f"chiefs {layer}", f"登记{layer.zh}责任人的职责", 3, do)
+    for rows in _slices(len(made.activities), _SERVICES_A_STEP):
+        what = f"登记网格服务、走访、议事、值守 {rows.start}/{len(made.activities)} 次"
+        yield Step(f"services {rows.start}", what, 2, partial(_serve, made, rows))
+    yield Step("figures", "填报协助处置的问题", 1, partial(_fill_in, made))
     for rows in _slices(len(made.outings), _WALKS_A_STEP):
         what = f"走一年的巡查 {rows.start}/{len(made.outings)} 次"
         yield Step(f"walks {rows.start}", what, 5, partial(_walk, made, rows))
+
+
+def _serve(made: DemoCounty, rows: range, db: Session, _county: County, scope: Scope) -> None:
+    steps.take_services(db, scope, made, rows)
+
+
+def _fill_in(made: DemoCounty, db: Session, _county: County, scope: Scope) -> None:
+    steps.enter_figures(db, scope, made)
 
 
 def _walk(made: DemoCounty, rows: range, db: Session, _county: County, scope: Scope) -> None:

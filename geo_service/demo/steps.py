@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,23 +18,30 @@ from geo_service.demo import names, queries
 from geo_service.demo.beats import Beat
 from geo_service.demo.county import DemoCounty
 from geo_service.demo.land import COUNTY_CODE
-from geo_service.demo.outings import recorded
+from geo_service.demo.outings import TIME_ZONE, recorded
 from geo_service.demo.plan import CRS
 from geo_service.demo.queries import Lies
 from geo_service.demo.stewards import Office, Term
+from geo_service.figures import service as figures
+from geo_service.figures.service import EntryRequest
 from geo_service.patrols import service as patrols
 from geo_service.people import service as people
 from geo_service.people.drafts import DutyDraft, PersonDraft
 from geo_service.places import service as places
+from geo_service.services import service as services
+from geo_service.services.service import ServiceRequest
 from geo_service.tables import County
 from layers import crs
 from layers.cells import AreaCells
 from layers.drafts import PlaceDraft
+from layers.figures import Code
 from layers.tracks import Recording
-from layers.vocabulary import Datum, DutyKind, Layer, Level, Role
+from layers.vocabulary import Datum, DutyKind, Layer, Level, Right, Role
 
 _IDS = uuid.UUID("0b6f9f0e-5d2b-5b0e-9c55-3c8f5a7d2e10")
 """Name space of people and patrols: made again they have the same ids, so nothing comes twice."""
+PROBLEMS = 234
+"""Dealt with in the year: entered by hand."""
 _CHIEFS = {
     "县": (Level.COUNTY, Level.TOWNSHIP, Level.VILLAGE),
     "县道": (Level.COUNTY, Level.TOWNSHIP),
@@ -216,6 +224,40 @@ def _chief(made: DemoCounty, office: Office, layer: Layer, lies: Lies) -> DutyDr
         level=office.level,
         spans=lies.spans,
     )
+
+
+def take_services(db: Session, scope: Scope, made: DemoCounty, rows: range) -> None:
+    """Enter some services, those of volunteers who enter them themselves as they would."""
+    place_ids = {
+        layer: queries.place_ids(db, scope.county_id, layer) for layer in (Layer.GRID, Layer.COMPOUND)
+    }
+    for k in rows:
+        activity = made.activities[k]
+        beat = made.scheme.beats[activity.beat]
+        persons = [_person_id(made.stewards.people[person].number) for person in activity.persons]
+        own = replace(scope, rights={Right.VOLUNTEER: None}, person_id=persons[0])
+        services.put(
+            db,
+            own if activity.by_himself else scope,
+            uuid.uuid5(_IDS, f"service/{k}/{activity.day}"),
+            ServiceRequest(
+                kind=activity.kind,
+                day=activity.day,
+                hours=activity.hours,
+                persons=persons,
+                place_id=place_ids[beat.layer][beat.code],
+                people_served=activity.served,
+                note=activity.note,
+                evidence=activity.evidence,
+            ),
+        )
+
+
+def enter_figures(db: Session, scope: Scope, made: DemoCounty) -> None:
+    """Enter by hand what has no rows to count: problems that were dealt with (domain.md 8.1, X6)."""
+    days = [dt.datetime.fromtimestamp(outing.start_s, TIME_ZONE).date() for outing in made.outings]
+    note = f"问题台账第 1 至 {PROBLEMS} 号，各镇街汇总（虚构）"
+    figures.enter(db, scope, EntryRequest(Code.X6, min(days), max(days), PROBLEMS, note))
 
 
 def take_walks(db: Session, scope: Scope, made: DemoCounty, rows: range) -> None:

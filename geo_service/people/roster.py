@@ -80,6 +80,15 @@ def masked(phone: str | None) -> str | None:
     return f"{phone[:3] if len(phone) > 10 else ''}****{phone[-4 if len(phone) > 7 else -2 :]}"
 
 
+def masked_name(name: str) -> str:
+    """Return a name as files hold it that may be passed on: the family name alone.
+
+    >>> masked_name("王桂兰"), masked_name("王")
+    ('王**', '王*')
+    """
+    return name[:1] + "*" * max(len(name) - 1, 1)
+
+
 def draft_of(row: Row, areas: Areas, allowed: frozenset[int] | None) -> PersonDraft:
     """Return what a row says of a person; `allowed` are the user's areas (None: all). Raises Unclear."""
     values = row.values

@@ -29,11 +29,11 @@ from geo_service.bulk import among
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.people import duty_queries, parts, queries, roster
 from geo_service.people.drafts import DutyDraft, DutySpan, Part, PersonDraft
-from geo_service.people.lookup import Ground, Unclear
+from geo_service.people.lookup import Areas, Ground, People, Places, Unclear
 from geo_service.people.rota import check_overlap
 from geo_service.privacy import forgetting, traces
 from geo_service.tables import County, Duty, Person
-from layers.vocabulary import DeletionReason, DutyKind, Level, Role
+from layers.vocabulary import DeletionReason, DutyKind, Level, Right, Role
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,15 @@ def add_people(db: Session, county_id: int, drafts: Sequence[PersonDraft]) -> li
 def add_duties(db: Session, county_id: int, drafts: Sequence[DutyDraft]) -> list[int]:
     """Store many duties and return their ids, in order; overlaps are the caller's business."""
     return duty_queries.insert_duties(db, county_id, drafts)
+
+
+def nameable(db: Session, scope: Scope, *rights: Right) -> tuple[People, Places, Areas]:
+    """Return whom and what the rows of a table may name, as far as the rights reach."""
+    return (
+        People(queries.person_names(db, people_in(scope, *rights))),
+        Places(queries.grounds(db, places_in(scope, *rights))),
+        Areas(areas.areas_of(db, scope.county_id, borders=False)),
+    )
 
 
 def duty_spans(

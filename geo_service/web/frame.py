@@ -91,7 +91,10 @@ class Frame:
             ("/map/gaps", "空白图"),
             ("/places", "对象"),
             ("/patrols", "巡查"),
+            ("/services", "服务"),
         ]
+        if self.scope is not None and self.scope.holds(Right.COORDINATOR, Right.PLANNER):
+            pages.append(("/figures", "数据"))
         if self.scope is not None and self.scope.holds(Right.COORDINATOR, Right.VOLUNTEER):
             pages.append(("/upload", "上传轨迹"))
         if self.scope is not None and self.scope.holds(Right.COORDINATOR):

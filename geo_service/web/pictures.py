@@ -12,7 +12,7 @@ from geo_service.coverage import answers, gaps
 from geo_service.coverage.answers import CoverageRow, CoverageTable
 from geo_service.coverage.canvas import Canvas, stretch_words
 from geo_service.coverage.gaps import GapRow, GapTable
-from geo_service.coverage.ground import Ground, Query, gather, may_name
+from geo_service.coverage.ground import DM_PER_M, Ground, Query, gather, may_name
 from geo_service.coverage.lists import gap_geometries
 from geo_service.patrols.answers import PatrolAnswer
 from geo_service.tables import Area, County
@@ -20,6 +20,7 @@ from geo_service.web import queries
 from geo_service.web.words import area_words, length_words, share_words, window_words
 from layers.spans import SpanSet
 from layers.vocabulary import GapKind, Layer, Role
+from maps.data import MapData, MapFeature, MapLayer
 from maps.style import (
     COVERED,
     FRESHNESS,
@@ -32,7 +33,6 @@ from maps.style import (
     freshness,
     gap_words,
 )
-from maps.web import MapData, MapFeature, MapLayer
 
 _MANY = 2_000
 """A layer of the register that is larger is not shown before it is asked for."""
@@ -79,7 +79,7 @@ def gap_map(db: Session, scope: Scope, query: Query, kinds: Sequence[GapKind] = 
         _subtitle(db, query),
         [
             *_beneath(db, scope, query),
-            *_wholes(canvas, ground),
+            *wholes(canvas, ground),
             *(layer for table in _drawn_order(tables) for layer in _gap_layers(canvas, table, told)),
             *_unmapped(off_map),
             *_borders(db, scope),
@@ -105,7 +105,7 @@ def patrol_map(db: Session, scope: Scope, answer: PatrolAnswer, track: Any | Non
         "本次巡查",
         f"{county.name} · {answer.day.isoformat()}",
         [
-            *_wholes(canvas, ground),
+            *wholes(canvas, ground),
             *_walked(canvas, ground, answer),
             MapLayer("walk", WALK.label, walk),
             *_borders(db, scope),
@@ -204,10 +204,11 @@ def _covered_stretches(
     for key, spans in (*looks, (UNCOVERED.key, uncovered)):
         numbers: list[int] = spans.place.tolist()
         words = stretch_words(canvas, numbers, _pairs(spans))
-        for number, where, shape in zip(numbers, words, canvas.spans(spans), strict=True):
+        pieces = zip(numbers, words, _pairs(spans), canvas.spans(spans), strict=True)
+        for number, where, (start, to), shape in pieces:
             row = table.rows[number]
             told_here = [*rows[number], ("本段", where)]
-            yield number, MapFeature(shape, key, _title(row), told_here, str(row.place.place_id))
+            yield number, _feature(row, shape, key, told_here, (to - start) / DM_PER_M)
 
 
 def _seen_parts(canvas: Canvas, table: CoverageTable, told: _Telling) -> Iterator[tuple[int, MapFeature]]:
@@ -215,16 +216,24 @@ def _seen_parts(canvas: Canvas, table: CoverageTable, told: _Telling) -> Iterato
     for number, row in enumerate(table.rows):
         if row.place.layer.is_line or canvas.geometries[number] is None:
             continue
-        rows, title, place = told.place(row), _title(row), str(row.place.place_id)
+        rows, whole_m2, seen_m2 = told.place(row), row.whole or 0.0, row.covered or 0.0
         seen = table.seen.get(number)
         if seen is None or row.outings is None:
-            yield number, MapFeature(canvas.geometries[number], UNCOVERED.key, title, rows, place)
+            yield number, _feature(row, canvas.geometries[number], UNCOVERED.key, rows, whole_m2)
             continue
         look = freshness(_days(table.ground.query, row.outings.last_day))
-        yield number, MapFeature(canvas.cells(number, seen), look.key, title, rows, place)
+        yield number, _feature(row, canvas.cells(number, seen), look.key, rows, seen_m2)
         rest = canvas.without(number, seen)
         if not rest.is_empty:
-            yield number, MapFeature(rest, UNCOVERED.key, title, rows, place)
+            yield number, _feature(row, rest, UNCOVERED.key, rows, max(whole_m2 - seen_m2, 0.0))
+
+
+def _feature(
+    row: CoverageRow, shape: Any, key: str, rows: Sequence[tuple[str, str]], size: float
+) -> MapFeature:
+    """Return a stretch or a part of a place, its size in metres or square metres."""
+    place = row.place
+    return MapFeature(shape, key, _title(row), rows, str(place.place_id), place.name or "", size)
 
 
 def _gap_layers(canvas: Canvas, table: GapTable, told: _Telling) -> Iterator[MapLayer]:
@@ -243,6 +252,8 @@ def _gap_layers(canvas: Canvas, table: GapTable, told: _Telling) -> Iterator[Map
                 _name(row.place.name, layer, row.townships),
                 told.gap(row, table.kind, words.get(id(row))),
                 str(row.place.place_id),
+                row.place.name or "",
+                row.size,
             )
             for row, shape in drawn
             if row.place.layer is layer and shape is not None
@@ -260,7 +271,7 @@ def _drawn_order(tables: Sequence[GapTable]) -> list[GapTable]:
     return sorted(tables, key=lambda table: order.index(table.kind))
 
 
-def _wholes(canvas: Canvas, ground: Ground) -> Iterator[MapLayer]:
+def wholes(canvas: Canvas, ground: Ground) -> Iterator[MapLayer]:
     """Yield the whole places, so that gaps are seen as parts of them."""
     for layer in _DRAWN_FIRST:
         features = [
@@ -270,6 +281,7 @@ def _wholes(canvas: Canvas, ground: Ground) -> Iterator[MapLayer]:
                 _name(place.name, layer, ground.township_names(k)),
                 [("类别", layer.zh), ("编号", place.code)],
                 str(place.place_id),
+                place.name or "",
             )
             for k, place in enumerate(ground.places)
             if place.layer is layer and place.version_id is not None

@@ -135,6 +135,19 @@ def borders(db: Session, scope: Scope) -> list[tuple[str, Any]]:
     return [(name, shapely.from_wkb(bytes(border))) for name, border in rows]
 
 
+def border(db: Session, scope: Scope, area_id: int) -> Any | None:
+    """Return the border (lon, lat) of an area of the scope; None where it is not known."""
+    found = db.scalar(select(func.ST_AsBinary(Area.geom)).where(areas_in(scope), Area.id == area_id))
+    return None if found is None else shapely.from_wkb(bytes(found))
+
+
+def areas_beneath(db: Session, scope: Scope, area_id: int | None) -> list[tuple[int, str]]:
+    """Return ids and names of the areas right beneath one, by code; None: the townships of the scope."""
+    beneath = Area.level == Level.TOWNSHIP if area_id is None else Area.parent_id == area_id
+    rows = db.execute(select(Area.id, Area.name).where(areas_in(scope), beneath).order_by(Area.code))
+    return [(found_id, name) for found_id, name in rows]
+
+
 def registered_lines(db: Session, scope: Scope, layer: Layer) -> list[tuple[str, str | None, Any]]:
     """Return code, name and line (lon, lat) of the places of a layer that are not in the scheme."""
     flat = func.ST_AsBinary(func.ST_Force2D(PlaceVersion.line, type_=Geometry))

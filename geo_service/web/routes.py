@@ -14,12 +14,22 @@ from geo_service.coverage.asked import FromTheAddress, today
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
 from geo_service.tables import County
-from geo_service.web import import_pages, patrol_pages, pictures, privacy_pages, queries, service, serving
+from geo_service.web import (
+    figure_pages,
+    import_pages,
+    patrol_pages,
+    pictures,
+    privacy_pages,
+    queries,
+    service,
+    service_pages,
+    serving,
+)
 from geo_service.web.frame import Frame, Framed
 from geo_service.web.service import Progress
 from layers.vocabulary import DutyKind, GapKind, Layer, Level
+from maps.data import MapData
 from maps.style import FRESHNESS, UNCOVERED, gap_words
-from maps.web import MapData
 
 router = APIRouter()
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -181,6 +191,8 @@ def _file(db: Db, frame: Frame, data: MapData) -> Response:
 
 
 router.include_router(patrol_pages.router)
+router.include_router(service_pages.router)
+router.include_router(figure_pages.router)
 router.include_router(import_pages.router)
 router.include_router(privacy_pages.router)
 router.include_router(pages)

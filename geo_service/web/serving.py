@@ -6,7 +6,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
 from geo_service.settings import Settings
-from maps.web import MapData, Tianditu, draw
+from maps.data import MapData
+from maps.web import Tianditu, draw
 
 
 def picture(request: Request, data: MapData) -> Response:

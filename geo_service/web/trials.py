@@ -14,6 +14,7 @@ from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.people import imports as people
 from geo_service.places import service as places
+from geo_service.services import imports as services
 from geo_service.tables import County
 from layers.drafts import Question
 from layers.vocabulary import Datum, Layer, Right
@@ -28,12 +29,18 @@ class Kind(StrEnum):
     COMPOUND = Layer.COMPOUND
     ROSTER = "roster"
     DUTIES = "duties"
+    SERVICES = "services"
     AREAS = "areas"
 
     @property
     def zh(self) -> str:
         """What people read."""
-        others = {Kind.ROSTER: "人员名册", Kind.DUTIES: "职责（谁负责哪里）", Kind.AREAS: "辖区（乡镇、村）"}
+        others = {
+            Kind.ROSTER: "人员名册",
+            Kind.DUTIES: "职责（谁负责哪里）",
+            Kind.SERVICES: "服务记录（网格服务、走访、议事、值守）",
+            Kind.AREAS: "辖区（乡镇、村）",
+        }
         return others.get(self) or Layer(self.value).zh
 
 
@@ -77,6 +84,13 @@ class Trial:
         return sum(line.outcome is Outcome.REFUSED for line in self.lines)
 
 
+_TABLES = {
+    Kind.ROSTER: people.import_people,
+    Kind.DUTIES: people.import_duties,
+    Kind.SERVICES: services.import_services,
+}
+
+
 def run(
     db: Session, scope: Scope, kind: Kind, path: Path, name: str, choices: Choices, *, dry_run: bool
 ) -> Trial:
@@ -88,7 +102,7 @@ def run(
     try:
         if kind is Kind.AREAS:
             return _areas(db, scope, path, choices, dry_run=dry_run)
-        if kind in (Kind.ROSTER, Kind.DUTIES):
+        if kind in _TABLES:
             return _people(db, scope, kind, path, name, choices, dry_run=dry_run)
         options = _options(choices, dry_run)
         return _trial(places.import_layer(db, scope, Layer(kind.value), path, options, name=name))
@@ -119,9 +133,8 @@ def _people(
         encoding=choices.encoding,
         keep_in=choices.keep_in,
     )
-    take = people.import_people if kind is Kind.ROSTER else people.import_duties
     with path.open("rb") as file:
-        return _trial(take(db, scope, file, name, options))
+        return _trial(_TABLES[kind](db, scope, file, name, options))
 
 
 def _areas(db: Session, scope: Scope, path: Path, choices: Choices, *, dry_run: bool) -> Trial:

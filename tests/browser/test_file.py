@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from maps.web import MapData, MapFeature, MapLayer, draw
+from maps.data import MapData, MapFeature, MapLayer
+from maps.web import draw
 from tests.browser.conftest import Watched
 from tests.maps import county
 from tests.maps.test_web import EVIL, LINE

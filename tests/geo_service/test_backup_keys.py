@@ -181,7 +181,7 @@ def deleted(county: SmallCounty, *people_ids: uuid.UUID) -> list[uuid.UUID]:
 def test_a_deletion_is_noted_with_a_job_that_lists_it(small_county: SmallCounty, tmp_path: Path) -> None:
     person_id = small_county.person("王秀英")
     everything = Scope(small_county.id, Actor(os_user="tester"), dict.fromkeys(Right, None))
-    people.delete_person(small_county.db, everything, person_id)
+    people.delete_person(small_county.db, everything, person_id, data_dir=tmp_path)
     assert small_county.db.get_one(Deletion, person_id).county_id == small_county.id
     waiting = [job.kind for job in small_county.db.query(Job)]
     assert deletions.JOB in waiting

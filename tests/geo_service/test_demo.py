@@ -27,13 +27,15 @@ from geo_service.demo import outings, service, steps, walks
 from geo_service.demo.county import DemoCounty, draw
 from geo_service.demo.plan import CRS
 from geo_service.errors import Conflict
+from geo_service.figures import service as figures
 from geo_service.jobs import Progress
 from geo_service.tables import County, Table
 from layers import crs
+from layers.figures import Code, sentences
 from layers.lines import LineSet
 from layers.spans import SpanSet
 from layers.tracks import clean
-from layers.vocabulary import GapKind, Layer, Level
+from layers.vocabulary import GapKind, Layer, Level, ServiceKind
 
 TODAY = dt.date(2026, 3, 2)
 
@@ -63,7 +65,9 @@ def test_the_published_figures_come_out_exactly(county):
     assert not people_of(county, Layer.COMPOUND) & people_of(county, Layer.RIVER, Layer.ROAD, Layer.GRID)
     served = {layer: {b.code for b in county.scheme.beats if b.layer is layer} for layer in Layer}
     assert [len(served[layer]) for layer in Layer] == [247, 185, 422, 123]
-    assert len(county.outings) == 2137
+    kinds = Counter(activity.kind for activity in county.activities)
+    assert len(county.outings) + kinds[ServiceKind.GRID_SERVICE] == 2137
+    assert all(kinds[kind] >= 50 for kind in ServiceKind)
     assert len(county.land.townships) == 28
 
 
@@ -191,9 +195,21 @@ def test_outings_fill_the_year_before_today_one_a_day_by_people_on_duty(county):
     assert min(day) >= TODAY - dt.timedelta(days=365)
     assert max(day) < TODAY
     assert len({d.isocalendar()[:2] for d in day}) >= 50
-    assert len({(o.person, d) for o, d in zip(county.outings, day, strict=True)}) == 2137
+    assert len({(o.person, d) for o, d in zip(county.outings, day, strict=True)}) == len(county.outings)
     on_duty = {(t.person, t.beat): t.first_day for t in in_force(county)}
     assert all(on_duty[o.person, o.beat] <= d for o, d in zip(county.outings, day, strict=True))
+
+
+def test_services_fill_the_year_by_people_on_duty_where_they_serve(county):
+    beats = county.scheme.beats
+    on_duty = {(t.person, t.beat): t.first_day for t in in_force(county)}
+    for activity in county.activities:
+        assert TODAY - dt.timedelta(days=365) <= activity.day < TODAY
+        assert all(on_duty[person, activity.beat] <= activity.day for person in activity.persons)
+        assert len(set(activity.persons)) == len(activity.persons) >= 1
+        wanted = Layer.COMPOUND if activity.kind is ServiceKind.MEETING else Layer.GRID
+        assert beats[activity.beat].layer is wanted
+    assert any(activity.by_himself for activity in county.activities)
 
 
 def test_most_people_never_went_and_a_few_went_often(county):
@@ -224,6 +240,7 @@ def test_the_same_seed_gives_the_same_county_and_another_day_moves_only_the_days
     assert [shapely.to_wkb(r.line) for r in one.rivers] == [shapely.to_wkb(r.line) for r in two.rivers]
     assert one.stewards == two.stewards
     assert one.outings == two.outings
+    assert one.activities == two.activities
     assert one.stewards.people == later.stewards.people
     assert [r.code for r in one.rivers] == [r.code for r in later.rivers]
     assert later.outings[0].start_s > one.outings[0].start_s - 86400
@@ -293,7 +310,7 @@ def stored(own_engine) -> Iterator[DemoCounty]:
             return take(*args, **options)
 
         patch.setattr(steps.patrols, "take", take_until_killed)
-        for point in ("登记河道 400/", "登记人员", "登记道路责任人", "走一年的巡查 20/"):
+        for point in ("登记河道 400/", "登记人员", "登记道路责任人", "值守 150/", "走一年的巡查 20/"):
             with pytest.raises(Killed):
                 service.make(own_engine, seed=3, tell=killed_at(point))
         patch.setattr(service, "_today", lambda: TODAY + dt.timedelta(days=1))
@@ -328,6 +345,8 @@ def test_what_was_killed_is_finished_with_its_own_seed_and_day_and_nothing_comes
     assert count(here, "duty where kind = 'volunteer'") == len(stored.stewards.terms)
     assert count(here, "patrol") == len(stored.outings) == 80
     assert count(here, "batch") == 80
+    assert count(here, "service") == len(stored.activities)
+    assert count(here, "figure_entry") == 1
     assert here.scalar(text("select max(day) from patrol")) < TODAY
     chiefs = "select place_id, person_id, level, spans from duty where kind = 'official'"
     assert count(here, f"({chiefs}) c") == count(here, f"({chiefs.replace('select', 'select distinct')}) c")
@@ -345,8 +364,22 @@ def test_the_published_figures_are_stored(stored, here):
         assert count(here, "place where layer = :layer and in_scheme", layer=layer.value) == places
 
 
+def test_the_sentence_of_the_documents_comes_out_of_the_rows(stored, here):
+    scope = accounts.command_scope(here, "329901")
+    table = figures.figures(here, scope, figures.asked(here, scope))
+    found = dict(table.figures)
+    walked = len(stored.outings)  # few, for the test's sake
+    assert found[Code.X5].value == walked + 300
+    assert table.waiting == sum(activity.by_himself for activity in stored.activities)
+    found[Code.X5] = dataclasses.replace(found[Code.X5], value=found[Code.X5].value + 1837 - walked)
+    told = "".join(sentences(found, table.asked.period.first, table.asked.period.last))
+    assert "“银发三长”(河长、路长、网格长)2819名，志愿服务覆盖247条河道、185条道路、422个网格。" in told
+    assert "共开展巡河巡路、网格服务2100多次，协助处置各类问题230多个。" in told
+    assert "引导300多名老干部老党员加入业主委员会，为城区123个小区管理注入“银龄”力量。" in told
+
+
 def test_a_second_making_changes_nothing(stored, here, own_engine):
-    tables = ("place", "duty", "person", "patrol", "line_day", "audit", "import")
+    tables = ("place", "duty", "person", "patrol", "service", "figure_entry", "line_day", "audit", "import")
     before = [count(here, table) for table in tables]
     here.rollback()
     assert service.make(own_engine, seed=9) is False

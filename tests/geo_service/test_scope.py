@@ -5,9 +5,11 @@ sign-in, `geo_service.accounts.doors.DOORS` says what guards it).
 """
 
 import datetime as dt
+import io
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,15 +23,29 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 from starlette.routing import Mount
 
-from geo_service import audit
+from geo_service import audit, files
 from geo_service.accounts import doors, register, service
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
 from geo_service.app import create_app
 from geo_service.settings import Settings
-from geo_service.tables import Account, Area, County, Duty, Grant, Patrol, Person, Place, SignIn
+from geo_service.tables import (
+    Account,
+    Area,
+    County,
+    Duty,
+    FigureEntry,
+    Grant,
+    IssuedReport,
+    Patrol,
+    Person,
+    Place,
+    Service,
+    ServicePerson,
+    SignIn,
+)
 from layers.crs import to_lonlat
-from layers.vocabulary import DutyKind, Layer, Level, Right, Role
+from layers.vocabulary import DutyKind, FileKind, Layer, Level, Right, Role
 from tests.geo_service.conftest import CRS, NOON, ORIGIN, SmallCounty
 
 COMMANDS = Manager(Actor(os_user="tester"))
@@ -58,6 +74,13 @@ class Town:
     neighbour: Person
     duty: Duty
     patrol_id: uuid.UUID
+    service_id: uuid.UUID
+    """Entered by the volunteer himself; it waits for review."""
+    file_id: uuid.UUID
+    """A proof of the service."""
+    entry_id: int
+    entry_file_id: uuid.UUID
+    report_id: int
     account: Account
     """An account of somebody else, to be administered."""
     grant: Grant
@@ -142,6 +165,30 @@ def _of_patrol(town: Town) -> Request:
     return {"path": {"patrol_id": town.patrol_id}}
 
 
+def _of_service(town: Town) -> Request:
+    return {"path": {"service_id": town.service_id}}
+
+
+def _new_service(town: Town) -> Request:
+    said = {"kind": "grid_service", "day": DAY, "hours": 1.5, "place_id": town.river.id}
+    return {"path": {"service_id": uuid.uuid4()}, "json": {**said, "persons": [str(town.walker.id)]}}
+
+
+def _of_entry(town: Town) -> Request:
+    return {"path": {"entry_id": town.entry_id}}
+
+
+def _of_report(town: Town) -> Request:
+    return {"path": {"report_id": town.report_id}}
+
+
+def _behind_figure(_: Town) -> Request:
+    return {"path": {"code": "X1"}, "params": {"first": DAY, "last": DAY}}
+
+
+_PDF = {"file": ("proof.pdf", b"%PDF-1.7 signed", "application/pdf")}
+
+
 def _new_patrol(town: Town) -> Request:
     """Ten minutes along the river a day later, as GPX, named for its volunteer."""
     lonlat = to_lonlat(ORIGIN + np.array([(town.x + i * 6, 5) for i in range(100)], float), CRS)
@@ -176,6 +223,7 @@ ADMINISTERS = frozenset({Right.ADMINISTRATOR})
 ONE_ACCOUNT = Walk(ADMINISTERS, _of_account)
 QUIET = Walk(ADMINISTERS, _of_account, ok=204)
 ONE_PERSON = Walk(SEE_PEOPLE, _of_walker, without=404, shows="people")
+SEE_FIGURES = STAFF | {Right.PLANNER}
 ONE_PATROL = Walk(SEE_PEOPLE, _of_patrol, without=404)
 
 WALKS: dict[tuple[str, str], Walk] = {
@@ -269,6 +317,73 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/api/patrols/{patrol_id}/void"): Walk(
         SEE_PEOPLE, lambda town: {**_of_patrol(town), "json": {"reason": "测试"}}, without=404
     ),
+    # services
+    ("PUT", "/api/services/{service_id}"): Walk(SEE_PEOPLE, _new_service, ok=201),
+    ("GET", "/api/services"): Walk(shows="people"),
+    ("GET", "/api/services/{service_id}"): Walk(SEE_PEOPLE, _of_service, without=404, shows="people"),
+    ("POST", "/api/services/{service_id}/void"): Walk(
+        SEE_PEOPLE, lambda town: {**_of_service(town), "json": {"reason": "测试"}}, without=404
+    ),
+    ("POST", "/api/services/{service_id}/confirm"): Walk(STAFF, _of_service),
+    ("POST", "/api/services/{service_id}/files"): Walk(
+        SEE_PEOPLE, lambda town: {**_of_service(town), "files": _PDF}, ok=201
+    ),
+    ("GET", "/api/services/{service_id}/files"): Walk(SEE_PEOPLE, _of_service, without=404),
+    ("GET", "/api/services/{service_id}/files/{file_id}"): Walk(
+        SEE_PEOPLE,
+        lambda town: {"path": {"service_id": town.service_id, "file_id": town.file_id}},
+        without=404,
+    ),
+    ("POST", "/api/services/import"): Walk(
+        STAFF, _dry_table("类别,日期,时长,参加人,镇街\n走访,2026-05-01,1,西独老王,西独区\n"), beyond=200
+    ),
+    # figures and reports
+    ("GET", "/api/figures"): Walk(SEE_FIGURES),
+    ("GET", "/api/figures/{code}/rows"): Walk(STAFF, _behind_figure, beyond=200, shows="people"),
+    ("GET", "/api/figures/entries"): Walk(SEE_FIGURES, whole=True),
+    ("POST", "/api/figures/entries"): Walk(
+        STAFF,
+        lambda _: {
+            "json": {"figure": "X6", "first": "2024-01-01", "last": "2024-01-31", "value": 3, "note": "台账"}
+        },
+        ok=201,
+        beyond=201,  # one's own county's
+        whole=True,
+    ),
+    ("POST", "/api/figures/entries/{entry_id}/withdraw"): Walk(STAFF, _of_entry, ok=204, whole=True),
+    ("POST", "/api/figures/entries/{entry_id}/files"): Walk(
+        STAFF, lambda town: {**_of_entry(town), "files": _PDF}, ok=201, whole=True
+    ),
+    ("GET", "/api/figures/entries/{entry_id}/files"): Walk(SEE_FIGURES, _of_entry, whole=True),
+    ("GET", "/api/figures/entries/{entry_id}/files/{file_id}"): Walk(
+        SEE_FIGURES,
+        lambda town: {"path": {"entry_id": town.entry_id, "file_id": town.entry_file_id}},
+        whole=True,
+    ),
+    ("GET", "/api/figures/report"): Walk(SEE_FIGURES),
+    ("GET", "/api/figures/annex"): Walk(STAFF),
+    ("POST", "/api/reports"): Walk(STAFF, lambda town: {"json": {"area": town.area.code}}, ok=201),
+    ("GET", "/api/reports"): Walk(SEE_FIGURES),
+    ("GET", "/api/reports/{report_id}"): Walk(SEE_FIGURES, _of_report),
+    ("GET", "/api/reports/{report_id}/docx"): Walk(SEE_FIGURES, _of_report),
+    ("GET", "/api/reports/{report_id}/annex"): Walk(STAFF, _of_report),
+    ("GET", "/services"): Walk(shows="people"),
+    ("GET", "/services/new"): Walk(SEE_PEOPLE),
+    ("POST", "/services/new"): Walk(SEE_PEOPLE, lambda _: {"data": {}}, ok=422, beyond=422),
+    ("GET", "/services/{service_id}"): Walk(SEE_PEOPLE, _of_service, without=404, shows="people"),
+    ("POST", "/services/{service_id}/void"): Walk(
+        SEE_PEOPLE, lambda town: {**_of_service(town), "data": {"reason": "测试"}}, ok=303, without=404
+    ),
+    ("POST", "/services/{service_id}/confirm"): Walk(STAFF, _of_service, ok=303),
+    ("POST", "/services/{service_id}/files"): Walk(
+        SEE_PEOPLE, lambda town: {**_of_service(town), "files": _PDF}, ok=303
+    ),
+    ("GET", "/figures"): Walk(SEE_FIGURES),
+    ("GET", "/figures/{code}"): Walk(STAFF, _behind_figure, beyond=200, shows="people"),
+    ("POST", "/figures/enter"): Walk(STAFF, lambda _: {"data": {}}, ok=422, beyond=422),
+    ("POST", "/figures/entries/{entry_id}/withdraw"): Walk(STAFF, _of_entry, ok=303, whole=True),
+    ("POST", "/figures/issue"): Walk(STAFF, lambda town: {"data": {"area": town.area.code}}, ok=303),
+    ("GET", "/reports/{report_id}"): Walk(SEE_FIGURES, _of_report),
     # pages
     ("GET", "/"): Walk(),
     ("GET", "/api/progress"): Walk(),
@@ -310,8 +425,8 @@ def world(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         with Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as db:
             county = _county(db, "999903", "试县")
             towns = {
-                WEST: _town(county, "西独", "LINESTRING (0 0, 900 0)", 0),
-                EAST: _town(county, "东独", "LINESTRING (1100 0, 2000 0)", 1100),
+                WEST: _town(county, "西独", "LINESTRING (0 0, 900 0)", 0, settings.files_dir),
+                EAST: _town(county, "东独", "LINESTRING (1100 0, 2000 0)", 1100, settings.files_dir),
             }
             other = _county(db, "999904", "邻县")
             tokens = _tokens(db, county, towns)
@@ -345,7 +460,7 @@ def _county(db: Session, code: str, name: str) -> SmallCounty:
     return SmallCounty(db, row)
 
 
-def _town(county: SmallCounty, name: str, line: str, x: float) -> Town:
+def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> Town:
     area = county.area(f"{name}区")
     square = f"POLYGON (({x} 50, {x + 300} 50, {x + 300} 350, {x} 350, {x} 50))"
     river = county.place(Layer.RIVER, f"{name}河", line)
@@ -364,16 +479,67 @@ def _town(county: SmallCounty, name: str, line: str, x: float) -> Town:
     county.db.get_one(Patrol, patrol_id).track = WKTElement(
         f"MULTILINESTRINGM((120.1 32.9 {NOON.timestamp()}, 120.101 32.9 {NOON.timestamp() + 600}))", srid=4326
     )
+    service_id, other_service = (_service(county, person, river) for person in (walker, neighbour))
+    entry_id, report_id = _entry(county, x), _report(county, area)
+    _file(county, folder, f"issued_report/{report_id}")
     account, grant, sign_in = _account(county, area, name)
     audit.record(
         county.db, Actor(account.id), "test.line", county_id=county.id, subject=f"account/{account.id}"
     )
     return Town(
-        x, area, river, grid, off_map, walker, neighbour, duty, patrol_id, account, grant, sign_in,
+        x, area, river, grid, off_map, walker, neighbour, duty, patrol_id,
+        service_id, _file(county, folder, f"service/{service_id}"), entry_id,
+        _file(county, folder, f"figure_entry/{entry_id}"), report_id, account, grant, sign_in,
         places=[area.code, f"{name}河", f"{name}格", f"{name}待上图"],
-        people=[f"{name}老王", str(walker.id), str(patrol_id)],
-        not_own=[f"{name}老李", str(neighbour.id), str(other_walk), f"{name}账号", str(account.id)],
+        people=[f"{name}老王", str(walker.id), str(patrol_id), str(service_id)],
+        not_own=[
+            f"{name}老李", str(neighbour.id), str(other_walk), str(other_service), f"{name}账号",
+            str(account.id),
+        ],
     )  # fmt: skip
+
+
+def _service(county: SmallCounty, person: Person, place: Place) -> uuid.UUID:
+    row = Service(
+        county_id=county.id, id=uuid.uuid4(), kind="visit", day=NOON.date(), hours=1.0, place_id=place.id,
+        people=1, evidence="stated", sha256=b"s", verdict="review",
+    )  # fmt: skip
+    county.db.add(row)
+    county.db.flush()
+    county.db.add(ServicePerson(county_id=county.id, service_id=row.id, person_id=person.id))
+    county.db.flush()
+    return row.id
+
+
+def _entry(county: SmallCounty, x: float) -> int:
+    first = dt.date(2025, 1, 1) + dt.timedelta(days=int(x))
+    row = FigureEntry(
+        county_id=county.id, figure="X6", days=Range(first, first + dt.timedelta(days=30)), value=7,
+        note="台账", os_user="tester",
+    )  # fmt: skip
+    county.db.add(row)
+    county.db.flush()
+    return row.id
+
+
+def _report(county: SmallCounty, area: Area) -> int:
+    made = {
+        "kind": "report", "county": "试县", "made_up": False, "made_on": DAY, "sentences": [],
+        "left_out": [], "waiting": 0, "outside": 0, "area": area.name,
+    }  # fmt: skip
+    days = Range(NOON.date(), NOON.date() + dt.timedelta(days=1))
+    row = IssuedReport(county_id=county.id, title="报表", days=days, area_id=area.id, figures=[made])
+    county.db.add(row)
+    county.db.flush()
+    return row.id
+
+
+def _file(county: SmallCounty, folder: Path, subject: str) -> uuid.UUID:
+    kept = files.keep(
+        county.db, folder, io.BytesIO(b"%PDF-1.7"), county_id=county.id, kind=FileKind.PROOF,
+        subject=subject, media_type="application/pdf", name="proof.pdf",
+    )  # fmt: skip
+    return kept.id
 
 
 def _duty(county: SmallCounty, person: Person, place: Place) -> Duty:

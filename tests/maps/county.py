@@ -9,8 +9,8 @@ from shapely import LineString, MultiLineString, Polygon, box
 from shapely.ops import substring
 
 from layers.vocabulary import GapKind, Layer
+from maps.data import MapData, MapFeature, MapLayer
 from maps.style import FRESHNESS, GAPS
-from maps.web import MapData, MapFeature, MapLayer
 
 DATE = dt.date(2025, 6, 30)
 WEST, SOUTH, EAST, NORTH = 119.78, 32.88, 119.90, 32.98

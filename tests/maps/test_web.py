@@ -14,7 +14,8 @@ import shapely
 
 import maps
 from maps.compact import MapTooLarge
-from maps.web import MAX_BYTES, MapData, MapFeature, MapLayer, Tianditu, draw
+from maps.data import MapData, MapFeature, MapLayer
+from maps.web import MAX_BYTES, Tianditu, draw
 from tests.maps import county
 
 ASSETS = Path(maps.__file__).parent / "assets"

@@ -1,0 +1,86 @@
+"""What a map shows, as values: drawn by `maps.web` for screens and by `maps.sheet` for paper.
+
+Geometry is lon, lat in WGS 84.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from layers.vocabulary import Layer
+from maps.style import LOOKS, Look
+
+Bounds = tuple[float, float, float, float]
+"""West, south, east, north in degrees."""
+
+
+@dataclass(frozen=True)
+class MapFeature:
+    """One stretch, area or place: its geometry, its class in `maps.style`, and what its popup says."""
+
+    geometry: BaseGeometry | None
+    class_key: str
+    title: str
+    rows: Sequence[tuple[str, str]] = ()
+    """Label and value, as people read them."""
+    place: str = ""
+    """What the features of one place share, so that a search lists it once; empty: each by its title."""
+    name: str = ""
+    """The place's own name, for where a title is too long; empty: it has none."""
+    size: float | None = None
+    """Metres of a line or square metres of an area, as they are counted; None: a whole place."""
+
+
+@dataclass(frozen=True)
+class MapLayer:
+    """One layer switch with its features."""
+
+    key: str
+    """Unique on the map; ASCII letters, digits and underscores."""
+    label: str
+    features: Sequence[MapFeature]
+    layer: Layer | None = None
+    """Whose band is drawn beneath."""
+    shown: bool = True
+    named: bool = False
+    """Titles are written on the map, and nothing opens on a click: for boundaries."""
+
+
+@dataclass(frozen=True)
+class MapData:
+    """All that a map shows; layers from the bottom to the top."""
+
+    title: str
+    subtitle: str
+    layers: Sequence[MapLayer]
+    date: dt.date
+    """The last day that the map tells of."""
+    bounds: Bounds | None = None
+    """None: those of the features."""
+    legend: Sequence[str] = ()
+    """Class keys to explain even if no feature has them; the classes of the features come by themselves."""
+    made_up: bool = False
+
+
+def drawable(feature: MapFeature) -> bool:
+    """Tell whether a feature has a picture: one that is 未上图 has none."""
+    return feature.geometry is not None and not feature.geometry.is_empty
+
+
+def undrawn(data: MapData) -> int:
+    """Return how many features have no picture."""
+    return sum(not drawable(feature) for layer in data.layers for feature in layer.features)
+
+
+def looks(data: MapData) -> list[tuple[Look, list[str]]]:
+    """Return the classes of the legend in the style's order, each with the kinds of geometry that have it."""
+    kinds: dict[str, set[str]] = {key: set() for key in data.legend}
+    for layer in data.layers:
+        for feature in filter(drawable, layer.features):
+            area = shapely.get_dimensions(feature.geometry) == 2 and not layer.named
+            kinds.setdefault(feature.class_key, set()).add("area" if area else "line")
+    of_legend = sorted(set().union(*(kinds[key] for key in data.legend))) or ["line"]
+    return [(look, sorted(kinds[key]) or of_legend) for key, look in LOOKS.items() if key in kinds]
