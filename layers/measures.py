@@ -1,18 +1,20 @@
 """The plain numbers of a cleaned track that a verdict asks for: time, rests, ridden parts, gaps, leaps."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from layers import crs as crs_
 from layers.cells import CELL_M
 from layers.coverage import Path, pairs, stadium
 from layers.lines import LineSet
 from layers.spans import SpanSet
-from layers.tracks import FASTEST_M_S, OUTAGE_S, smoothed
+from layers.tracks import FASTEST_M_S, OUTAGE_S, Track, smoothed
+from layers.verdicts import Numbers
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,6 +28,85 @@ LONGEST_REST_S = 600.0
 """Of each rest so much counts as time under way (domain.md 1.3)."""
 LONGEST_OUTAGE_S = 300.0
 """A longer outage is no time under way: nobody knows what it was (domain.md 1.3)."""
+
+
+@dataclass(frozen=True)
+class AtPlace:
+    """What one outing did at one place: metres within its reach or sight, share covered or seen of it."""
+
+    walked_m: float
+    ridden_m: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Measures:
+    """The numbers of one track, kept beside its patrol: a verdict can be told when the track is gone."""
+
+    minutes: float = 0.0
+    ridden_share: float = 0.0
+    gap_share: float = 0.0
+    accuracy_m: float | None = None
+    leaps: int = 0
+    places: Mapping[int, AtPlace] = field(default_factory=dict)
+    """By the id of each place of which anything was covered or seen."""
+
+    def applied(self, known: Numbers, own: Collection[int] | None, *, maybe_off_map: bool = False) -> Numbers:
+        """Return what is known of an outing with these numbers, as far as `own` places count (None: all).
+
+        `maybe_off_map`: one of them has no geometry, so that what came near none may have been there.
+        """
+        here = [at for place, at in self.places.items() if own is None or place in own]
+        walked_m, ridden_m = sum(at.walked_m for at in here), sum(at.ridden_m for at in here)
+        off_map = maybe_off_map and not here
+        return replace(
+            known,
+            minutes=self.minutes,
+            # Places side by side share the metres between them.
+            within_m=None if off_map else min(walked_m, known.walked_m),
+            ridden_within_m=min(ridden_m, known.walked_m),
+            share=None if off_map else max((at.share for at in here), default=0.0),
+            ridden_share=self.ridden_share,
+            gap_share=self.gap_share,
+            accuracy_m=self.accuracy_m,
+            clock_jump=self.leaps > 0,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers as they are stored."""
+        places = {
+            str(place): [round(at.walked_m, 1), round(at.ridden_m, 1), round(at.share, 4)]
+            for place, at in self.places.items()
+        }
+        return {
+            "minutes": round(self.minutes, 2),
+            "ridden_share": round(self.ridden_share, 4),
+            "gap_share": round(self.gap_share, 4),
+            "accuracy_m": None if self.accuracy_m is None else round(self.accuracy_m, 1),
+            "leaps": self.leaps,
+            "places": places,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Measures":
+        """Read what `to_json` wrote."""
+        places = {int(place): AtPlace(*numbers) for place, numbers in data["places"].items()}
+        return cls(**{**data, "places": places})
+
+    @classmethod
+    def of(cls, track: Track, crs: str) -> "Measures":
+        """Measure a cleaned track, places left out."""
+        if len(track) == 0:
+            return cls()
+        xy = crs_.to_metric(track.lonlat, crs)
+        way = way_of(xy, track.time_s, track.piece)
+        return cls(
+            minutes(way, track.time_s),
+            ridden_share(way),
+            gap_share(track.time_s),
+            median_accuracy_m(track.accuracy_m),
+            leaps(xy, track.time_s),
+        )
 
 
 @dataclass(frozen=True, eq=False)

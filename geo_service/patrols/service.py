@@ -21,7 +21,7 @@ from geo_service.areas import service as areas
 from geo_service.coverage import service as coverage
 from geo_service.coverage.service import Neighbourhood
 from geo_service.errors import Conflict, Invalid, NotFound
-from geo_service.patrols import answers, doubts, queries
+from geo_service.patrols import answers, doubts, judging, queries
 from geo_service.patrols.answers import PatrolAnswer
 from geo_service.patrols.formats import parse
 from geo_service.patrols.queries import NewBatch, NewPatrol, Sent
@@ -92,6 +92,7 @@ def take(
             return _again(db, county, walker, queries.sent(db, patrol_id), batch)
         queries.insert_batch(db, county.id, patrol_id, batch, recording)
         coverage.record(db, county, patrol_id, kept, near)
+        judging.settle_verdict(db, county, patrol_id, track, near)
         told = _told(db, county, patrol_id)
         if datum is None:
             _ask_datum(db, county, told, track, near)

@@ -1,0 +1,178 @@
+"""The SQL of verdicts: shares that a patrol covered, duties it may be judged by, what else there is of it."""
+
+import datetime as dt
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, cast, exists, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session, aliased
+
+from geo_service.tables import (
+    AreaVisit,
+    Batch,
+    Duty,
+    Exemption,
+    Json,
+    LineCoverage,
+    Patrol,
+    Place,
+    PlaceVersion,
+    StoredFile,
+)
+from layers.vocabulary import DutyKind, ExemptionKind, FileKind, Level, Role, Verdict
+
+
+@dataclass(frozen=True)
+class Held:
+    """A duty on the day of a patrol: of its walker, or of whom he stands in for."""
+
+    place_id: int
+    role: Role
+    kind: DutyKind
+    level: Level
+    on_map: bool
+
+
+def line_shares(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:
+    """Return the share of each line that a patrol covered, 0 to 1, by place."""
+    covered = func.range_agg(LineCoverage.spans).label("spans")
+    union = (
+        select(LineCoverage.place_version_id.label("version_id"), covered)
+        .where(LineCoverage.county_id == county_id, LineCoverage.patrol_id == patrol_id)
+        .group_by(LineCoverage.place_version_id)
+        .subquery()
+    )
+    span = func.unnest(union.c.spans).label("span")
+    inner = select(union.c.version_id, span).subquery()
+    rows = db.execute(
+        select(
+            PlaceVersion.place_id,
+            func.sum(func.upper(inner.c.span) - func.lower(inner.c.span)),
+            PlaceVersion.length_dm,
+        )
+        .join(inner, inner.c.version_id == PlaceVersion.id)
+        .join(Place, and_(Place.version_id == PlaceVersion.id, Place.id == PlaceVersion.place_id))
+        .group_by(PlaceVersion.id)
+    )
+    return {place_id: min(dm / whole, 1.0) for place_id, dm, whole in rows if whole}
+
+
+def touched(db: Session, county_id: int, patrol_id: uuid.UUID) -> set[int]:
+    """Return the ids of the places of which a patrol covered or saw anything."""
+    found: set[int] = set()
+    for table in (LineCoverage, AreaVisit):
+        found |= set(
+            db.scalars(
+                select(PlaceVersion.place_id)
+                .join(table, table.place_version_id == PlaceVersion.id)
+                .where(table.county_id == county_id, table.patrol_id == patrol_id)
+            )
+        )
+    return found
+
+
+def held(
+    db: Session, county_id: int, person_id: uuid.UUID, day: dt.date, place_ids: Collection[int] | None = None
+) -> list[Held]:
+    """Return the duties of a person on a day, and of whom he stands in for; on these places (None: all)."""
+    stands_for = select(Exemption.person_id).where(
+        Exemption.county_id == county_id,
+        Exemption.kind == ExemptionKind.SUBSTITUTE,
+        Exemption.substitute_id == person_id,
+        Exemption.days.contains(day),
+    )
+    where = [
+        Duty.county_id == county_id,
+        or_(Duty.person_id == person_id, Duty.person_id.in_(stands_for)),
+        Duty.in_force.contains(day),
+    ]
+    if place_ids is not None:
+        where.append(Duty.place_id.in_(place_ids))
+    rows = db.execute(
+        select(Duty.place_id, Duty.role, Duty.kind, Duty.level, Place.version_id.is_not(None))
+        .join(Place, Place.id == Duty.place_id)
+        .where(*where)
+        .order_by(Duty.id)
+    )
+    return [
+        Held(place, Role(role), DutyKind(kind), Level(level), on) for place, role, kind, level, on in rows
+    ]
+
+
+def is_doubled(db: Session, county_id: int, patrol_id: uuid.UUID) -> bool:
+    """Tell whether somebody else's patrol, not taken back, holds a sending of the same content."""
+    other, theirs = aliased(Batch), aliased(Patrol)
+    same = (
+        select(Batch.id)
+        .join(Patrol, Patrol.id == Batch.patrol_id)
+        .join(other, and_(other.county_id == county_id, other.sha256 == Batch.sha256))
+        .join(theirs, theirs.id == other.patrol_id)
+        .where(
+            Batch.patrol_id == patrol_id,
+            theirs.id != Patrol.id,
+            theirs.person_id != Patrol.person_id,
+            theirs.voided_at.is_(None),
+            or_(Patrol.same_outing_as.is_(None), Patrol.same_outing_as != theirs.id),
+            or_(theirs.same_outing_as.is_(None), theirs.same_outing_as != Patrol.id),
+        )
+    )
+    return bool(db.scalar(select(same.exists())))
+
+
+def is_overlapping(db: Session, county_id: int, patrol_id: uuid.UUID) -> bool:
+    """Tell whether another patrol of the same person, not taken back, was under way at the same time."""
+    other = aliased(Patrol)
+    found = (
+        select(Patrol.id)
+        .join(other, and_(other.county_id == county_id, other.person_id == Patrol.person_id))
+        .where(
+            Patrol.id == patrol_id,
+            other.id != patrol_id,
+            other.voided_at.is_(None),
+            other.day.between(Patrol.day - 2, Patrol.day + 2),
+            other.started_at < Patrol.ended_at,
+            other.ended_at > Patrol.started_at,
+        )
+    )
+    return bool(db.scalar(select(found.exists())))
+
+
+def batches(db: Session, patrol_id: uuid.UUID) -> int:
+    """Return how many sendings of a patrol are in."""
+    return db.scalar(select(func.count()).where(Batch.patrol_id == patrol_id)) or 0
+
+
+def has_files(db: Session, county_id: int, patrol_id: uuid.UUID) -> bool:
+    """Tell whether a photo or a sheet of a patrol is kept."""
+    kept = exists().where(
+        StoredFile.county_id == county_id,
+        StoredFile.subject == f"patrol/{patrol_id}",
+        StoredFile.kind.in_([FileKind.PHOTO, FileKind.SHEET]),
+    )
+    return bool(db.scalar(select(kept)))
+
+
+def store_measures(db: Session, patrol_id: uuid.UUID, measures: Json) -> None:
+    """Keep the numbers of a patrol beside what its cleaning did."""
+    added = func.jsonb_build_object("measures", cast(literal(measures, JSONB), JSONB))
+    cleaning: ColumnElement[Any] = Patrol.cleaning.op("||")(added)
+    db.execute(update(Patrol).where(Patrol.id == patrol_id).values(cleaning=cleaning))
+
+
+def store_verdict(
+    db: Session, patrol_id: uuid.UUID, verdict: Verdict, reasons: Sequence[Json], norm_id: int | None
+) -> None:
+    """Store what a patrol counts as, unless somebody has given his own verdict."""
+    mine = Patrol.id == patrol_id, Patrol.reviewed_at.is_(None)
+    db.execute(update(Patrol).where(*mine).values(verdict=verdict, reasons=list(reasons), norm_id=norm_id))
+
+
+def store_review(
+    db: Session, patrol_id: uuid.UUID, verdict: Verdict, note: str, at: dt.datetime, by: uuid.UUID | None
+) -> None:
+    """Store a person's verdict, which no computation changes."""
+    values = {"verdict": verdict, "review_note": note, "reviewed_at": at, "reviewed_by": by}
+    db.execute(update(Patrol).where(Patrol.id == patrol_id).values(values))
