@@ -6,7 +6,7 @@ import psycopg
 import typer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from geo_service.cli import accounts, areas_places, coverage_maps, demo, patrols, people, running
+from geo_service.cli import accounts, areas_places, coverage_maps, demo, norms, patrols, people, running
 from geo_service.errors import Unavailable
 from layers.errors import YinxunError
 
@@ -17,6 +17,7 @@ TOPICS = (
     people.app,
     patrols.app,
     coverage_maps.app,
+    norms.app,
     accounts.app,
 )
 

@@ -278,4 +278,4 @@ def townships_of_people(db: Session, county_id: int) -> dict[uuid.UUID, str]:
         .outerjoin(parent, and_(parent.c.id == Area.parent_id, Area.level == Level.VILLAGE))
         .where(Person.county_id == county_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())

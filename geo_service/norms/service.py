@@ -69,6 +69,11 @@ def told(db: Session, scope: Scope, norm_id: int) -> NormRow:
     return _row(_found(db, scope, norm_id))
 
 
+def open_draft(db: Session, scope: Scope, norm_id: int) -> NormRow:
+    """Return a draft that the scope may change. Raises Forbidden, NotFound, Conflict (it was adopted)."""
+    return _row(_draft(db, scope, norm_id, "修改"))
+
+
 # --- change
 
 

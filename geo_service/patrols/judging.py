@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from geo_service.coverage import service as coverage
@@ -164,3 +165,40 @@ def _stored(db: Session, county_id: int, patrol_id: uuid.UUID) -> Patrol:
     if found is None:
         raise RuntimeError("the patrol is gone")
     return found
+
+
+# --- for trials: what another norm would have said
+
+
+def patrols_of(db: Session, where: ColumnElement[bool], window: Days) -> Sequence[tuple[Patrol, str | None]]:
+    """Return the patrols of a window that are done, with their walkers' names, in the order of time."""
+    done = (where, Patrol.settled_at.is_not(None), Patrol.voided_at.is_(None))
+    days = Patrol.day.between(window.first, window.last)
+    return verdict_queries.patrols(db, *done, days)
+
+
+def tried(db: Session, county: County, patrol: Patrol, norms_: Sequence[NormRow]) -> Judged:
+    """Return what some norms would say of a patrol, from its numbers, or from its track where there are none.
+
+    Nothing is stored.
+    """
+    stored = patrol.cleaning.get(MEASURES)
+    if stored is not None:
+        return judged(gathered(db, county, patrol, Measures.from_json(stored)), norms_)
+    track = verdict_queries.track(db, patrol.id)
+    if track is None or len(track) == 0:
+        measures = _unmeasured(db, county, patrol)
+    else:
+        near = coverage.neighbourhood(db, county, track)
+        measures = measured(db, county, patrol.id, track, near)
+    return judged(gathered(db, county, patrol, measures), norms_)
+
+
+def _unmeasured(db: Session, county: County, patrol: Patrol) -> Measures:
+    """Return what is still known of a patrol without track and numbers: its time, and what it covered."""
+    minutes = (patrol.ended_at - patrol.started_at) / dt.timedelta(minutes=1)
+    covered_m = verdict_queries.covered_m(db, county.id, patrol.id)
+    shares = _shares(db, county.id, patrol.id)
+    # Of an area nobody knows any more how far one walked in it: all of the way may have been there.
+    places = {id_: AtPlace(covered_m.get(id_, patrol.walked_m), 0.0, share) for id_, share in shares.items()}
+    return Measures(minutes=minutes, places=places)

@@ -10,13 +10,15 @@ from geo_service.accounts.narrow import CHANGE, patrols_in
 from geo_service.accounts.scope import Scope
 from geo_service.coverage import service as coverage
 from geo_service.errors import Conflict, Invalid, NotFound
-from geo_service.patrols import queries, verdict_queries
+from geo_service.patrols import answers, queries, verdict_queries
+from geo_service.patrols.answers import PatrolAnswer
+from geo_service.tables import Patrol
 from layers.vocabulary import Verdict
 
 LONGEST_NOTE = 500
 
 
-def review(db: Session, scope: Scope, patrol_id: uuid.UUID, verdict: Verdict, note: str) -> None:
+def review(db: Session, scope: Scope, patrol_id: uuid.UUID, verdict: Verdict, note: str) -> PatrolAnswer:
     """Store a person's verdict on a patrol; what it covered is put into the roll-up or taken out of it.
 
     Whoever may change its areas may, but nobody judges his own walk. Raises NotFound, Invalid, Conflict.
@@ -45,6 +47,11 @@ def review(db: Session, scope: Scope, patrol_id: uuid.UUID, verdict: Verdict, no
         db, scope.actor, "patrols.review", county_id=scope.county_id, subject=f"patrol/{patrol_id}",
         before=before.value, after=verdict.value,
     )  # fmt: skip
+    # By the county: what brought the patrol into the scope may have changed since.
+    reviewed = queries.patrol(db, patrol_id, Patrol.county_id == scope.county_id)
+    if reviewed is None:
+        raise RuntimeError("the patrol is gone")
+    return answers.answer(db, queries.county(db, scope.county_id), reviewed)
 
 
 def may_review(db: Session, scope: Scope, patrol_id: uuid.UUID) -> bool:

@@ -139,12 +139,14 @@ def listed(
     area: str | None = None,
     first_day: dt.date | None = None,
     last_day: dt.date | None = None,
+    verdict: Verdict | None = None,
     after: tuple[dt.datetime, uuid.UUID] | None = None,
     limit: int = 100,
 ) -> list[Listed]:
     """Return the patrols of the scope that began on these days, the latest first, behind a key.
 
-    With an area's code: those by its people or on its stretches.
+    With an area's code: those by its people or on its stretches. With a verdict: those that have it, and
+    were neither left open nor taken back.
     """
     where = [patrols_in(scope)]
     if person_id is not None:
@@ -156,6 +158,8 @@ def listed(
         where.append(Patrol.day >= first_day)
     if last_day is not None:
         where.append(Patrol.day <= last_day)
+    if verdict is not None:
+        where += [Patrol.verdict == verdict, Patrol.voided_at.is_(None), Patrol.settled_at.is_not(None)]
     zone = ZoneInfo(_county(db, scope).time_zone)
     return [
         Listed(

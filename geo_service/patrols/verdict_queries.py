@@ -6,22 +6,25 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import shapely
 from sqlalchemy import ColumnElement, and_, cast, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, defer
 
 from geo_service.tables import (
-    AreaVisit,
     Batch,
     Duty,
     Exemption,
     Json,
     LineCoverage,
     Patrol,
+    Person,
     Place,
     PlaceVersion,
     StoredFile,
 )
+from layers.tracks import Track
 from layers.vocabulary import DutyKind, ExemptionKind, FileKind, Level, Role, Verdict
 
 
@@ -38,16 +41,27 @@ class Held:
 
 def line_shares(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:
     """Return the share of each line that a patrol covered, 0 to 1, by place."""
-    covered = func.range_agg(LineCoverage.spans).label("spans")
+    rows = _covered_dm(db, county_id, patrol_id)
+    return {place_id: min(dm / whole, 1.0) for place_id, dm, whole in rows if whole}
+
+
+def covered_m(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:
+    """Return the metres of each line that a patrol covered, by place."""
+    return {place_id: dm / 10 for place_id, dm, _ in _covered_dm(db, county_id, patrol_id)}
+
+
+def _covered_dm(db: Session, county_id: int, patrol_id: uuid.UUID) -> Sequence[Any]:
+    """Return place, covered and whole length of the lines in force that a patrol covered."""
     union = (
-        select(LineCoverage.place_version_id.label("version_id"), covered)
+        select(
+            LineCoverage.place_version_id.label("version_id"), func.range_agg(LineCoverage.spans).label("s")
+        )
         .where(LineCoverage.county_id == county_id, LineCoverage.patrol_id == patrol_id)
         .group_by(LineCoverage.place_version_id)
         .subquery()
     )
-    span = func.unnest(union.c.spans).label("span")
-    inner = select(union.c.version_id, span).subquery()
-    rows = db.execute(
+    inner = select(union.c.version_id, func.unnest(union.c.s).label("span")).subquery()
+    return db.execute(
         select(
             PlaceVersion.place_id,
             func.sum(func.upper(inner.c.span) - func.lower(inner.c.span)),
@@ -56,22 +70,33 @@ def line_shares(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, 
         .join(inner, inner.c.version_id == PlaceVersion.id)
         .join(Place, and_(Place.version_id == PlaceVersion.id, Place.id == PlaceVersion.place_id))
         .group_by(PlaceVersion.id)
+    ).all()
+
+
+def patrols(db: Session, *where: ColumnElement[bool]) -> Sequence[Any]:
+    """Return patrols without their tracks, each with its walker's name, in the order of time."""
+    light = (defer(Patrol.track, raiseload=True), defer(Patrol.accuracy_m, raiseload=True))
+    return db.execute(
+        select(Patrol, Person.name)
+        .options(*light)
+        .outerjoin(Person, Person.id == Patrol.person_id)
+        .where(*where)
+        .order_by(Patrol.started_at, Patrol.id)
+    ).all()
+
+
+def track(db: Session, patrol_id: uuid.UUID) -> Track | None:
+    """Return a patrol's track as it is kept; None after the retention."""
+    row = db.execute(
+        select(func.ST_AsBinary(Patrol.track), Patrol.accuracy_m).where(Patrol.id == patrol_id)
+    ).one()
+    if row[0] is None:
+        return None
+    vertices, piece = shapely.get_coordinates(
+        shapely.get_parts(shapely.from_wkb(row[0])), include_m=True, return_index=True
     )
-    return {place_id: min(dm / whole, 1.0) for place_id, dm, whole in rows if whole}
-
-
-def touched(db: Session, county_id: int, patrol_id: uuid.UUID) -> set[int]:
-    """Return the ids of the places of which a patrol covered or saw anything."""
-    found: set[int] = set()
-    for table in (LineCoverage, AreaVisit):
-        found |= set(
-            db.scalars(
-                select(PlaceVersion.place_id)
-                .join(table, table.place_version_id == PlaceVersion.id)
-                .where(table.county_id == county_id, table.patrol_id == patrol_id)
-            )
-        )
-    return found
+    accuracy_m = np.full(len(vertices), np.nan) if row[1] is None else np.array(row[1], np.float64)
+    return Track(vertices[:, 2], vertices[:, :2], accuracy_m, piece)
 
 
 def held(

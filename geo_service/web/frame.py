@@ -85,6 +85,7 @@ class Frame:
             ("/map/gaps", "空白图"),
             ("/places", "对象"),
             ("/patrols", "巡查"),
+            ("/norms", "标准"),
         ]
         if self.scope is not None and self.scope.holds(Right.COORDINATOR, Right.VOLUNTEER):
             pages.append(("/upload", "上传轨迹"))
