@@ -127,7 +127,7 @@ class Way:
 
 def way_of(xy: Floats, time_s: Floats, piece: Ints) -> Way:
     """Return the steps of a track: x, y in metres, shape (n, 2), the rest (n,). Lone fixes have none."""
-    smooth = smoothed(xy, time_s, piece)
+    smooth = smoothed(xy, time_s, piece) if time_s.size else xy
     i = np.flatnonzero(piece[1:] == piece[:-1])
     path = Path(smooth[i], smooth[i + 1], time_s[i], time_s[i + 1])
     duration_s = path.stop_s - path.start_s
