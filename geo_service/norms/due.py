@@ -7,7 +7,7 @@ counts; shown are the people and places of the scope.
 import dataclasses
 import datetime as dt
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from geo_service.accounts.narrow import people_in, places_in
+from geo_service.accounts.narrow import patrols_in, people_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.columns import Column, Listing
@@ -142,6 +142,11 @@ def told(
             if subject is not None:
                 rows.append(DueRow(norm, subject, due, [began[id_] for id_ in due.outings]))
     return DueTable(window, norms, rows)
+
+
+def verdicts(db: Session, scope: Scope, window: Days) -> Counter[Verdict]:
+    """Return how many patrols of a window, as far as the scope sees them, have which verdict."""
+    return Counter(queries.verdicts(db, patrols_in(scope), window))
 
 
 def window_of(db: Session, scope: Scope, first: dt.date | None, last: dt.date | None) -> Days:

@@ -229,6 +229,17 @@ def _services(db: Session, county_id: int, days: Days, zone: ZoneInfo) -> list[O
     ]  # fmt: skip
 
 
+def verdicts(db: Session, where: Condition, days: Days) -> dict[Verdict, int]:
+    """Return how many of the patrols of some days that meet a condition have which verdict."""
+    done = (Patrol.voided_at.is_(None), Patrol.settled_at.is_not(None))
+    rows = db.execute(
+        select(Patrol.verdict, func.count())
+        .where(where, *done, Patrol.day.between(days.first, days.last))
+        .group_by(Patrol.verdict)
+    )
+    return {Verdict(verdict): count for verdict, count in rows}
+
+
 # --- whom and what a list may name
 
 

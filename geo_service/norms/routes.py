@@ -21,7 +21,7 @@ from geo_service.norms import due, exemptions, service, trials
 from geo_service.norms.due import By, DueTable
 from geo_service.norms.service import NormRow
 from geo_service.tables import County
-from layers.dues import Rates
+from layers.dues import Rates, counted_share
 from layers.norm_words import in_words
 from layers.norms import Rule
 from layers.periods import Days
@@ -191,12 +191,15 @@ def due_(
     listing = due.listing(found, by)
     if form != "json":
         return _file(db, scope, listing, As(form))
+    verdicts = due.verdicts(db, scope, window)
     rows, begin = list(listing.rows), cursors.number(cursor) or 0
     page = Listing(listing.name, listing.title, listing.columns, rows[begin : begin + limit])
     following = cursors.encode(begin + limit) if begin + limit < len(rows) else None
     return JSONResponse(
         {
             "window": _window(window), "norms": [n.name for n in found.norms], **_totals(found),
+            "verdicts": verdicts,
+            "counted_share": counted_share(verdicts.elements()) if found.norms else None,
             "count": len(rows), "rows": records(page), "next": following,
         }
     )  # fmt: skip

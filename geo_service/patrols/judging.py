@@ -7,7 +7,7 @@ under which it fares best judges it: who walks his road by way of his river is n
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from geo_service.coverage import service as coverage
-from geo_service.coverage.service import Neighbourhood
+from geo_service.coverage.service import Neighbourhood, Recorded
 from geo_service.norms import service as norms
 from geo_service.norms.service import NormRow
 from geo_service.patrols import doubts, queries, verdict_queries
@@ -27,7 +27,7 @@ from layers.norms import Rule
 from layers.periods import Days
 from layers.reach import SIGHT_M
 from layers.tracks import Track
-from layers.verdicts import Judgement, Numbers, judge
+from layers.verdicts import Code, Judgement, Numbers, judge
 from layers.vocabulary import Evidence, Verdict
 
 MEASURES = "measures"
@@ -53,15 +53,21 @@ class Case:
 
 
 def settle_verdict(
-    db: Session, county: County, patrol_id: uuid.UUID, track: Track, near: Neighbourhood | None
+    db: Session,
+    county: County,
+    patrol_id: uuid.UUID,
+    track: Track,
+    near: Neighbourhood | None,
+    recorded: Recorded,
 ) -> None:
     """Judge a patrol that was just computed, and store verdict, reasons and norm.
 
-    `track`: cleaned, before the home cut; `near`: the places around it. In the transaction that recorded its
-    coverage: what is not counted leaves the roll-up again. A person's verdict stays.
+    `track`: cleaned, before the home cut; `near`: the places around it (None: there is no track);
+    `recorded`: what it covered and saw. In the transaction that recorded this: what is not counted leaves
+    the roll-up again. A person's verdict stays.
     """
     patrol = _stored(db, county.id, patrol_id)
-    measures = measured(db, county, patrol_id, track, near)
+    measures = measured(track, near, _shares_of(recorded, near))
     verdict_queries.store_measures(db, patrol_id, measures.to_json())
     case = gathered(db, county, patrol, measures, is_mixed=_is_mixed(track))
     found = judged(case, norms.in_force(db, county.id, Days(patrol.day, patrol.day)))
@@ -75,13 +81,10 @@ def settle_verdict(
         coverage.withdraw(db, county.id, patrol_id)
 
 
-def measured(
-    db: Session, county: County, patrol_id: uuid.UUID, track: Track, near: Neighbourhood | None
-) -> Measures:
-    """Return the numbers of a track, with those at each place of which its patrol covered or saw anything."""
+def measured(track: Track, near: Neighbourhood | None, shares: Mapping[int, float]) -> Measures:
+    """Return the numbers of a track, with those at each place of which its patrol covered or saw a share."""
     if near is None or len(track) < 2:
         return Measures()
-    shares = _shares(db, county.id, patrol_id)
     way = way_of(crs_.to_metric(track.lonlat, near.crs), track.time_s, track.piece)
     ids = [place.place_id for place in near.lines] + [place.place_id for place in near.areas]
     of_lines = along_m(way, near.line_set, near.reach_m)
@@ -99,16 +102,16 @@ def gathered(
     db: Session, county: County, patrol: Patrol, measures: Measures, *, is_mixed: bool = False
 ) -> Case:
     """Return what a verdict on a patrol rests on: its numbers, what else is known, its walker's duties."""
+    facts = verdict_queries.facts(db, county.id, patrol.id)
     known = Numbers(
         evidence=Evidence(patrol.evidence),
-        complete=patrol.batches_due is not None
-        and verdict_queries.batches(db, patrol.id) >= patrol.batches_due,
+        complete=patrol.batches_due is not None and facts.batches >= patrol.batches_due,
         walked_m=patrol.walked_m,
         datum_mix=is_mixed,
-        doubled=verdict_queries.is_doubled(db, county.id, patrol.id),
-        overlap=verdict_queries.is_overlapping(db, county.id, patrol.id),
+        doubled=facts.is_doubled,
+        overlap=facts.is_overlapping,
         record_complete=is_complete(patrol.record),
-        other_evidence=verdict_queries.has_files(db, county.id, patrol.id),
+        other_evidence=facts.has_files,
     )
     if known.evidence is not Evidence.TRACK and measures.minutes == 0:
         measures = replace(measures, minutes=(patrol.ended_at - patrol.started_at) / dt.timedelta(minutes=1))
@@ -150,6 +153,15 @@ def _held(db: Session, county_id: int, patrol: Patrol, measures: Measures) -> li
     return verdict_queries.held(db, county_id, patrol.person_id, patrol.day, places or None)
 
 
+def _shares_of(recorded: Recorded, near: Neighbourhood | None) -> dict[int, float]:
+    """Return the share covered or seen of each place, 0 to 1, of what was just recorded."""
+    if near is None:
+        return {}
+    length_m = {line.place_id: line.length_dm / coverage.DM_PER_M for line in near.lines}
+    lines = {at.place_id: min(at.metres / length_m[at.place_id], 1.0) for at in recorded.lines}
+    return lines | {area.place_id: area.share for area in recorded.areas}
+
+
 def _shares(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:
     areas = queries.seen_areas(db, county_id, patrol_id)
     seen = {a.place_id: min(a.seen_m2 / a.area_m2, 1.0) if a.area_m2 else 0.0 for a in areas}
@@ -182,16 +194,25 @@ def tried(db: Session, county: County, patrol: Patrol, norms_: Sequence[NormRow]
 
     Nothing is stored.
     """
+    case = gathered(db, county, patrol, _numbers_of(db, county, patrol), is_mixed=_was_mixed(patrol))
+    # Sendings may be forgotten since: that they were all in is not asked again.
+    known = replace(case.known, complete=patrol.batches_due is not None)
+    return judged(replace(case, known=known), norms_)
+
+
+def _numbers_of(db: Session, county: County, patrol: Patrol) -> Measures:
     stored = patrol.cleaning.get(MEASURES)
     if stored is not None:
-        return judged(gathered(db, county, patrol, Measures.from_json(stored)), norms_)
+        return Measures.from_json(stored)
     track = verdict_queries.track(db, patrol.id)
     if track is None or len(track) == 0:
-        measures = _unmeasured(db, county, patrol)
-    else:
-        near = coverage.neighbourhood(db, county, track)
-        measures = measured(db, county, patrol.id, track, near)
-    return judged(gathered(db, county, patrol, measures), norms_)
+        return _unmeasured(db, county, patrol)
+    near = coverage.neighbourhood(db, county, track)
+    return measured(track, near, _shares(db, county.id, patrol.id))
+
+
+def _was_mixed(patrol: Patrol) -> bool:
+    return any(reason["code"] == Code.CRS_MIX for reason in patrol.reasons)
 
 
 def _unmeasured(db: Session, county: County, patrol: Patrol) -> Measures:

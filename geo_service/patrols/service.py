@@ -91,8 +91,8 @@ def take(
         if not queries.insert_patrol(db, patrol, kept):
             return _again(db, county, walker, queries.sent(db, patrol_id), batch)
         queries.insert_batch(db, county.id, patrol_id, batch, recording)
-        coverage.record(db, county, patrol_id, kept, near)
-        judging.settle_verdict(db, county, patrol_id, track, near)
+        recorded = coverage.record(db, county, patrol_id, kept, near)
+        judging.settle_verdict(db, county, patrol_id, track, near, recorded)
         told = _told(db, county, patrol_id)
         if datum is None:
             _ask_datum(db, county, told, track, near)

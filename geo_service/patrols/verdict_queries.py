@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import shapely
-from sqlalchemy import ColumnElement, and_, cast, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, cast, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Session, aliased, defer
+from sqlalchemy.orm import Session, defer
 
 from geo_service.tables import (
-    Batch,
     Duty,
     Exemption,
     Json,
@@ -22,10 +21,9 @@ from geo_service.tables import (
     Person,
     Place,
     PlaceVersion,
-    StoredFile,
 )
 from layers.tracks import Track
-from layers.vocabulary import DutyKind, ExemptionKind, FileKind, Level, Role, Verdict
+from layers.vocabulary import DutyKind, ExemptionKind, Level, Role, Verdict
 
 
 @dataclass(frozen=True)
@@ -127,57 +125,48 @@ def held(
     ]
 
 
-def is_doubled(db: Session, county_id: int, patrol_id: uuid.UUID) -> bool:
-    """Tell whether somebody else's patrol, not taken back, holds a sending of the same content."""
-    other, theirs = aliased(Batch), aliased(Patrol)
-    same = (
-        select(Batch.id)
-        .join(Patrol, Patrol.id == Batch.patrol_id)
-        .join(other, and_(other.county_id == county_id, other.sha256 == Batch.sha256))
-        .join(theirs, theirs.id == other.patrol_id)
-        .where(
-            Batch.patrol_id == patrol_id,
-            theirs.id != Patrol.id,
-            theirs.person_id != Patrol.person_id,
-            theirs.voided_at.is_(None),
-            or_(Patrol.same_outing_as.is_(None), Patrol.same_outing_as != theirs.id),
-            or_(theirs.same_outing_as.is_(None), theirs.same_outing_as != Patrol.id),
-        )
-    )
-    return bool(db.scalar(select(same.exists())))
+@dataclass(frozen=True)
+class Facts:
+    """What else is known of a patrol beside its track."""
+
+    batches: int
+    """How many sendings are in."""
+    is_doubled: bool
+    """Somebody else's patrol holds a sending of the same content."""
+    is_overlapping: bool
+    """Another patrol of the same person was under way at the same time."""
+    has_files: bool
+    """A photo or a sheet of it is kept."""
 
 
-def is_overlapping(db: Session, county_id: int, patrol_id: uuid.UUID) -> bool:
-    """Tell whether another patrol of the same person, not taken back, was under way at the same time."""
-    other = aliased(Patrol)
-    found = (
-        select(Patrol.id)
-        .join(other, and_(other.county_id == county_id, other.person_id == Patrol.person_id))
-        .where(
-            Patrol.id == patrol_id,
-            other.id != patrol_id,
-            other.voided_at.is_(None),
-            other.day.between(Patrol.day - 2, Patrol.day + 2),
-            other.started_at < Patrol.ended_at,
-            other.ended_at > Patrol.started_at,
-        )
-    )
-    return bool(db.scalar(select(found.exists())))
+_FACTS = text(
+    """
+    select
+      (select count(*) from batch where patrol_id = mine.id),
+      exists (
+        select from batch
+          join batch other on other.county_id = :county_id and other.sha256 = batch.sha256
+          join patrol theirs on theirs.id = other.patrol_id
+        where batch.patrol_id = mine.id and theirs.id <> mine.id and theirs.person_id <> mine.person_id
+          and theirs.voided_at is null
+          and mine.same_outing_as is distinct from theirs.id
+          and theirs.same_outing_as is distinct from mine.id),
+      exists (
+        select from patrol other
+        where other.county_id = :county_id and other.person_id = mine.person_id and other.id <> mine.id
+          and other.voided_at is null and other.day between mine.day - 2 and mine.day + 2
+          and other.started_at < mine.ended_at and other.ended_at > mine.started_at),
+      exists (
+        select from stored_file
+        where county_id = :county_id and subject = 'patrol/' || mine.id and kind in ('photo', 'sheet'))
+    from patrol mine where mine.id = :patrol_id
+    """
+)
 
 
-def batches(db: Session, patrol_id: uuid.UUID) -> int:
-    """Return how many sendings of a patrol are in."""
-    return db.scalar(select(func.count()).where(Batch.patrol_id == patrol_id)) or 0
-
-
-def has_files(db: Session, county_id: int, patrol_id: uuid.UUID) -> bool:
-    """Tell whether a photo or a sheet of a patrol is kept."""
-    kept = exists().where(
-        StoredFile.county_id == county_id,
-        StoredFile.subject == f"patrol/{patrol_id}",
-        StoredFile.kind.in_([FileKind.PHOTO, FileKind.SHEET]),
-    )
-    return bool(db.scalar(select(kept)))
+def facts(db: Session, county_id: int, patrol_id: uuid.UUID) -> Facts:
+    """Return what else is known of a patrol; others that were taken back do not count."""
+    return Facts(*db.execute(_FACTS, {"county_id": county_id, "patrol_id": patrol_id}).one())
 
 
 def store_measures(db: Session, patrol_id: uuid.UUID, measures: Json) -> None:

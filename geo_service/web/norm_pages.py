@@ -18,7 +18,7 @@ from geo_service.norms import due, exemptions, service, trials
 from geo_service.patrols import service as patrols
 from geo_service.web import queries
 from geo_service.web.frame import Frame, Framed
-from layers.dues import State
+from layers.dues import State, counted_share
 from layers.errors import BadNorm, YinxunError
 from layers.norm_words import in_words
 from layers.norms import Per, Rule
@@ -157,10 +157,12 @@ def due_(
     window = due.window_of(db, scope, first, last)
     table = due.table(db, scope, window, area=area or None)
     listing = due.listing(table, by)
+    verdicts = due.verdicts(db, scope, window)
     rows = list(listing.rows)
     values = {
         "window": window, "table": table, "parts": [(n, table.of(n)) for n in table.norms],
         "states": list(State), "columns": listing.columns, "rows": rows[:LISTED_ROWS], "count": len(rows),
+        "verdicts": verdicts, "words": list(Verdict), "counted_share": counted_share(verdicts.elements()),
         "by": by, "area": area, "areas": queries.area_choices(db, scope),
     }  # fmt: skip
     return frame.show("due.html", values)

@@ -326,7 +326,9 @@ class TestReviews:
         reviews.review(db, scope, short, Verdict.COUNTED, "问过本人")
         track = judging.verdict_queries.track(db, short)
         near = judging.coverage.neighbourhood(db, county, track)
-        judging.settle_verdict(db, county, short, track, near)
+        judging.coverage.forget(db, county.id, short)
+        recorded = judging.coverage.record(db, county, short, track, near)
+        judging.settle_verdict(db, county, short, track, near, recorded)
         assert db.get_one(Patrol, short, populate_existing=True).verdict == Verdict.COUNTED
         assert shown(db, county, river)[1] == 1
 
