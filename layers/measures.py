@@ -8,7 +8,6 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from layers import crs as crs_
 from layers.cells import CELL_M
 from layers.coverage import Path, pairs, stadium
 from layers.lines import LineSet
@@ -94,12 +93,8 @@ class Measures:
         return cls(**{**data, "places": places})
 
     @classmethod
-    def of(cls, track: Track, crs: str) -> "Measures":
-        """Measure a cleaned track, places left out."""
-        if len(track) == 0:
-            return cls()
-        xy = crs_.to_metric(track.lonlat, crs)
-        way = way_of(xy, track.time_s, track.piece)
+    def of(cls, track: Track, xy: Floats, way: "Way") -> "Measures":
+        """Measure a cleaned track with its fixes x, y in metres and its way, places left out."""
         return cls(
             minutes(way, track.time_s),
             ridden_share(way),

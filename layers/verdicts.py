@@ -234,17 +234,6 @@ def _rounded(number: float | None) -> float | None:
 # --- in words
 
 
-def thanks(minutes: float, metres: float) -> str:
-    """Return thanks, time and way: how every sentence for a walker begins.
-
-    >>> thanks(32.3, 8209.2), thanks(0, 40), thanks(0, 0)
-    ('谢谢您！走了 32 分钟、8.2 公里。', '谢谢您！走了 40 米。', '谢谢您！')
-    """
-    time = [f"{minutes:.0f} 分钟"] if minutes >= 0.5 else []
-    way = [metres_words(metres)] if metres >= 0.5 else []
-    return f"谢谢您！走了 {'、'.join(time + way)}。" if time or way else "谢谢您！"
-
-
 def hint(judgement: Judgement) -> str:
     """Return the one thing that a walker is told beside thanks, time and way; empty if all is well.
 

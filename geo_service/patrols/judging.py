@@ -85,7 +85,8 @@ def measured(track: Track, near: Neighbourhood | None, shares: Mapping[int, floa
     """Return the numbers of a track, with those at each place of which its patrol covered or saw a share."""
     if near is None or len(track) < 2:
         return Measures()
-    way = way_of(crs_.to_metric(track.lonlat, near.crs), track.time_s, track.piece)
+    xy = crs_.to_metric(track.lonlat, near.crs)
+    way = way_of(xy, track.time_s, track.piece)
     ids = [place.place_id for place in near.lines] + [place.place_id for place in near.areas]
     of_lines = along_m(way, near.line_set, near.reach_m)
     of_areas = inside_m(way, near.polygons, SIGHT_M)
@@ -95,7 +96,7 @@ def measured(track: Track, near: Neighbourhood | None, shares: Mapping[int, floa
         for id_, a, b in zip(ids, walked_m, ridden_m, strict=True)
         if id_ in shares
     }
-    return replace(Measures.of(track, near.crs), places=places)
+    return replace(Measures.of(track, xy, way), places=places)
 
 
 def gathered(

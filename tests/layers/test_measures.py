@@ -131,7 +131,7 @@ def test_nothing_measures_as_nothing() -> None:
 def test_the_measures_of_a_track_come_back_from_json_and_go_into_numbers() -> None:
     xy, t = going((720, 600))
     track = clean(Recording(t + 1.7e9, to_lonlat(xy + ORIGIN, CRS), np.full(t.size, 7.0)), CRS)
-    measures = Measures.of(track, CRS)
+    measures = Measures.of(track, xy, way_of(xy, track.time_s, track.piece))
     assert measures.minutes == pytest.approx(10, abs=0.01)
     assert (measures.accuracy_m, measures.leaps, measures.ridden_share) == (7, 0, 0)
     whole = Measures(12.5, 0.1, 0.2, None, 1, {7: AtPlace(300.0, 40.0, 0.5), 9: AtPlace(250.0, 0.0, 0.8)})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layers.norms import Accepted, Caps, Minima, Rule
-from layers.verdicts import Code, Judgement, Numbers, Reason, Unit, hint, in_words, judge, thanks
+from layers.verdicts import Code, Judgement, Numbers, Reason, Unit, hint, in_words, judge
 from layers.vocabulary import Evidence, Period, Role, Verdict
 
 WALK = Numbers(minutes=40, walked_m=2400, within_m=2000, share=0.5)
@@ -227,9 +227,6 @@ def test_reasons_come_back_from_json(walk: Numbers, least: Minima) -> None:
 
 
 class TestWords:
-    def test_thanks_time_and_way_come_first(self) -> None:
-        assert thanks(16.6, 181) == "谢谢您！走了 17 分钟、181 米。"
-
     def test_at_most_one_missing_thing_is_told(self) -> None:
         norm = rule(Minima(minutes=10, metres=300, checklist=True))
         judgement = judge(Numbers(minutes=6, walked_m=181, within_m=181), norm)
