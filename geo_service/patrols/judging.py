@@ -58,16 +58,17 @@ def settle_verdict(
     patrol_id: uuid.UUID,
     track: Track,
     near: Neighbourhood | None,
-    recorded: Recorded,
+    recorded: Recorded | None = None,
 ) -> None:
     """Judge a patrol that was just computed, and store verdict, reasons and norm.
 
     `track`: cleaned, before the home cut; `near`: the places around it (None: there is no track);
-    `recorded`: what it covered and saw. In the transaction that recorded this: what is not counted leaves
+    `recorded`: what it covered and saw (None: read again). In the transaction that recorded this: what is not counted leaves
     the roll-up again. A person's verdict stays.
     """
     patrol = _stored(db, county.id, patrol_id)
-    measures = measured(track, near, _shares_of(recorded, near))
+    shares = _shares_of(recorded, near) if recorded else _shares(db, county.id, patrol_id)
+    measures = measured(track, near, shares)
     verdict_queries.store_measures(db, patrol_id, measures.to_json())
     case = gathered(db, county, patrol, measures, is_mixed=_is_mixed(track))
     found = judged(case, norms.in_force(db, county.id, Days(patrol.day, patrol.day)))

@@ -327,8 +327,8 @@ class TestReviews:
         track = judging.verdict_queries.track(db, short)
         near = judging.coverage.neighbourhood(db, county, track)
         judging.coverage.forget(db, county.id, short)
-        recorded = judging.coverage.record(db, county, short, track, near)
-        judging.settle_verdict(db, county, short, track, near, recorded)
+        judging.coverage.record(db, county, short, track, near)
+        judging.settle_verdict(db, county, short, track, near)
         assert db.get_one(Patrol, short, populate_existing=True).verdict == Verdict.COUNTED
         assert shown(db, county, river)[1] == 1
 
