@@ -63,8 +63,8 @@ def settle_verdict(
     """Judge a patrol that was just computed, and store verdict, reasons and norm.
 
     `track`: cleaned, before the home cut; `near`: the places around it (None: there is no track);
-    `recorded`: what it covered and saw (None: read again). In the transaction that recorded this: what is not counted leaves
-    the roll-up again. A person's verdict stays.
+    `recorded`: what it covered and saw (None: read again). In the transaction that recorded this: what is
+    not counted leaves the roll-up again. A person's verdict stays.
     """
     patrol = _stored(db, county.id, patrol_id)
     shares = _shares_of(recorded, near) if recorded else _shares(db, county.id, patrol_id)
