@@ -25,9 +25,11 @@ from geo_service.tables import (
     AreaVisit,
     Audit,
     Duty,
+    Exemption,
     Grant,
     IssuedReport,
     LineCoverage,
+    Norm,
     Patrol,
     Person,
     Place,
@@ -153,6 +155,27 @@ def reports_in(scope: Scope) -> Condition:
         IssuedReport.county_id == scope.county_id,
         true() if areas is None else IssuedReport.area_id.in_(areas),
     )
+
+
+def norms_in(scope: Scope) -> Condition:
+    """Return the condition on `Norm` for the norms of the county: whoever has a right there may read them."""
+    return Norm.county_id == scope.county_id
+
+
+def exemptions_in(scope: Scope, *rights: Right) -> Condition:
+    """Return the condition on `Exemption` for those of people of the scope, and for the weather of its areas.
+
+    The weather of the whole county is everybody's to read, and to change for who may change all of it.
+    """
+    areas = _areas(scope, rights, _SEE_PEOPLE)
+    of_people = select(Person.id).where(people_in(scope, *rights)).correlate(None)
+    everywhere = Exemption.area_id.is_(None) & (false() if rights and areas is not None else true())
+    weather = Exemption.person_id.is_(None) & or_(everywhere, _listed_area(areas))
+    return and_(Exemption.county_id == scope.county_id, or_(Exemption.person_id.in_(of_people), weather))
+
+
+def _listed_area(areas: frozenset[int] | None) -> Condition:
+    return true() if areas is None else Exemption.area_id.in_(areas)
 
 
 def place_ids_in(scope: Scope, *rights: Right) -> Select[int]:

@@ -12,7 +12,7 @@ from geoalchemy2 import functions as geo
 from numpy.typing import NDArray
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range as PgRange
-from sqlalchemy import ARRAY, BigInteger, Integer, and_, delete, func, literal, select, text, tuple_
+from sqlalchemy import ARRAY, BigInteger, Integer, and_, delete, func, literal, select, text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -20,10 +20,8 @@ from geo_service.bulk import copy_rows
 from geo_service.tables import (
     AreaVisit,
     CellCoverage,
-    CellDay,
     County,
     LineCoverage,
-    LineDay,
     Place,
     PlaceCells,
     PlaceVersion,
@@ -193,22 +191,6 @@ def insert_line_coverage(db: Session, county_id: int, rows: Sequence[LineRow]) -
     )
 
 
-def add_to_line_days(db: Session, county_id: int, rows: Sequence[LineRow]) -> None:
-    """Join rows into the roll-up, in key order so that two uploads never wait for each other in a ring."""
-    _add(
-        db,
-        "insert into line_day (county_id, place_version_id, day, spans)"
-        " select :county_id, v, d, cast(s as int4multirange)"
-        " from unnest(cast(:versions as bigint[]), cast(:days as date[]), cast(:spans as text[])) r (v, d, s)"
-        " order by v, d"
-        " on conflict (place_version_id, day) do update set spans = line_day.spans + excluded.spans",
-        county_id=county_id,
-        versions=[version_id for version_id, _, _, _ in rows],
-        days=[day for _, day, _, _ in rows],
-        spans=[_literal(spans) for _, _, _, spans in rows],
-    )
-
-
 def insert_area_coverage(
     db: Session, county_id: int, visits: Sequence[VisitRow], cells: Sequence[CellRow]
 ) -> None:
@@ -219,118 +201,10 @@ def insert_area_coverage(
     copy_rows(db, CellCoverage, (*columns, *blocks), ((county_id, *row) for row in cells))
 
 
-def add_to_cell_days(db: Session, county_id: int, rows: Sequence[CellRow]) -> None:
-    """Join rows into the roll-up, in key order."""
-    _add(
-        db,
-        "insert into cell_day (county_id, place_version_id, day, block_x, block_y, seen)"
-        " select :county_id, v, d, x, y, cast(s as bit(4096))"
-        " from unnest(cast(:versions as bigint[]), cast(:days as date[]), cast(:xs as int[]),"
-        "             cast(:ys as int[]), cast(:seen as text[])) r (v, d, x, y, s)"
-        " order by v, d, x, y"
-        " on conflict (place_version_id, day, block_x, block_y)"
-        " do update set seen = cell_day.seen | excluded.seen",
-        county_id=county_id,
-        versions=[version_id for version_id, *_ in rows],
-        days=[day for _, day, *_ in rows],
-        xs=[x for *_, x, _, _ in rows],
-        ys=[y for *_, y, _ in rows],
-        seen=[bits for *_, bits in rows],
-    )
-
-
-def days_of(db: Session, county_id: int, patrol_id: uuid.UUID) -> tuple[list[PlaceDay], list[PlaceDay]]:
-    """Return the place-days that a patrol has a part in: of lines, of areas, in key order."""
-    found: list[list[PlaceDay]] = []
-    for table in (LineCoverage, AreaVisit):
-        rows = db.execute(
-            select(table.place_version_id, table.day)
-            .where(table.county_id == county_id, table.patrol_id == patrol_id)
-            .order_by(table.place_version_id, table.day)
-        )
-        found.append([(version_id, day) for version_id, day in rows])
-    return found[0], found[1]
-
-
-def lock_days(db: Session, county_id: int, lines: Sequence[PlaceDay], areas: Sequence[PlaceDay]) -> None:
-    """Lock roll-up rows in key order: what is rebuilt next sees every upload that was before, none after."""
-    for table, days, blocks in (
-        (LineDay, lines, ()),
-        (CellDay, areas, (CellDay.block_x, CellDay.block_y)),
-    ):
-        if days:
-            db.execute(
-                select(table.place_version_id)
-                .where(table.county_id == county_id, tuple_(table.place_version_id, table.day).in_(days))
-                .order_by(table.place_version_id, table.day, *blocks)
-                .with_for_update()
-            )
-
-
 def delete_coverage(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
     """Delete all that a patrol covered and saw."""
     for table in (LineCoverage, CellCoverage, AreaVisit):
         db.execute(delete(table).where(table.county_id == county_id, table.patrol_id == patrol_id))
-
-
-_REBUILD_LINE_DAYS = """
-with wanted (place_version_id, day) as (
-    select * from unnest(cast(:versions as bigint[]), cast(:days as date[]))
-),
-gone as (
-    delete from line_day using wanted
-    where line_day.county_id = :county_id and line_day.place_version_id = wanted.place_version_id
-      and line_day.day = wanted.day
-      and not exists (select from line_coverage c
-                      where c.place_version_id = wanted.place_version_id and c.day = wanted.day)
-)
-insert into line_day (county_id, place_version_id, day, spans)
-select c.county_id, c.place_version_id, c.day, range_agg(c.spans)
-from line_coverage c join wanted using (place_version_id, day)
-where c.county_id = :county_id
-group by c.county_id, c.place_version_id, c.day
-on conflict (place_version_id, day) do update set spans = excluded.spans
-"""
-
-_REBUILD_CELL_DAYS = """
-with wanted (place_version_id, day) as (
-    select * from unnest(cast(:versions as bigint[]), cast(:days as date[]))
-),
-gone as (
-    delete from cell_day using wanted
-    where cell_day.county_id = :county_id and cell_day.place_version_id = wanted.place_version_id
-      and cell_day.day = wanted.day
-      and not exists (select from cell_coverage c
-                      where c.place_version_id = wanted.place_version_id and c.day = wanted.day
-                        and c.block_x = cell_day.block_x and c.block_y = cell_day.block_y)
-)
-insert into cell_day (county_id, place_version_id, day, block_x, block_y, seen)
-select c.county_id, c.place_version_id, c.day, c.block_x, c.block_y, bit_or(c.seen)
-from cell_coverage c join wanted using (place_version_id, day)
-where c.county_id = :county_id
-group by c.county_id, c.place_version_id, c.day, c.block_x, c.block_y
-on conflict (place_version_id, day, block_x, block_y) do update set seen = excluded.seen
-"""
-
-
-def rebuild_line_days(db: Session, county_id: int, days: Sequence[PlaceDay]) -> None:
-    """Make the roll-up of place-days anew from the rows of patrols."""
-    _rebuild(db, _REBUILD_LINE_DAYS, county_id, days)
-
-
-def rebuild_cell_days(db: Session, county_id: int, days: Sequence[PlaceDay]) -> None:
-    """Make the roll-up of place-days anew from the rows of patrols."""
-    _rebuild(db, _REBUILD_CELL_DAYS, county_id, days)
-
-
-def rebuild_all_line_days(db: Session, county_id: int, version_id: int) -> None:
-    """Make the roll-up of all days of a version anew."""
-    rebuild_line_days(db, county_id, _all_days(db, LineCoverage, county_id, version_id))
-
-
-def rebuild_all_cell_days(db: Session, county_id: int, version_id: int) -> None:
-    """Make the roll-up of all days of a version anew."""
-    rebuild_cell_days(db, county_id, _all_days(db, AreaVisit, county_id, version_id))
 
 
 def carry_cells(db: Session, county_id: int, old_version_id: int, new_version_id: int) -> None:
@@ -364,41 +238,9 @@ def _elements(sent: bytes, kind: str) -> NDArray[Any]:
     return np.frombuffer(sent, [("length", ">i4"), ("value", kind)], offset=min(20, len(sent)))["value"]
 
 
-def _add(db: Session, statement: str, *, county_id: int, versions: list[int], **columns: list[Any]) -> None:
-    if versions:
-        db.execute(text(statement), {"county_id": county_id, "versions": versions, **columns})
-
-
-def _rebuild(db: Session, statement: str, county_id: int, days: Sequence[PlaceDay]) -> None:
-    if not days:
-        return
-    values = {
-        "county_id": county_id,
-        "versions": [version_id for version_id, _ in days],
-        "days": [day for _, day in days],
-    }
-    db.execute(text(statement), values)
-
-
-def _all_days(
-    db: Session, table: type[LineCoverage] | type[AreaVisit], county_id: int, version_id: int
-) -> list[PlaceDay]:
-    days = db.scalars(
-        select(table.day)
-        .where(table.county_id == county_id, table.place_version_id == version_id)
-        .distinct()
-        .order_by(table.day)
-    )
-    return [(version_id, day) for day in days]
-
-
 def _pairs(spans: Iterable[Range[int]]) -> Spans:
     return [(r.lower or 0, r.upper or 0) for r in spans]
 
 
 def _multirange(spans: Spans) -> Multirange[int]:
     return Multirange([PgRange(a, b, "[)") for a, b in spans])
-
-
-def _literal(spans: Spans) -> str:
-    return "{" + ",".join(f"[{a},{b})" for a, b in spans) + "}"

@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from geo_service.coverage import queries
+from geo_service.coverage import queries, rollup
 from geo_service.coverage.queries import NearArea, NearLine
 from geo_service.tables import County
 from layers import crs as crs_
@@ -139,11 +139,27 @@ def record(
 
 def forget(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
     """Take back what a patrol covered, and rebuild the roll-up of the place-days it had a part in."""
-    lines, areas = queries.days_of(db, county_id, patrol_id)
-    queries.lock_days(db, county_id, lines, areas)
+    lines, areas = rollup.days_of(db, county_id, patrol_id)
+    rollup.lock_days(db, county_id, lines, areas)
     queries.delete_coverage(db, county_id, patrol_id)
-    queries.rebuild_line_days(db, county_id, lines)
-    queries.rebuild_cell_days(db, county_id, areas)
+    rollup.rebuild_line_days(db, county_id, lines)
+    rollup.rebuild_cell_days(db, county_id, areas)
+
+
+def withdraw(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
+    """Take a patrol that is not counted out of the roll-up; its rows stay. Call it once that is stored."""
+    lines, areas = rollup.days_of(db, county_id, patrol_id)
+    rollup.lock_days(db, county_id, lines, areas)
+    rollup.rebuild_line_days(db, county_id, lines)
+    rollup.rebuild_cell_days(db, county_id, areas)
+
+
+def restore(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
+    """Put a patrol that counts again into the roll-up.
+
+    By union, as an upload does: it loses nothing to an upload at the same moment.
+    """
+    rollup.add_patrol_to_days(db, county_id, patrol_id)
 
 
 def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, new_version_id: int) -> float:
@@ -156,7 +172,7 @@ def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, n
     old, new = versions[old_version_id], versions[new_version_id]
     if old.line is None or new.line is None:
         queries.carry_cells(db, county_id, old_version_id, new_version_id)
-        queries.rebuild_all_cell_days(db, county_id, new_version_id)
+        rollup.rebuild_all_cell_days(db, county_id, new_version_id)
         return 0.0
     rows = queries.line_coverage_of(db, county_id, old_version_id)
     spans = SpanSet.of(
@@ -171,7 +187,7 @@ def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, n
         for k in np.unique(carried.place).tolist()
     ]
     queries.insert_line_coverage(db, county_id, kept)
-    queries.rebuild_all_line_days(db, county_id, new_version_id)
+    rollup.rebuild_all_line_days(db, county_id, new_version_id)
     ever = SpanSet.of(np.zeros(len(spans)), spans.start, spans.stop)
     return float(mapping.lost(ever).length.sum())
 
@@ -201,7 +217,7 @@ def _record_lines(
                 rows.append((line.version_id, day, patrol_id, _pairs(own.of_place(0))))
                 by_line[k] = by_line.get(k, SpanSet.empty()) | own
     queries.insert_line_coverage(db, county_id, rows)
-    queries.add_to_line_days(db, county_id, rows)
+    rollup.add_to_line_days(db, county_id, rows)
     return [
         CoveredLine(
             lines[k].place_id,
@@ -248,7 +264,7 @@ def _record_areas(
         share = min(seen_m2 / area.area_m2, 1.0) if area.area_m2 else 0.0
         found.append(SeenArea(area.place_id, area.layer, area.name, seen_m2, share, sum(dwell.values())))
     queries.insert_area_coverage(db, county_id, visits, cells_rows)
-    queries.add_to_cell_days(db, county_id, cells_rows)
+    rollup.add_to_cell_days(db, county_id, cells_rows)
     return sorted(found, key=lambda area: -area.seen_m2)
 
 

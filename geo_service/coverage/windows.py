@@ -28,7 +28,7 @@ from geo_service.tables import (
 )
 from layers.cells import CellSet
 from layers.spans import SpanSet
-from layers.vocabulary import Layer, Level
+from layers.vocabulary import Layer, Level, Verdict
 
 Ints = NDArray[np.int64]
 Geometries = NDArray[np.object_]
@@ -36,6 +36,8 @@ Geometries = NDArray[np.object_]
 
 _LAYERS = {layer.value: layer for layer in Layer}
 _ORDER = {layer: k for k, layer in enumerate(Layer)}
+_COUNTS = Patrol.verdict != Verdict.NOT_COUNTED
+"""What is not counted for now keeps its rows, and takes no part in what was covered, by whom, how often."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,7 @@ def outings(
                 func.max(table.day),
             )
             .join(Patrol, Patrol.id == table.patrol_id)
-            .where(table.county_id == county_id, table.day.between(first, last))
+            .where(table.county_id == county_id, table.day.between(first, last), _COUNTS)
             .group_by(table.place_version_id)
         )
         found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows if v in index}
@@ -218,7 +220,7 @@ def walkers(
             select(table.place_version_id, Person.name)
             .join(Patrol, Patrol.id == table.patrol_id)
             .join(Person, Person.id == Patrol.person_id)
-            .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None))
+            .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None), _COUNTS)
             .group_by(table.place_version_id, Person.id)
             .order_by(func.max(table.day).desc(), Person.name)
         )

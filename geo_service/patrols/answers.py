@@ -11,8 +11,21 @@ from sqlalchemy.orm import Session
 from geo_service.coverage.service import CoveredLine, SeenArea
 from geo_service.patrols import queries
 from geo_service.patrols.words import sentence
-from geo_service.tables import County, Patrol
+from geo_service.tables import County, Json, Patrol
+from layers.verdicts import Judgement, Reason, hint, in_words
 from layers.vocabulary import Verdict
+
+
+@dataclass(frozen=True)
+class ReasonTold:
+    """One reason of a verdict: its code, its words, and how much is missing of a minimum."""
+
+    code: str
+    words: str
+    value: float | None = None
+    limit: float | None = None
+    missing: float | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,12 @@ class PatrolAnswer:
     """What the walker should know (Chinese)."""
     told: str
     """Thanks, time, way and what was covered, in one plain sentence (Chinese)."""
+    reasons: Sequence[ReasonTold] = ()
+    """Why it is not simply counted."""
+    norm_id: int | None = None
+    """The norm it was judged by."""
+    reviewed_at: dt.datetime | None = None
+    review_note: str | None = None
     voided_at: dt.datetime | None = None
     void_reason: str | None = None
     already: bool = False
@@ -75,7 +94,23 @@ def answer(db: Session, county: County, patrol: Patrol) -> PatrolAnswer:
         dropped=patrol.cleaning.get("dropped", {}),
         hidden=patrol.cleaning.get("home_cut", 0),
         notes=patrol.cleaning.get("notes", []),
-        told=sentence(started_at, ended_at, patrol.walked_m, lines, areas),
+        told=sentence(started_at, ended_at, patrol.walked_m, lines, areas, _hint(patrol)),
+        reasons=[_reason(data) for data in patrol.reasons],
+        norm_id=patrol.norm_id,
+        reviewed_at=patrol.reviewed_at and patrol.reviewed_at.astimezone(zone),
+        review_note=patrol.review_note,
         voided_at=patrol.voided_at,
         void_reason=patrol.void_reason,
     )
+
+
+def _hint(patrol: Patrol) -> str:
+    """Return the one thing that the walker is told; nothing once somebody decided, or it was taken back."""
+    if patrol.reviewed_at is not None or patrol.voided_at is not None:
+        return ""
+    reasons = tuple(Reason.from_json(data) for data in patrol.reasons)
+    return hint(Judgement(Verdict(patrol.verdict), reasons))
+
+
+def _reason(data: Json) -> ReasonTold:
+    return ReasonTold(words=in_words(Reason.from_json(data)), **data)

@@ -17,11 +17,11 @@ from geo_service.accounts.scope import Scope
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.errors import Invalid, NotFound
-from geo_service.patrols import service, tracks
+from geo_service.patrols import reviews, service, tracks
 from geo_service.patrols.answers import PatrolAnswer
 from geo_service.patrols.service import Listed
 from layers.errors import BadFile
-from layers.vocabulary import Datum, Right
+from layers.vocabulary import Datum, Right, Verdict
 
 router = APIRouter(prefix="/api/patrols", tags=["patrols"])
 
@@ -61,6 +61,13 @@ class Voiding(BaseModel):
     """Why a patrol is taken back."""
 
     reason: Annotated[str, Field(max_length=500)]
+
+
+class Review(BaseModel):
+    """What a coordinator decides of a patrol, and why."""
+
+    verdict: Annotated[Verdict, Field(description="counted or not_counted")]
+    note: Annotated[str, Field(max_length=reviews.LONGEST_NOTE)]
 
 
 @dataclass(frozen=True)
@@ -152,13 +159,14 @@ def patrols(
     ] = None,
     first: Annotated[dt.date | None, Query(description="First local day on which a patrol began.")] = None,
     last: Annotated[dt.date | None, Query(description="Last such day.")] = None,
+    verdict: Annotated[Verdict | None, Query(description="Only these; review: what waits.")] = None,
     limit: cursors.Limit = 100,
     cursor: cursors.Cursor = None,
 ) -> PatrolPage:
     """Return a page of patrols: who, when, how far."""
     rows = service.listed(
-        db, scope, person_id=person, area=area, first_day=first, last_day=last, after=_after(cursor),
-        limit=limit,
+        db, scope, person_id=person, area=area, first_day=first, last_day=last, verdict=verdict,
+        after=_after(cursor), limit=limit,
     )  # fmt: skip
     full = len(rows) == limit
     more = cursors.encode(rows[-1].started_at.isoformat(), str(rows[-1].patrol_id)) if full else None
@@ -215,3 +223,9 @@ def _track(db: Db, scope: Scope, patrol_id: uuid.UUID) -> Any:
 def void(db: Db, scope: Signed, patrol_id: uuid.UUID, voiding: Voiding) -> PatrolAnswer:
     """Void a patrol: it stays with the reason, and covers nothing any more."""
     return service.void(db, scope, patrol_id, voiding.reason)
+
+
+@router.post("/{patrol_id}/review", summary="Decide on a patrol: counted or not, with a note")
+def review(db: Db, scope: Signed, patrol_id: uuid.UUID, decided: Review) -> PatrolAnswer:
+    """Store a person's verdict, which no computation overrules."""
+    return reviews.review(db, scope, patrol_id, decided.verdict, decided.note)

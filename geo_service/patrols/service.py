@@ -21,7 +21,7 @@ from geo_service.areas import service as areas
 from geo_service.coverage import service as coverage
 from geo_service.coverage.service import Neighbourhood
 from geo_service.errors import Conflict, Invalid, NotFound
-from geo_service.patrols import answers, doubts, queries
+from geo_service.patrols import answers, doubts, judging, queries
 from geo_service.patrols.answers import PatrolAnswer
 from geo_service.patrols.formats import parse
 from geo_service.patrols.queries import NewBatch, NewPatrol, Sent
@@ -91,7 +91,8 @@ def take(
         if not queries.insert_patrol(db, patrol, kept):
             return _again(db, county, walker, queries.sent(db, patrol_id), batch)
         queries.insert_batch(db, county.id, patrol_id, batch, recording)
-        coverage.record(db, county, patrol_id, kept, near)
+        recorded = coverage.record(db, county, patrol_id, kept, near)
+        judging.settle_verdict(db, county, patrol_id, track, near, recorded)
         told = _told(db, county, patrol_id)
         if datum is None:
             _ask_datum(db, county, told, track, near)
@@ -144,12 +145,14 @@ def listed(
     area: str | None = None,
     first_day: dt.date | None = None,
     last_day: dt.date | None = None,
+    verdict: Verdict | None = None,
     after: tuple[dt.datetime, uuid.UUID] | None = None,
     limit: int = 100,
 ) -> list[Listed]:
     """Return the patrols of the scope that began on these days, the latest first, behind a key.
 
-    With an area's code: those by its people or on its stretches.
+    With an area's code: those by its people or on its stretches. With a verdict: those that have it, and
+    were neither left open nor taken back.
     """
     where = [patrols_in(scope)]
     if person_id is not None:
@@ -161,6 +164,8 @@ def listed(
         where.append(Patrol.day >= first_day)
     if last_day is not None:
         where.append(Patrol.day <= last_day)
+    if verdict is not None:
+        where += [Patrol.verdict == verdict, Patrol.voided_at.is_(None), Patrol.settled_at.is_not(None)]
     zone = ZoneInfo(_county(db, scope).time_zone)
     return [
         Listed(

@@ -15,15 +15,16 @@ def sentence(
     walked_m: float,
     covered: Sequence[CoveredLine],
     seen: Sequence[SeenArea],
+    hint: str = "",
 ) -> str:
-    """Return thanks, time, way, and what was covered; times in the county's zone.
+    """Return thanks, time and way, then the one `hint`, and what was covered; times in the county's zone.
 
     >>> sentence(dt.datetime(2026, 5, 1, 8), dt.datetime(2026, 5, 1, 9, 5), 3240, [], [])
     '谢谢您！5月1日 08:00—09:05，走了 3.2 公里。这次没有走到登记的河道、道路、网格或小区，走过的路已保存。'
     """
     same_day = started_at.date() == ended_at.date()
     until = f"{ended_at:%H:%M}" if same_day else clock(ended_at)
-    begin = f"谢谢您！{clock(started_at)}—{until}，走了 {length(walked_m)}。"
+    begin = f"谢谢您！{clock(started_at)}—{until}，走了 {length(walked_m)}。{hint}"
     told = []
     if covered:
         told.append("走到了：" + _listed([f"{_name(line)} {length(line.metres)}" for line in covered]))

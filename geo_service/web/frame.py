@@ -92,6 +92,7 @@ class Frame:
             ("/places", "对象"),
             ("/patrols", "巡查"),
             ("/services", "服务"),
+            ("/norms", "标准"),
         ]
         if self.scope is not None and self.scope.holds(Right.COORDINATOR, Right.PLANNER):
             pages.append(("/figures", "数据"))

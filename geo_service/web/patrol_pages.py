@@ -6,12 +6,15 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Form, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BeforeValidator
 
 from geo_service.accounts.dependencies import require
 from geo_service.accounts.scope import Scope
 from geo_service.columns import printable
 from geo_service.db import Db
-from geo_service.errors import Invalid
+from geo_service.errors import Conflict, Invalid
+from geo_service.norms import service as norms
+from geo_service.patrols import reviews
 from geo_service.patrols import service as patrols
 from geo_service.patrols.answers import PatrolAnswer
 from geo_service.settings import Settings
@@ -19,13 +22,14 @@ from geo_service.web import pictures
 from geo_service.web.frame import Frame, Framed
 from geo_service.web.serving import picture
 from layers.errors import BadFile, YinxunError
-from layers.vocabulary import Datum, Right
+from layers.vocabulary import Datum, Right, Verdict
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 PAGE_ROWS = 50
 Sends = Annotated[Scope, require(Right.COORDINATOR, Right.VOLUNTEER)]
 Word = Annotated[str, Form(max_length=100)]
+Note = Annotated[str, Form(max_length=reviews.LONGEST_NOTE)]
 
 
 @router.get("/upload", summary="Show the form that takes a walk")
@@ -61,17 +65,21 @@ def upload(
 def listed(
     db: Db,
     frame: Framed,
+    verdict: Annotated[Verdict | None, BeforeValidator(lambda value: value or None), Query()] = None,
     before: Annotated[dt.datetime | None, Query()] = None,
     behind: Annotated[uuid.UUID | None, Query()] = None,
 ) -> Response:
     """Show patrols, the latest first; `before` and `behind` are the key of the last one seen."""
     after = (before, behind) if before and behind else None
-    rows = patrols.listed(db, frame.own_scope, after=after, limit=PAGE_ROWS + 1)
+    rows = patrols.listed(db, frame.own_scope, verdict=verdict, after=after, limit=PAGE_ROWS + 1)
     more = None
     if len(rows) > PAGE_ROWS:
         last = rows[PAGE_ROWS - 1]
-        more = frame.link("/patrols", before=last.started_at.isoformat(), behind=last.patrol_id)
-    return frame.show("patrols.html", {"patrols": rows[:PAGE_ROWS], "more": more, "is_first": after is None})
+        more = frame.link(
+            "/patrols", verdict=verdict, before=last.started_at.isoformat(), behind=last.patrol_id
+        )
+    values = {"patrols": rows[:PAGE_ROWS], "more": more, "is_first": after is None}
+    return frame.show("patrols.html", values | {"verdicts": list(Verdict), "chosen": verdict})
 
 
 @router.get("/patrols/{patrol_id}", summary="Show what a patrol covered")
@@ -90,8 +98,26 @@ def void(db: Db, frame: Framed, patrol_id: uuid.UUID, reason: Word = "") -> Resp
     return RedirectResponse(frame.link(f"/patrols/{patrol_id}"), status_code=303)
 
 
+@router.post("/patrols/{patrol_id}/review", summary="Decide on a patrol")
+def review(db: Db, frame: Framed, patrol_id: uuid.UUID, verdict: Word = "", note: Note = "") -> Response:
+    """Store a coordinator's verdict with a note; without one the page says what is missing."""
+    try:
+        if verdict not in {Verdict.COUNTED, Verdict.NOT_COUNTED}:
+            raise Invalid("请选择「有效」或「暂未计入」。")
+        reviews.review(db, frame.own_scope, patrol_id, Verdict(verdict), note)
+    except (Invalid, Conflict) as error:
+        return _shown(db, frame, patrol_id, review_error=error)
+    return RedirectResponse(frame.link(f"/patrols/{patrol_id}"), status_code=303)
+
+
 def _shown(
-    db: Db, frame: Frame, patrol_id: uuid.UUID, *, again: bool = False, error: YinxunError | None = None
+    db: Db,
+    frame: Frame,
+    patrol_id: uuid.UUID,
+    *,
+    again: bool = False,
+    error: YinxunError | None = None,
+    review_error: YinxunError | None = None,
 ) -> Response:
     scope = frame.own_scope
     answer = patrols.told(db, scope, patrol_id)
@@ -100,9 +126,12 @@ def _shown(
         "again": again,
         "error": error,
         "walker": patrols.walker_of(db, scope, patrol_id),
+        "review_error": review_error,
+        "may_review": reviews.may_review(db, scope, patrol_id),
+        "norm": norms.told(db, scope, answer.norm_id) if answer.norm_id is not None else None,
         "may_void": answer.voided_at is None and patrols.may_void(db, scope, patrol_id),
     }
-    return frame.show("patrol.html", values, status=200 if error is None else 422)
+    return frame.show("patrol.html", values, status=200 if error is None and review_error is None else 422)
 
 
 @router.get("/patrols/{patrol_id}/picture", summary="The map of a patrol as a document for its page")

@@ -16,7 +16,7 @@ from sqlalchemy.sql.functions import coalesce
 from geo_service.accounts.narrow import areas_in, duties_in, patrols_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.tables import Area, County, Duty, Job, Patrol, Person, Place, PlaceArea, PlaceVersion
-from layers.vocabulary import DutyKind, Layer, Level, Role
+from layers.vocabulary import DutyKind, Layer, Level, Role, Verdict
 
 Spans = list[tuple[int, int]]
 
@@ -108,10 +108,9 @@ def stewards(db: Session, scope: Scope, day: dt.date) -> int:
 
 
 def patrols(db: Session, scope: Scope, first: dt.date, last: dt.date) -> int:
-    """Count the patrols of a window that were not voided, as far as the scope sees them."""
-    found = select(func.count()).where(
-        patrols_in(scope), Patrol.day.between(first, last), Patrol.voided_at.is_(None)
-    )
+    """Count the patrols of a window that count or wait for review, as far as the scope sees them."""
+    counts = Patrol.voided_at.is_(None) & (Patrol.verdict != Verdict.NOT_COUNTED)
+    found = select(func.count()).where(patrols_in(scope), Patrol.day.between(first, last), counts)
     return db.scalar(found) or 0
 
 

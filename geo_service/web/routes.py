@@ -17,6 +17,7 @@ from geo_service.tables import County
 from geo_service.web import (
     figure_pages,
     import_pages,
+    norm_pages,
     patrol_pages,
     pictures,
     privacy_pages,
@@ -195,5 +196,6 @@ router.include_router(service_pages.router)
 router.include_router(figure_pages.router)
 router.include_router(import_pages.router)
 router.include_router(privacy_pages.router)
+router.include_router(norm_pages.router)
 router.include_router(pages)
 router.include_router(api)

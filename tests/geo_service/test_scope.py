@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -34,9 +35,11 @@ from geo_service.tables import (
     Area,
     County,
     Duty,
+    Exemption,
     FigureEntry,
     Grant,
     IssuedReport,
+    Norm,
     Patrol,
     Person,
     Place,
@@ -45,7 +48,8 @@ from geo_service.tables import (
     SignIn,
 )
 from layers.crs import to_lonlat
-from layers.vocabulary import DutyKind, FileKind, Layer, Level, Right, Role
+from layers.presets import preset
+from layers.vocabulary import DutyKind, ExemptionKind, FileKind, Layer, Level, Right, Role
 from tests.geo_service.conftest import CRS, NOON, ORIGIN, SmallCounty
 
 COMMANDS = Manager(Actor(os_user="tester"))
@@ -85,6 +89,8 @@ class Town:
     """An account of somebody else, to be administered."""
     grant: Grant
     sign_in: SignIn
+    draft: Norm
+    leave: Exemption
     places: list[str] = field(default_factory=list)
     """What only those may read who may see its places."""
     people: list[str] = field(default_factory=list)
@@ -212,6 +218,18 @@ def _of_duty(town: Town) -> Request:
 
 def _new_duty(town: Town) -> Request:
     return {"json": {"person_id": str(town.neighbour.id), "place_id": town.grid.id}}
+
+
+def _of_draft(town: Town) -> Request:
+    return {"path": {"norm_id": town.draft.id}}
+
+
+def _of_leave(town: Town) -> Request:
+    return {"path": {"exemption_id": town.leave.id}}
+
+
+def _tomorrow() -> str:
+    return f"{dt.datetime.now(ZoneInfo('Asia/Shanghai')).date() + dt.timedelta(days=1)}"
 
 
 def _dry_table(text: str) -> Callable[[Town], Request]:
@@ -384,7 +402,70 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/figures/entries/{entry_id}/withdraw"): Walk(STAFF, _of_entry, ok=303, whole=True),
     ("POST", "/figures/issue"): Walk(STAFF, lambda town: {"data": {"area": town.area.code}}, ok=303),
     ("GET", "/reports/{report_id}"): Walk(SEE_FIGURES, _of_report),
+    ("POST", "/api/patrols/{patrol_id}/review"): Walk(
+        STAFF,
+        lambda town: {**_of_patrol(town), "json": {"verdict": "counted", "note": "测试"}},
+        without=404,
+    ),
+    # norms: the whole county's, so that only drafts are looked at by whom they are kept from
+    ("GET", "/api/norms"): Walk(),
+    ("GET", "/api/norms/presets"): Walk(),
+    ("GET", "/api/norms/{norm_id}"): Walk(about=lambda _: {"path": {"norm_id": 0}}, ok=404),
+    ("POST", "/api/norms"): Walk(
+        STAFF, lambda _: {"json": {"preset": "volunteer-river"}}, ok=201, beyond=201, whole=True
+    ),
+    ("PATCH", "/api/norms/{norm_id}"): Walk(
+        STAFF, lambda town: {**_of_draft(town), "json": {"name": "新名"}}, ok=204, whole=True
+    ),
+    ("DELETE", "/api/norms/{norm_id}"): Walk(STAFF, _of_draft, ok=204, whole=True),
+    ("POST", "/api/norms/{norm_id}/adopt"): Walk(
+        STAFF, lambda town: {**_of_draft(town), "json": {"first_day": _tomorrow()}}, ok=204, whole=True
+    ),
+    ("POST", "/api/norms/{norm_id}/end"): Walk(
+        STAFF, lambda town: {**_of_draft(town), "json": {"last_day": _tomorrow()}}, ok=409, whole=True
+    ),
+    ("GET", "/api/norms/{norm_id}/trial"): Walk(
+        STAFF, lambda town: {**_of_draft(town), "params": {"first": DAY, "last": DAY}}, whole=True
+    ),
+    ("GET", "/api/due"): Walk(SEE_PEOPLE, shows="people"),
+    ("GET", "/api/exemptions"): Walk(SEE_PEOPLE, shows="people"),
+    ("POST", "/api/exemptions"): Walk(
+        STAFF,
+        lambda town: {
+            "json": {"kind": "leave", "person_id": str(town.neighbour.id), "first_day": DAY, "last_day": DAY}
+        },
+        ok=201,
+    ),
+    ("DELETE", "/api/exemptions/{exemption_id}"): Walk(STAFF, _of_leave, ok=204),
     # pages
+    ("GET", "/norms"): Walk(shows="people"),
+    ("POST", "/norms/draft"): Walk(
+        STAFF, lambda _: {"data": {"preset": "volunteer-river"}}, ok=303, beyond=303, whole=True
+    ),
+    ("GET", "/norms/{norm_id}"): Walk(about=lambda _: {"path": {"norm_id": 0}}, ok=404),
+    ("POST", "/norms/{norm_id}"): Walk(  # the form again: it says neither how often nor when
+        STAFF, lambda town: {**_of_draft(town), "data": {"name": "新名"}}, ok=422, whole=True
+    ),
+    ("POST", "/norms/{norm_id}/adopt"): Walk(
+        STAFF, lambda town: {**_of_draft(town), "data": {"first_day": _tomorrow()}}, ok=303, whole=True
+    ),
+    ("POST", "/norms/{norm_id}/end"): Walk(STAFF, _of_draft, ok=303, whole=True),
+    ("GET", "/due"): Walk(SEE_PEOPLE, shows="people"),
+    ("POST", "/exemptions"): Walk(
+        STAFF,
+        lambda town: {
+            "data": {"kind": "leave", "person": town.walker.name, "first_day": DAY, "last_day": DAY}
+        },
+        ok=303,
+        beyond=422,  # the form again, with what is wrong
+    ),
+    ("POST", "/exemptions/{exemption_id}/remove"): Walk(STAFF, _of_leave, ok=303),
+    ("POST", "/patrols/{patrol_id}/review"): Walk(
+        STAFF,
+        lambda town: {**_of_patrol(town), "data": {"verdict": "counted", "note": "测试"}},
+        ok=303,
+        without=404,
+    ),
     ("GET", "/"): Walk(),
     ("GET", "/api/progress"): Walk(),
     ("GET", "/map/coverage"): Walk(shows="places"),
@@ -490,6 +571,7 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
         x, area, river, grid, off_map, walker, neighbour, duty, patrol_id,
         service_id, _file(county, folder, f"service/{service_id}"), entry_id,
         _file(county, folder, f"figure_entry/{entry_id}"), report_id, account, grant, sign_in,
+        *_expected_of(county, walker),
         places=[area.code, f"{name}河", f"{name}格", f"{name}待上图"],
         people=[f"{name}老王", str(walker.id), str(patrol_id), str(service_id)],
         not_own=[
@@ -540,6 +622,18 @@ def _file(county: SmallCounty, folder: Path, subject: str) -> uuid.UUID:
         subject=subject, media_type="application/pdf", name="proof.pdf",
     )  # fmt: skip
     return kept.id
+
+
+def _expected_of(county: SmallCounty, person: Person) -> tuple[Norm, Exemption]:
+    """Add a draft, a norm in force, and a leave."""
+    rule = preset("volunteer-river").rule.to_json()
+    draft = Norm(county_id=county.id, name="草稿", rule=rule)
+    always = Norm(county_id=county.id, name="标准", rule=rule, in_force=Range(dt.date(2026, 1, 1), None))
+    week = Range(NOON.date(), NOON.date() + dt.timedelta(days=7))
+    leave = Exemption(county_id=county.id, kind=ExemptionKind.LEAVE, person_id=person.id, days=week)
+    county.db.add_all([draft, always, leave])
+    county.db.flush()
+    return draft, leave
 
 
 def _duty(county: SmallCounty, person: Person, place: Place) -> Duty:

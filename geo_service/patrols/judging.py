@@ -1,0 +1,227 @@
+"""What a patrol counts as: its numbers are gathered once and kept, and held against the norms of its day.
+
+A patrol is judged by the norm in force on its day, when it is computed, and never again by another: its
+`norm_id` says by which. Where several norms ask something of its walker at the places it came to, the one
+under which it fares best judges it: who walks his road by way of his river is not held to both.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Session
+
+from geo_service.coverage import service as coverage
+from geo_service.coverage.service import Neighbourhood, Recorded
+from geo_service.norms import service as norms
+from geo_service.norms.service import NormRow
+from geo_service.patrols import doubts, queries, verdict_queries
+from geo_service.patrols.verdict_queries import Held
+from geo_service.tables import County, Json, Patrol
+from layers import crs as crs_
+from layers.measures import AtPlace, Measures, along_m, inside_m, way_of
+from layers.norms import Rule
+from layers.periods import Days
+from layers.reach import SIGHT_M
+from layers.tracks import Track
+from layers.verdicts import Code, Judgement, Numbers, judge
+from layers.vocabulary import Evidence, Verdict
+
+MEASURES = "measures"
+"""Under this word the numbers stand in `Patrol.cleaning`."""
+_BEST = [Verdict.COUNTED, Verdict.REVIEW, Verdict.NOT_COUNTED]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A judgement, and the norm that gave it."""
+
+    judgement: Judgement
+    norm_id: int | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that a verdict on one patrol rests on, norms left out."""
+
+    known: Numbers
+    measures: Measures
+    held: Sequence[Held]
+
+
+def settle_verdict(
+    db: Session,
+    county: County,
+    patrol_id: uuid.UUID,
+    track: Track,
+    near: Neighbourhood | None,
+    recorded: Recorded | None = None,
+) -> None:
+    """Judge a patrol that was just computed, and store verdict, reasons and norm.
+
+    `track`: cleaned, before the home cut; `near`: the places around it (None: there is no track);
+    `recorded`: what it covered and saw (None: read again). In the transaction that recorded this: what is
+    not counted leaves the roll-up again. A person's verdict stays.
+    """
+    patrol = _stored(db, county.id, patrol_id)
+    shares = _shares_of(recorded, near) if recorded else _shares(db, county.id, patrol_id)
+    measures = measured(track, near, shares)
+    verdict_queries.store_measures(db, patrol_id, measures.to_json())
+    case = gathered(db, county, patrol, measures, is_mixed=_is_mixed(track))
+    found = judged(case, norms.in_force(db, county.id, Days(patrol.day, patrol.day)))
+    if patrol.reviewed_at is None:
+        reasons = [reason.to_json() for reason in found.judgement.reasons]
+        verdict_queries.store_verdict(db, patrol_id, found.judgement.verdict, reasons, found.norm_id)
+        verdict = found.judgement.verdict
+    else:
+        verdict = Verdict(patrol.verdict)
+    if verdict is Verdict.NOT_COUNTED:
+        coverage.withdraw(db, county.id, patrol_id)
+
+
+def measured(track: Track, near: Neighbourhood | None, shares: Mapping[int, float]) -> Measures:
+    """Return the numbers of a track, with those at each place of which its patrol covered or saw a share."""
+    if near is None or len(track) < 2:
+        return Measures()
+    xy = crs_.to_metric(track.lonlat, near.crs)
+    way = way_of(xy, track.time_s, track.piece)
+    ids = [place.place_id for place in near.lines] + [place.place_id for place in near.areas]
+    of_lines = along_m(way, near.line_set, near.reach_m)
+    of_areas = inside_m(way, near.polygons, SIGHT_M)
+    walked_m, ridden_m = (np.concatenate(both).tolist() for both in zip(of_lines, of_areas, strict=True))
+    places = {
+        id_: AtPlace(a, b, shares[id_])
+        for id_, a, b in zip(ids, walked_m, ridden_m, strict=True)
+        if id_ in shares
+    }
+    return replace(Measures.of(track, xy, way), places=places)
+
+
+def gathered(
+    db: Session, county: County, patrol: Patrol, measures: Measures, *, is_mixed: bool = False
+) -> Case:
+    """Return what a verdict on a patrol rests on: its numbers, what else is known, its walker's duties."""
+    facts = verdict_queries.facts(db, county.id, patrol.id)
+    known = Numbers(
+        evidence=Evidence(patrol.evidence),
+        complete=patrol.batches_due is not None and facts.batches >= patrol.batches_due,
+        walked_m=patrol.walked_m,
+        datum_mix=is_mixed,
+        doubled=facts.is_doubled,
+        overlap=facts.is_overlapping,
+        record_complete=is_complete(patrol.record),
+        other_evidence=facts.has_files,
+    )
+    if known.evidence is not Evidence.TRACK and measures.minutes == 0:
+        measures = replace(measures, minutes=(patrol.ended_at - patrol.started_at) / dt.timedelta(minutes=1))
+    return Case(known, measures, _held(db, county.id, patrol, measures))
+
+
+def judged(case: Case, in_force: Sequence[NormRow]) -> Judged:
+    """Return the best judgement under the norms that ask something of the walker; without one, by none."""
+    found = [
+        Judged(_under(case, own, norm.rule), norm.id)
+        for norm in in_force
+        if (own := [h for h in case.held if norm.rule.asks(h.role, h.kind, h.level)])
+    ]
+    return min(found, key=lambda one: _BEST.index(one.judgement.verdict), default=_by_none(case))
+
+
+def is_complete(record: Json) -> bool:
+    """Tell whether a record was filled in: its checklist says something of every item it holds."""
+    items = (record.get("checklist") or {}).get("items") or {}
+    return bool(items) and all(items.values())
+
+
+def _under(case: Case, own: Sequence[Held], rule: Rule) -> Judgement:
+    maybe_off_map = any(not held.on_map for held in own)
+    numbers = case.measures.applied(case.known, {h.place_id for h in own}, maybe_off_map=maybe_off_map)
+    return judge(numbers, rule, roles=[held.role for held in own])
+
+
+def _by_none(case: Case) -> Judged:
+    maybe_off_map = any(not held.on_map for held in case.held)
+    return Judged(judge(case.measures.applied(case.known, None, maybe_off_map=maybe_off_map)), None)
+
+
+def _held(db: Session, county_id: int, patrol: Patrol, measures: Measures) -> list[Held]:
+    """Return the duties that a patrol may be judged by: at the places it came to or was for, else all."""
+    if patrol.person_id is None:
+        return []
+    places = set(measures.places) | ({patrol.place_id} if patrol.place_id is not None else set())
+    return verdict_queries.held(db, county_id, patrol.person_id, patrol.day, places or None)
+
+
+def _shares_of(recorded: Recorded, near: Neighbourhood | None) -> dict[int, float]:
+    """Return the share covered or seen of each place, 0 to 1, of what was just recorded."""
+    if near is None:
+        return {}
+    length_m = {line.place_id: line.length_dm / coverage.DM_PER_M for line in near.lines}
+    lines = {at.place_id: min(at.metres / length_m[at.place_id], 1.0) for at in recorded.lines}
+    return lines | {area.place_id: area.share for area in recorded.areas}
+
+
+def _shares(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:
+    areas = queries.seen_areas(db, county_id, patrol_id)
+    seen = {a.place_id: min(a.seen_m2 / a.area_m2, 1.0) if a.area_m2 else 0.0 for a in areas}
+    return verdict_queries.line_shares(db, county_id, patrol_id) | seen
+
+
+def _is_mixed(track: Track) -> bool:
+    return len(track) > 1 and doubts.mixture(track.time_s, track.lonlat) is not None
+
+
+def _stored(db: Session, county_id: int, patrol_id: uuid.UUID) -> Patrol:
+    found = queries.patrol(db, patrol_id, Patrol.county_id == county_id)
+    if found is None:
+        raise RuntimeError("the patrol is gone")
+    return found
+
+
+# --- for trials: what another norm would have said
+
+
+def patrols_of(db: Session, where: ColumnElement[bool], window: Days) -> Sequence[tuple[Patrol, str | None]]:
+    """Return the patrols of a window that are done, with their walkers' names, in the order of time."""
+    done = (where, Patrol.settled_at.is_not(None), Patrol.voided_at.is_(None))
+    days = Patrol.day.between(window.first, window.last)
+    return verdict_queries.patrols(db, *done, days)
+
+
+def tried(db: Session, county: County, patrol: Patrol, norms_: Sequence[NormRow]) -> Judged:
+    """Return what some norms would say of a patrol, from its numbers, or from its track where there are none.
+
+    Nothing is stored.
+    """
+    case = gathered(db, county, patrol, _numbers_of(db, county, patrol), is_mixed=_was_mixed(patrol))
+    # Sendings may be forgotten since: that they were all in is not asked again.
+    known = replace(case.known, complete=patrol.batches_due is not None)
+    return judged(replace(case, known=known), norms_)
+
+
+def _numbers_of(db: Session, county: County, patrol: Patrol) -> Measures:
+    stored = patrol.cleaning.get(MEASURES)
+    if stored is not None:
+        return Measures.from_json(stored)
+    track = verdict_queries.track(db, patrol.id)
+    if track is None or len(track) == 0:
+        return _unmeasured(db, county, patrol)
+    near = coverage.neighbourhood(db, county, track)
+    return measured(track, near, _shares(db, county.id, patrol.id))
+
+
+def _was_mixed(patrol: Patrol) -> bool:
+    return any(reason["code"] == Code.CRS_MIX for reason in patrol.reasons)
+
+
+def _unmeasured(db: Session, county: County, patrol: Patrol) -> Measures:
+    """Return what is still known of a patrol without track and numbers: its time, and what it covered."""
+    minutes = (patrol.ended_at - patrol.started_at) / dt.timedelta(minutes=1)
+    covered_m = verdict_queries.covered_m(db, county.id, patrol.id)
+    shares = _shares(db, county.id, patrol.id)
+    # Of an area nobody knows any more how far one walked in it: all of the way may have been there.
+    places = {id_: AtPlace(covered_m.get(id_, patrol.walked_m), 0.0, share) for id_, share in shares.items()}
+    return Measures(minutes=minutes, places=places)
