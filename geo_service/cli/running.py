@@ -28,6 +28,7 @@ from geo_service.embedded import Cluster, make_private, service_user
 from geo_service.errors import CannotRun, NotFound
 from geo_service.jobs import Progress, Schedule, Work, Worker
 from geo_service.keeper import kept
+from geo_service.patrols import sending as patrol_sending
 from geo_service.patrols import service as patrols
 from geo_service.settings import Settings, load
 from geo_service.tables import County, Json
@@ -173,9 +174,14 @@ def _work(settings: Settings) -> Work:
         finished = jobs.drop_finished(db, older_than=dt.timedelta(days=30))
         log.info("dropped %d raw batches, %d tracks, %d finished jobs", batches, tracks, finished)
 
+    def close_patrols(db: Session, _payload: Json, _progress: Progress) -> None:
+        hours = dt.timedelta(hours=settings.patrol_close_hours)
+        closed = patrol_sending.close_abandoned(db, after=hours, home_cut_m=settings.home_cut_m)
+        log.info("closed %d patrols without an end", closed)
+
     return Work(
-        {demo_county.JOB: demo_county.make_by_job, "retention": drop_expired},
-        (Schedule("retention", dt.timedelta(days=1)),),
+        {demo_county.JOB: demo_county.make_by_job, "retention": drop_expired, "patrols.close": close_patrols},
+        (Schedule("retention", dt.timedelta(days=1)), Schedule("patrols.close", dt.timedelta(minutes=15))),
     )
 
 

@@ -12,6 +12,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.errors import Invalid
+from geo_service.patrols import parties
 from geo_service.patrols import service as patrols
 from geo_service.patrols.answers import PatrolAnswer
 from geo_service.settings import Settings
@@ -134,7 +135,7 @@ def _taken(
 
 def _walker(db: Db, scope: Scope, word: str) -> uuid.UUID:
     if word:
-        return patrols.person_called(db, scope, word).id
+        return parties.person_called(db, scope, word).id
     if scope.person_id is None:
         raise Invalid("请填写是谁的巡查：姓名或人员编号。")
     return scope.person_id

@@ -108,9 +108,13 @@ def stewards(db: Session, scope: Scope, day: dt.date) -> int:
 
 
 def patrols(db: Session, scope: Scope, first: dt.date, last: dt.date) -> int:
-    """Count the patrols of a window that were not voided, as far as the scope sees them."""
+    """Count the outings of a window that are over and not voided, as far as the scope sees them."""
     found = select(func.count()).where(
-        patrols_in(scope), Patrol.day.between(first, last), Patrol.voided_at.is_(None)
+        patrols_in(scope),
+        Patrol.day.between(first, last),
+        Patrol.voided_at.is_(None),
+        Patrol.settled_at.is_not(None),
+        Patrol.same_outing_as.is_(None),
     )
     return db.scalar(found) or 0
 

@@ -507,6 +507,7 @@ class TestRetention:
         assert service.drop_expired(db, raw_days=7, track_days=180) == (0, 0)
         long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=8)
         db.execute(update(Batch).values(received_at=long_ago))
+        answer = service.told(db, scope, answer.patrol_id)
         assert service.drop_expired(db, raw_days=7, track_days=180) == (1, 0)
         assert db.execute(text("select cardinality(time_s), cardinality(lon) from batch")).one() == (0, 0)
         again = sent(db, scope, walker, walk((500, 5), (900, 5)), **ids)

@@ -36,6 +36,7 @@ COMMANDS = Manager(Actor(os_user="tester"))
 WEST, EAST, COUNTY = "west", "east", "county"
 """The grounds of the accounts: two townships, and the whole county."""
 DAY = NOON.date().isoformat()
+LATELY = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)
 
 STAFF = frozenset({Right.ADMINISTRATOR, Right.COORDINATOR})
 SEE_PLACES = STAFF | {Right.PLANNER, Right.VOLUNTEER}
@@ -155,6 +156,25 @@ def _new_patrol(town: Town) -> Request:
     return {"params": {"person": town.walker.name}, "files": {"file": ("walk.gpx", recording)}}
 
 
+def _told(town: Town, said: Request, **path: Any) -> Request:
+    """Something that a client says of a new patrol, named for the town's volunteer."""
+    return {"path": {"patrol_id": uuid.uuid4(), **path}, "json": {"person": town.walker.name, **said}}
+
+
+def _begun(town: Town) -> Request:
+    return _told(town, {"started_at": LATELY.isoformat()})
+
+
+def _batch(town: Town) -> Request:
+    lon, lat = to_lonlat(ORIGIN + np.array([[town.x + 6, 5]]), CRS)[0].tolist()
+    fixes = [{"time": LATELY.timestamp(), "lon": lon, "lat": lat}]
+    return _told(town, {"datum": "wgs84", "fixes": fixes}, batch_id=uuid.uuid4())
+
+
+def _ended(town: Town) -> Request:
+    return _told(town, {"ended_at": LATELY.isoformat(), "batches": 0})
+
+
 def _of_walker(town: Town) -> Request:
     return {"path": {"person_id": town.walker.id}}
 
@@ -253,6 +273,10 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/api/patrols"): Walk(SEE_PEOPLE, _new_patrol, ok=201),
     ("GET", "/api/patrols"): Walk(shows="people"),
     ("GET", "/api/patrols/{patrol_id}"): Walk(SEE_PEOPLE, _of_patrol, without=404, shows="people"),
+    ("GET", "/api/checklists"): Walk(),
+    ("PUT", "/api/patrols/{patrol_id}"): Walk(SEE_PEOPLE, _begun, ok=201),
+    ("PUT", "/api/patrols/{patrol_id}/batches/{batch_id}"): Walk(SEE_PEOPLE, _batch, ok=201),
+    ("PUT", "/api/patrols/{patrol_id}/end"): Walk(SEE_PEOPLE, _ended, ok=201),
     ("GET", "/api/patrols/{patrol_id}/track"): ONE_PATROL,
     ("GET", "/api/patrols/{patrol_id}/gpx"): ONE_PATROL,
     ("POST", "/api/patrols/{patrol_id}/void"): Walk(
