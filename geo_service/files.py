@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
@@ -33,8 +34,12 @@ def keep(
     subject: str,
     media_type: str,
     name: str | None = None,
+    file_id: uuid.UUID | None = None,
 ) -> StoredFile:
-    """Keep a file for a subject ("patrol/0192...") and return its row; the same again adds no bytes."""
+    """Keep a file for a subject ("patrol/0192...") and return its row; the same again adds no bytes.
+
+    `file_id`: one that its sender has chosen; it must be free.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     source.seek(0)
     with tempfile.NamedTemporaryFile(dir=folder, prefix="part-", delete=False) as part:
@@ -52,6 +57,7 @@ def keep(
     size = Path(part.name).stat().st_size
     Path(part.name).replace(target)
     row = StoredFile(
+        id=file_id or uuid.uuid4(),
         county_id=county_id,
         sha256=sha256,
         size=size,

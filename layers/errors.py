@@ -62,3 +62,10 @@ class UnknownTimeZone(YinxunError):
 
     code = "unknown_time_zone"
     title = "The times carry no zone; state --tz."
+
+
+class BadNorm(YinxunError):
+    """The rule of a norm contradicts itself or says what cannot be."""
+
+    code = "bad_norm"
+    title = "The rule of the norm cannot be taken."

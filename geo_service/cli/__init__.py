@@ -6,7 +6,7 @@ import psycopg
 import typer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from geo_service.cli import accounts, areas_places, coverage_maps, demo, patrols, people, running
+from geo_service.cli import accounts, areas_places, coverage_maps, demo, patrols, people, records, running
 from geo_service.errors import Unavailable
 from layers.errors import YinxunError
 
@@ -16,6 +16,7 @@ TOPICS = (
     areas_places.app,
     people.app,
     patrols.app,
+    records.app,
     coverage_maps.app,
     accounts.app,
 )

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from geo_service.coverage.service import CoveredLine, SeenArea
 from geo_service.errors import NotFound
 from geo_service.patrols import batch_queries, queries
-from geo_service.patrols.judging import REASONS
 from geo_service.patrols.words import clock, of_open, of_paper, sentence
 from geo_service.tables import County, Patrol
+from layers.verdicts import Reason, in_words
 from layers.vocabulary import Evidence, Verdict
 
 
@@ -52,7 +52,7 @@ class Along:
 
 
 @dataclass(frozen=True)
-class Reason:
+class Why:
     """Why a patrol has its verdict."""
 
     code: str
@@ -77,7 +77,7 @@ class PatrolAnswer:
     fixes: int
     state: State
     verdict: Verdict
-    reasons: Sequence[Reason]
+    reasons: Sequence[Why]
     people: int
     """How many took part (人次); 0 if counted with `same_outing_as`."""
     companions: Sequence[Along]
@@ -133,7 +133,7 @@ def answer(db: Session, county: County, patrol: Patrol) -> PatrolAnswer:
         fixes=patrol.fixes,
         state=state,
         verdict=Verdict(patrol.verdict),
-        reasons=[Reason(reason["code"], _reason(reason)) for reason in patrol.reasons],
+        reasons=[Why(reason.code, in_words(reason)) for reason in map(Reason.from_json, patrol.reasons)],
         people=patrol.people,
         companions=[Along(*row) for row in queries.companions(db, patrol.id)],
         same_outing_as=patrol.same_outing_as,
@@ -148,10 +148,6 @@ def answer(db: Session, county: County, patrol: Patrol) -> PatrolAnswer:
         voided_at=patrol.voided_at,
         void_reason=patrol.void_reason,
     )
-
-
-def _reason(reason: Mapping[str, Any]) -> str:
-    return REASONS.get(reason["code"], reason["code"])
 
 
 def _state(db: Session, patrol: Patrol) -> State:

@@ -5,20 +5,24 @@ import uuid
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import FileResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from geo_service import files
 from geo_service.accounts.dependencies import Signed, require
 from geo_service.accounts.scope import Scope
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.errors import Invalid
-from geo_service.patrols import record, sending
+from geo_service.patrols import photos, record, sending
 from geo_service.patrols.answers import PatrolAnswer
 from geo_service.patrols.fixes import WORST_M
 from geo_service.patrols.parties import MOST_COMPANIONS
+from geo_service.patrols.photos import Kept
 from geo_service.patrols.record import Record
 from geo_service.patrols.sending import MOST_BATCHES, Rules
+from geo_service.photos import FORMATS, MEDIA_TYPE
 from geo_service.settings import Settings
 from layers import checklists
 from layers.checklists import CHECKLISTS, Finding
@@ -35,6 +39,7 @@ Person = Annotated[
     Field(max_length=100, description="Name, number or id of who walks; a volunteer's own if left out."),
 ]
 Device = Annotated[str | None, Field(max_length=200, description="Model, system and app, as it is shown.")]
+_BINARY = {"type": "string", "format": "binary"}
 _AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": PatrolAnswer, "description": "It came before: nothing was added."}
 }
@@ -82,7 +87,7 @@ class BatchIn(_Body):
         Field(
             pattern="^[0-9a-f]{64}$",
             description="To be checked, if given: SHA-256 over the datum's word, a line feed, and for each "
-            "fix in the order sent four 64-bit little-endian floats: time, lon, lat, accuracy_m (-1: unknown).",
+            "fix in the order sent four 64-bit little-endian floats: time, lon, lat, accuracy_m (-1: none).",
         ),
     ] = None
 
@@ -172,6 +177,67 @@ def end(
     return _told(
         response, sending.end(db, scope, patrol_id, words, person=said.person, rules=_rules(request))
     )
+
+
+async def _bytes(request: Request) -> bytes:
+    return await request.body()
+
+
+@router.get("/patrols/{patrol_id}/photos", summary="The photos of a patrol")
+def photos_(db: Db, scope: Signed, patrol_id: uuid.UUID) -> list[Kept]:
+    """Return the photos in the order in which they came."""
+    return photos.of_patrol(db, scope, patrol_id)
+
+
+@router.put(
+    "/patrols/{patrol_id}/photos/{photo_id}",
+    status_code=201,
+    summary="Send a photo of a patrol, under an id of the client's",
+    responses={200: {"model": Kept, "description": "It came before: nothing was added."}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {f"image/{kind.lower()}": {"schema": _BINARY} for kind in FORMATS},
+        }
+    },
+)
+def photo(
+    request: Request,
+    response: Response,
+    db: Db,
+    scope: Sends,
+    patrol_id: uuid.UUID,
+    photo_id: uuid.UUID,
+    data: Annotated[bytes, Depends(_bytes)],
+) -> Kept:
+    """Take a JPEG, PNG or WebP; it is drawn anew, so that nothing else of the file is kept."""
+    settings: Settings = request.app.state.settings
+    kept = photos.keep(db, scope, settings.files_dir, patrol_id, photo_id, data)
+    response.status_code = 200 if kept.already else 201
+    return kept
+
+
+@router.get(
+    "/patrols/{patrol_id}/photos/{photo_id}",
+    summary="A photo of a patrol",
+    response_class=FileResponse,
+    responses={200: {"content": {MEDIA_TYPE: {}}}},
+)
+def photo_file(
+    request: Request, db: Db, scope: Signed, patrol_id: uuid.UUID, photo_id: uuid.UUID
+) -> FileResponse:
+    """Return the photo for whoever sees its patrol."""
+    settings: Settings = request.app.state.settings
+    row = photos.find(db, scope, patrol_id, photo_id)
+    return FileResponse(files.path_of(settings.files_dir, row.sha256), media_type=row.media_type)
+
+
+@router.delete(
+    "/patrols/{patrol_id}/photos/{photo_id}", status_code=204, summary="Remove a photo of a patrol"
+)
+def remove_photo(db: Db, scope: Sends, patrol_id: uuid.UUID, photo_id: uuid.UUID) -> None:
+    """Remove a photo that was sent by mistake."""
+    photos.remove(db, scope, patrol_id, photo_id)
 
 
 def _told(response: Response, answer: PatrolAnswer) -> PatrolAnswer:

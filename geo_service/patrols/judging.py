@@ -1,39 +1,36 @@
-"""What a patrol counts as where no norm says more: what covered anything counts, the rest is looked at."""
+"""What a patrol counts as where no norm says more: what covered anything counts, doubts are looked at."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import uuid
 
-from geo_service.coverage.service import Recorded
-from geo_service.tables import Json
-from layers.vocabulary import Evidence, Verdict
+from sqlalchemy.orm import Session
 
-REASONS: Mapping[str, str] = {
-    "paper": "纸质记录没有轨迹，由协调员核对",
-    "no_fixes": "没有收到可用的定位点，由协调员核对",
-    "nothing_covered": "没有走到登记的河道、道路、网格或小区，由协调员核对",
-    "doubtful": "记录有疑点（见说明），由协调员核对",
-}
-"""Codes of reasons, and what people read."""
+from geo_service.coverage.service import Neighbourhood
+from geo_service.patrols import batch_queries, queries
+from geo_service.tables import County
+from layers.tracks import Track
+from layers.verdicts import Judgement, Numbers, judge
+from layers.vocabulary import Evidence
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """A verdict and why."""
+def settle_verdict(
+    db: Session, county: County, patrol_id: uuid.UUID, track: Track, near: Neighbourhood | None
+) -> Judgement:
+    """Judge a patrol that was just computed, and store verdict and reasons; a person's verdict stays.
 
-    verdict: Verdict
-    reasons: list[Json]
-
-
-def judge(evidence: Evidence, recorded: Recorded, *, fixes: int, is_doubtful: bool = False) -> Judgement:
-    """Return the verdict of a patrol that was computed with all it has."""
-    if evidence is not Evidence.TRACK:
-        return _review("paper")
-    if not fixes:
-        return _review("no_fixes")
-    if not recorded.lines and not recorded.areas:
-        return _review("nothing_covered")
-    return _review("doubtful") if is_doubtful else Judgement(Verdict.COUNTED, [])
-
-
-def _review(code: str) -> Judgement:
-    return Judgement(Verdict.REVIEW, [{"code": code}])
+    `track`: cleaned, before the home cut; `near`: the places around it, None without a track.
+    """
+    patrol = queries.stored(db, patrol_id)
+    lines = queries.covered_lines(db, county.id, patrol_id)
+    walked = [(b - a) / 10 for _, _, _, spans in lines for a, b in spans]
+    seen_m2 = sum(area.seen_m2 for area in queries.seen_areas(db, county.id, patrol_id)) if near else 0.0
+    numbers = Numbers(
+        evidence=Evidence(patrol.evidence),
+        complete=patrol.batches_due is not None
+        and len(batch_queries.received(db, patrol_id)) >= patrol.batches_due,
+        walked_m=track.walked_m(near.crs) if near else 0.0,
+        within_m=sum(walked) + seen_m2,  # without a norm it only matters that there is something
+        clock_jump=bool(patrol.cleaning.get("notes")),
+    )
+    judged = judge(numbers)
+    queries.judge(db, patrol_id, judged.verdict, [reason.to_json() for reason in judged.reasons])
+    return judged

@@ -204,6 +204,12 @@ def has_place(db: Session, where: Condition, place_id: int) -> bool:
     return db.scalar(select(Place.id).where(where, Place.id == place_id)) is not None
 
 
+def place(db: Session, place_id: int, where: Condition) -> tuple[int, str] | None:
+    """Return id and name of a place that meets a condition."""
+    found = db.execute(select(Place.id, Place.name, Place.code).where(where, Place.id == place_id)).first()
+    return (found[0], found[1] or found[2]) if found else None
+
+
 def set_companions(
     db: Session, county_id: int, patrol_id: uuid.UUID, person_ids: Sequence[uuid.UUID]
 ) -> None:

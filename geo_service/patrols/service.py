@@ -16,7 +16,7 @@ from sqlalchemy import true
 from sqlalchemy.orm import Session
 
 from geo_service import audit
-from geo_service.accounts.narrow import areas_in, patrols_in, people_in
+from geo_service.accounts.narrow import areas_in, patrols_in, people_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.coverage import service as coverage
@@ -219,6 +219,12 @@ def walker_of(db: Session, scope: Scope, patrol_id: uuid.UUID) -> str | None:
         return None
     walker = queries.person(db, patrol.person_id, people_in(scope))
     return walker.name if walker else None
+
+
+def place_of(db: Session, scope: Scope, patrol_id: uuid.UUID) -> tuple[int, str] | None:
+    """Return id and name of the place that a patrol was for, where the scope may read it."""
+    patrol = _found(db, scope, patrol_id)
+    return None if patrol.place_id is None else queries.place(db, patrol.place_id, places_in(scope))
 
 
 def drop_expired(db: Session, *, raw_days: int, track_days: int) -> tuple[int, int]:

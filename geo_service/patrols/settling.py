@@ -15,17 +15,16 @@ from sqlalchemy.orm import Session
 
 from geo_service.areas import service as areas
 from geo_service.coverage import service as coverage
-from geo_service.coverage.service import Neighbourhood, Recorded
+from geo_service.coverage.service import Neighbourhood
 from geo_service.patrols import batch_queries, doubts, outings, queries
 from geo_service.patrols.batch_queries import Fixes
-from geo_service.patrols.judging import judge
+from geo_service.patrols.judging import settle_verdict
 from geo_service.patrols.parties import crs_of
 from geo_service.patrols.queries import Computed
 from geo_service.tables import County, Json, Patrol
 from layers import crs as crs_
 from layers.errors import BadTrack
 from layers.tracks import CLEANING, Recording, Track, clean, home_cut
-from layers.vocabulary import Evidence
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -58,13 +57,11 @@ def settle(db: Session, county: County, patrol_id: uuid.UUID, *, home_cut_m: flo
     kept = _kept(track, near, home_cut_m) if near else track
     if patrol.settled_at is not None:
         coverage.forget(db, county.id, patrol_id)
-    recorded = Recorded([], [])
     if patrol.voided_at is None and near is not None:
-        recorded = coverage.record(db, county, patrol_id, kept, near)
+        coverage.record(db, county, patrol_id, kept, near)
     computed = _computed(county, patrol, track, kept, notes)
     queries.settle(db, patrol_id, _no_less(computed, patrol) if fixes.are_gone else computed, kept)
-    judged = judge(Evidence(patrol.evidence), recorded, fixes=len(track), is_doubtful=bool(notes))
-    queries.judge(db, patrol_id, judged.verdict, judged.reasons)
+    settle_verdict(db, county, patrol_id, track, near)
     outings.regroup(db, was_together)
     return Settled(track, near, fault)
 

@@ -12,6 +12,7 @@ from geo_service.areas import service as areas
 from geo_service.areas.service import AreaOptions, AreaReport
 from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, RowsRefused
+from geo_service.patrols.paper_sheet import import_records
 from geo_service.people import imports as people
 from geo_service.places import service as places
 from geo_service.tables import County
@@ -29,12 +30,26 @@ class Kind(StrEnum):
     ROSTER = "roster"
     DUTIES = "duties"
     AREAS = "areas"
+    RECORDS = "records"
 
     @property
     def zh(self) -> str:
         """What people read."""
-        others = {Kind.ROSTER: "人员名册", Kind.DUTIES: "职责（谁负责哪里）", Kind.AREAS: "辖区（乡镇、村）"}
+        others = {
+            Kind.ROSTER: "人员名册",
+            Kind.DUTIES: "职责（谁负责哪里）",
+            Kind.AREAS: "辖区（乡镇、村）",
+            Kind.RECORDS: "巡查记录表（纸质）",
+        }
         return others.get(self) or Layer(self.value).zh
+
+
+_TABLES = {
+    Kind.ROSTER: people.import_people,
+    Kind.DUTIES: people.import_duties,
+    Kind.RECORDS: import_records,
+}
+"""What takes a table of people or of what they did."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +101,7 @@ def run(
     try:
         if kind is Kind.AREAS:
             return _areas(db, scope, path, choices, dry_run=dry_run)
-        if kind in (Kind.ROSTER, Kind.DUTIES):
+        if kind in _TABLES:
             return _people(db, scope, kind, path, name, choices, dry_run=dry_run)
         options = _options(choices, dry_run)
         return _trial(places.import_layer(db, scope, Layer(kind.value), path, options, name=name))
@@ -115,9 +130,8 @@ def _people(
         answers=choices.answers,
         encoding=choices.encoding,
     )
-    take = people.import_people if kind is Kind.ROSTER else people.import_duties
     with path.open("rb") as file:
-        return _trial(take(db, scope, file, name, options))
+        return _trial(_TABLES[kind](db, scope, file, name, options))
 
 
 def _areas(db: Session, scope: Scope, path: Path, choices: Choices, *, dry_run: bool) -> Trial:

@@ -244,7 +244,7 @@ class TestProtocol:
         phone.batch(nowhere)
         answer = phone.end(2, NOON + dt.timedelta(hours=1), note="手机没有信号")
         assert (answer.walked_m, answer.fixes, answer.verdict) == (0.0, 0, Verdict.REVIEW)
-        assert [reason.code for reason in answer.reasons] == ["no_fixes"]
+        assert answer.reasons[0].code == "R_OFF_ROUTE"
         assert any("没有收到可用的定位点" in note for note in answer.notes)
         assert (answer.started_at, answer.ended_at) == (NOON, NOON + dt.timedelta(hours=1))
         assert answer.record == {"note": "手机没有信号"}

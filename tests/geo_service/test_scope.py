@@ -8,6 +8,8 @@ import datetime as dt
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from fastapi import Response
 from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
 from geoalchemy2 import WKTElement
+from PIL import Image
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
@@ -24,8 +27,9 @@ from starlette.routing import Mount
 from geo_service import audit
 from geo_service.accounts import doors, register, service
 from geo_service.accounts.register import Ground, Manager
-from geo_service.accounts.scope import Actor
+from geo_service.accounts.scope import Actor, Scope
 from geo_service.app import create_app
+from geo_service.patrols import photos
 from geo_service.settings import Settings
 from geo_service.tables import Account, Area, County, Duty, Grant, Patrol, Person, Place, SignIn
 from layers.crs import to_lonlat
@@ -36,6 +40,9 @@ COMMANDS = Manager(Actor(os_user="tester"))
 WEST, EAST, COUNTY = "west", "east", "county"
 """The grounds of the accounts: two townships, and the whole county."""
 DAY = NOON.date().isoformat()
+_DRAWN = BytesIO()
+Image.new("RGB", (8, 8), "green").save(_DRAWN, "PNG")
+PICTURE = _DRAWN.getvalue()
 LATELY = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)
 
 STAFF = frozenset({Right.ADMINISTRATOR, Right.COORDINATOR})
@@ -59,6 +66,8 @@ class Town:
     neighbour: Person
     duty: Duty
     patrol_id: uuid.UUID
+    photo_id: uuid.UUID
+    """Of that patrol."""
     account: Account
     """An account of somebody else, to be administered."""
     grant: Grant
@@ -175,6 +184,20 @@ def _ended(town: Town) -> Request:
     return _told(town, {"ended_at": LATELY.isoformat(), "batches": 0})
 
 
+def _on_paper(town: Town) -> Request:
+    path = {"patrol_id": uuid.uuid4()}
+    return {"path": path, "json": {"person_id": str(town.walker.id), "day": DAY, "places": [town.river.id]}}
+
+
+def _photo(town: Town) -> Request:
+    path = {"patrol_id": town.patrol_id, "photo_id": uuid.uuid4()}
+    return {"path": path, "content": PICTURE}
+
+
+def _of_photo(town: Town) -> Request:
+    return {"path": {"patrol_id": town.patrol_id, "photo_id": town.photo_id}}
+
+
 def _of_walker(town: Town) -> Request:
     return {"path": {"person_id": town.walker.id}}
 
@@ -277,6 +300,14 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("PUT", "/api/patrols/{patrol_id}"): Walk(SEE_PEOPLE, _begun, ok=201),
     ("PUT", "/api/patrols/{patrol_id}/batches/{batch_id}"): Walk(SEE_PEOPLE, _batch, ok=201),
     ("PUT", "/api/patrols/{patrol_id}/end"): Walk(SEE_PEOPLE, _ended, ok=201),
+    ("PUT", "/api/patrols/{patrol_id}/paper"): Walk(STAFF, _on_paper, ok=201),
+    ("POST", "/api/patrols/records"): Walk(
+        STAFF, _dry_table("日期,巡查人\n2026-05-01,西独老王\n"), beyond=200
+    ),
+    ("GET", "/api/patrols/{patrol_id}/photos"): ONE_PATROL,
+    ("PUT", "/api/patrols/{patrol_id}/photos/{photo_id}"): Walk(SEE_PEOPLE, _photo, ok=201),
+    ("GET", "/api/patrols/{patrol_id}/photos/{photo_id}"): Walk(SEE_PEOPLE, _of_photo, without=404),
+    ("DELETE", "/api/patrols/{patrol_id}/photos/{photo_id}"): Walk(SEE_PEOPLE, _of_photo, ok=204),
     ("GET", "/api/patrols/{patrol_id}/track"): ONE_PATROL,
     ("GET", "/api/patrols/{patrol_id}/gpx"): ONE_PATROL,
     ("POST", "/api/patrols/{patrol_id}/void"): Walk(
@@ -306,6 +337,12 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/patrols/{patrol_id}/void"): Walk(
         SEE_PEOPLE, lambda town: {**_of_patrol(town), "data": {"reason": "测试"}}, ok=303, without=404
     ),
+    ("POST", "/patrols/{patrol_id}/photos"): Walk(
+        SEE_PEOPLE,
+        lambda town: {**_of_patrol(town), "files": {"photo": ("a.png", PICTURE)}},
+        ok=303,
+        without=404,
+    ),
     ("GET", "/places"): Walk(shows="places"),
     ("GET", "/places/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="people"),
 }
@@ -323,8 +360,8 @@ def world(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         with Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as db:
             county = _county(db, "999903", "试县")
             towns = {
-                WEST: _town(county, "西独", "LINESTRING (0 0, 900 0)", 0),
-                EAST: _town(county, "东独", "LINESTRING (1100 0, 2000 0)", 1100),
+                WEST: _town(county, "西独", "LINESTRING (0 0, 900 0)", 0, settings.files_dir),
+                EAST: _town(county, "东独", "LINESTRING (1100 0, 2000 0)", 1100, settings.files_dir),
             }
             other = _county(db, "999904", "邻县")
             tokens = _tokens(db, county, towns)
@@ -358,7 +395,7 @@ def _county(db: Session, code: str, name: str) -> SmallCounty:
     return SmallCounty(db, row)
 
 
-def _town(county: SmallCounty, name: str, line: str, x: float) -> Town:
+def _town(county: SmallCounty, name: str, line: str, x: float, files_dir: Path) -> Town:
     area = county.area(f"{name}区")
     square = f"POLYGON (({x} 50, {x + 300} 50, {x + 300} 350, {x} 350, {x} 50))"
     river = county.place(Layer.RIVER, f"{name}河", line)
@@ -377,12 +414,14 @@ def _town(county: SmallCounty, name: str, line: str, x: float) -> Town:
     county.db.get_one(Patrol, patrol_id).track = WKTElement(
         f"MULTILINESTRINGM((120.1 32.9 {NOON.timestamp()}, 120.101 32.9 {NOON.timestamp() + 600}))", srid=4326
     )
+    staff = Scope(county.id, Actor(os_user="tester"), {Right.ADMINISTRATOR: None})
+    photo_id = photos.keep(county.db, staff, files_dir, patrol_id, uuid.uuid4(), PICTURE).photo_id
     account, grant, sign_in = _account(county, area, name)
     audit.record(
         county.db, Actor(account.id), "test.line", county_id=county.id, subject=f"account/{account.id}"
     )
     return Town(
-        x, area, river, grid, off_map, walker, neighbour, duty, patrol_id, account, grant, sign_in,
+        x, area, river, grid, off_map, walker, neighbour, duty, patrol_id, photo_id, account, grant, sign_in,
         places=[area.code, f"{name}河", f"{name}格", f"{name}待上图"],
         people=[f"{name}老王", str(walker.id), str(patrol_id)],
         not_own=[f"{name}老李", str(neighbour.id), str(other_walk), f"{name}账号", str(account.id)],
