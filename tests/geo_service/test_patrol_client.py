@@ -133,7 +133,7 @@ def line_days(db: Session) -> list[Any]:
 
 _OF_PATROL = (
     "select day, started_at, ended_at, walked_m, fixes, cleaning, ST_AsEWKT(track, 15), accuracy_m::text,"
-    " verdict, reasons, people, same_outing_as, record, place_id, batches_due, voided_at from patrol"
+    " verdict, reasons, people, same_outing_as, record, place_id, voided_at from patrol"
     " where id = :id",
     "select person_id from companion where patrol_id = :id order by 1",
     "select place_version_id, day, spans::text from line_coverage where patrol_id = :id order by 1, 2",
@@ -386,12 +386,14 @@ class Telling:
         if word == 0:
             self.phone.begin(NOON, self.friend)
         elif word == 1:
-            due = len(self.pieces) - self.is_short
-            self.phone.end(due, NOON + dt.timedelta(hours=12), weather="晴")
+            self.end(len(self.pieces) - self.is_short)
         else:
             for k in range(word - 2, len(self.pieces), 2 * len(self.batches)):
                 datum, rows = self.pieces[k]
                 self.phone.batch(part(self.recording, rows), self.ids[k], datum=datum)
+
+    def end(self, batches: int) -> None:
+        self.phone.end(batches, NOON + dt.timedelta(hours=12), weather="晴")
 
     def by_order(self, words: Sequence[int], closes: Sequence[int]) -> list[Any]:
         """Return what there is after all words in an order, closed before some of them as abandoned."""
@@ -412,8 +414,7 @@ class Telling:
         for word in sorted(set(self.datum)):
             rows = [k for k in range(COUNT) if self.datum[k] is word]
             self.phone.batch(part(self.recording, rows), datum=word)
-        self.tell(1)
-        self.phone.close()  # the end names the batches of the other telling
+        self.end(len(set(self.datum)))
         found = all_of(self.phone.db, self.phone.patrol_id)
         outer.rollback()
         return found
