@@ -101,6 +101,16 @@ class PatrolAnswer:
     already: bool = False
     """It was stored before: nothing was added."""
 
+    @property
+    def has_times(self) -> bool:
+        """Whether it is known when on its day it began; paper does not always say."""
+        return has_times(self.evidence, self.started_at, self.ended_at)
+
+
+def has_times(evidence: Evidence, started_at: dt.datetime, ended_at: dt.datetime) -> bool:
+    """Tell whether the times of an outing (in the county's zone) are more than those of its day."""
+    return evidence is not Evidence.PAPER or started_at != ended_at or started_at.time() != dt.time()
+
 
 def no_patrol() -> NotFound:
     """Return the error for a patrol that is not there, or out of scope."""

@@ -58,6 +58,11 @@ class Listed:
     """Not computed yet: its end, or some of its batches, have not come."""
     voided_at: dt.datetime | None
 
+    @property
+    def has_times(self) -> bool:
+        """Whether it is known when on its day it began; paper does not always say."""
+        return answers.has_times(self.evidence, self.started_at, self.ended_at)
+
 
 def take(
     db: Session,

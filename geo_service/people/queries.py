@@ -138,7 +138,7 @@ def forget_person(db: Session, county_id: int, person_id: uuid.UUID, now: dt.dat
     """Take away the name and all that tells where the person was; what he covered stays."""
     own = Patrol.county_id == county_id, Patrol.person_id == person_id
     db.execute(delete(Batch).where(Batch.patrol_id.in_(select(Patrol.id).where(*own))))
-    db.execute(update(Patrol).where(*own).values(person_id=None, track=None, accuracy_m=None))
+    db.execute(update(Patrol).where(*own).values(person_id=None, track=None, accuracy_m=None, said={}))
     reached_by_link = Account.person_id == person_id, Account.login.is_(None)
     db.execute(update(Account).where(*reached_by_link).values(disabled_at=now))
     db.execute(update(Account).where(Account.person_id == person_id).values(person_id=None))

@@ -6,6 +6,8 @@ import io
 import json
 import struct
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,17 @@ from fastapi.testclient import TestClient
 from openpyxl import Workbook
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
+from typer.testing import CliRunner
 
 from geo_service import files
 from geo_service.accounts.scope import Actor, Scope
+from geo_service.cli import people, records
 from geo_service.imports import Outcome, RowsRefused
 from geo_service.patrols import paper_sheet
 from geo_service.people.imports import ImportOptions
+from geo_service.settings import Settings
 from geo_service.tables import Companion, County, Patrol, Person, Place, StoredFile
 from layers.crs import to_lonlat
 from layers.errors import BadFile
@@ -218,6 +223,13 @@ class TestPaper:
         late = office.put(at, json={"person": "0417", "started_at": AT.isoformat()})
         assert late.status_code == 409, "a phone does not write into paper"
 
+    def test_a_sheet_without_times_says_so(self, office: TestClient, road: Place, walker: Person) -> None:
+        at = f"/api/patrols/{uuid.uuid4()}"
+        sent = office.put(f"{at}/paper", json={"person_id": str(walker.id), "day": "2026-05-01"})
+        assert sent.json()["day"] == "2026-05-01"
+        assert "没有写起止时间" in office.get(at.removeprefix("/api")).text
+        assert "00:00" not in office.get("/patrols").text
+
     def test_what_cannot_have_been_is_refused(self, office: TestClient, road: Place, walker: Person) -> None:
         for said, told in (
             ({"day": "2999-05-01"}, "还没有到"),
@@ -341,6 +353,31 @@ class TestSheet:
         assert office.post("/api/patrols/records", files=sent).status_code == 200
         assert "巡查记录表（纸质）" in office.get("/import").text
         assert "纸质记录" in office.get("/patrols").text
+
+    def test_the_command_tries_and_takes(
+        self,
+        db: Session,
+        county: County,
+        friend: uuid.UUID,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        @contextmanager
+        def connect() -> Iterator[tuple[Connection, Settings]]:
+            yield db.connection(), Settings(data_dir=tmp_path)
+
+        monkeypatch.setattr(people, "connect", connect)
+        path = tmp_path / "记录.xlsx"
+        path.write_bytes(sheet(GOOD).getvalue())
+        for words, told, stored in (
+            (["--dry-run"], "没有改动", 0),
+            ([], "新增 1", 1),
+            ([], "不变 1", 1),
+        ):
+            result = CliRunner().invoke(records.app, [str(path), *words])
+            assert result.exit_code == 0, result.output
+            assert told in result.stderr
+            assert db.scalar(select(func.count()).select_from(Patrol)) == stored
 
     def test_what_is_no_such_sheet_is_refused(self, db: Session, scope: Scope, friend: uuid.UUID) -> None:
         with pytest.raises(BadFile, match="日期"):
