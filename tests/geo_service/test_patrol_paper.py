@@ -1,6 +1,7 @@
 """What goes with a patrol over HTTP: the protocol's shapes, record and checklist, photos; and paper."""
 
 import datetime as dt
+import doctest
 import hashlib
 import io
 import json
@@ -9,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from geo_service import files
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.cli import people, records
 from geo_service.imports import Outcome, RowsRefused
-from geo_service.patrols import paper_sheet
+from geo_service.patrols import content, paper_sheet, words
 from geo_service.people.imports import ImportOptions
 from geo_service.settings import Settings
 from geo_service.tables import Companion, County, Patrol, Person, Place, StoredFile
@@ -40,6 +42,11 @@ __all__ = ["county", "office", "road", "walker"]
 AT = dt.datetime.now(dt.UTC).replace(microsecond=0) - dt.timedelta(hours=5)
 LONLAT = to_lonlat(ORIGIN + np.array([[500 + 6.0 * k, 5] for k in range(60)]), CRS).tolist()
 FIXES = [{"time": AT.timestamp() + 5 * k, "lon": lon, "lat": lat} for k, (lon, lat) in enumerate(LONLAT)]
+
+
+@pytest.mark.parametrize("module", [content, paper_sheet, words], ids=lambda module: module.__name__)
+def test_examples_in_the_docstrings_hold(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
 
 
 def sha256_of(fixes: list[dict[str, float]]) -> str:
@@ -75,8 +82,8 @@ class TestClientOverHttp:
         assert "action" not in told["record"]
         assert office.get(at).json() == told
         page = office.get(at.removeprefix("/api"), headers={"Accept": "text/html"}).text
-        for words in ("21.5 ℃", "路面坑槽", "异常", "公示牌", "轨迹", "长安路"):
-            assert words in page
+        for noted in ("21.5 ℃", "路面坑槽", "异常", "公示牌", "轨迹", "长安路"):
+            assert noted in page
 
     def test_open_patrols_are_listed_as_unfinished(
         self, office: TestClient, road: Place, walker: Person
@@ -369,12 +376,12 @@ class TestSheet:
         monkeypatch.setattr(people, "connect", connect)
         path = tmp_path / "记录.xlsx"
         path.write_bytes(sheet(GOOD).getvalue())
-        for words, told, stored in (
+        for options, told, stored in (
             (["--dry-run"], "没有改动", 0),
             ([], "新增 1", 1),
             ([], "不变 1", 1),
         ):
-            result = CliRunner().invoke(records.app, [str(path), *words])
+            result = CliRunner().invoke(records.app, [str(path), *options])
             assert result.exit_code == 0, result.output
             assert told in result.stderr
             assert db.scalar(select(func.count()).select_from(Patrol)) == stored
