@@ -27,6 +27,8 @@ from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailabl
 from geo_service.figures import routes as figures
 from geo_service.metrics import Metrics
 from geo_service.norms import routes as norms
+from geo_service.patrols import client_routes as patrol_clients
+from geo_service.patrols import paper_routes as patrol_papers
 from geo_service.patrols import routes as patrols
 from geo_service.people import routes as people
 from geo_service.places import routes as places
@@ -51,6 +53,8 @@ ROUTERS = (
     people.router,
     coverage.router,
     patrols.router,
+    patrol_clients.router,
+    patrol_papers.router,
     services.router,
     norms.router,
     figures.router,

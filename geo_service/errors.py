@@ -47,6 +47,13 @@ class Invalid(YinxunError):
     title = "A value cannot be taken."
 
 
+class TooLate(YinxunError):
+    """It happened too long ago to be taken from a phone."""
+
+    code = "too_late"
+    title = "This happened too long ago to be sent; hand in a paper record."
+
+
 class TooMany(YinxunError):
     """The rate limit was reached."""
 

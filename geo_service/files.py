@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -41,8 +42,12 @@ def keep(
     subject: str,
     media_type: str,
     name: str | None = None,
+    file_id: uuid.UUID | None = None,
 ) -> StoredFile:
-    """Keep a file for a subject ("patrol/0192...") and return its row; the same again adds no bytes."""
+    """Keep a file for a subject ("patrol/0192...") and return its row; the same again adds no bytes.
+
+    `file_id`: one that its sender has chosen; it must be free.
+    """
     _make(folder)
     source.seek(0)
     with tempfile.NamedTemporaryFile(dir=folder, prefix="part-", delete=False) as part:
@@ -62,6 +67,7 @@ def keep(
     _hand_over(Path(part.name), folder)
     Path(part.name).replace(target)
     row = StoredFile(
+        id=file_id or uuid.uuid4(),
         county_id=county_id,
         sha256=sha256,
         size=size,

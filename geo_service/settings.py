@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     """Days after which raw batches of a patrol are dropped that never came to its end."""
     track_days: int = Field(default=180, ge=0)
     """Days after which cleaned tracks are dropped; what they covered stays."""
+    patrol_close_hours: int = Field(default=12, ge=1, le=24 * 365)
+    """Hours after its last sending in which a patrol whose end never comes is closed."""
+    late_days: int = Field(default=30, ge=1, le=3650)
+    """Days within which a phone may send what it recorded."""
     home_cut_m: float = Field(default=200.0, ge=0)
     same_name_m: float = Field(default=200.0, ge=0)
     """Ends of ways of one name that lie within this distance belong to one place."""

@@ -279,6 +279,8 @@ class Patrol(Table):
     """Another patrol that is the same outing: it names this one's walker as companion. Counted there."""
     record: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     """What was noted (domain.md 1.4): weather, checklist, remarks, what was done on the spot."""
+    said: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    """What its client said at begin and end and of each photo, with the hashes by which repeats are known."""
     person_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
     """None after the person was deleted or the track dropped: what was covered stays."""
     day: Mapped[dt.date]

@@ -68,7 +68,7 @@ class Measures:
             ridden_share=self.ridden_share,
             gap_share=self.gap_share,
             accuracy_m=self.accuracy_m,
-            clock_jump=self.leaps > 0,
+            clock_jump=known.clock_jump or self.leaps > 0,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -96,6 +96,17 @@ def oneself(scope: Scope) -> Condition:
     return and_(Person.county_id == scope.county_id, Person.id == scope.person_id)
 
 
+def companions_in(scope: Scope, *, person: type[Person] = Person) -> Condition:
+    """Return the condition on `person` for people whom the scope may name as companions of a walk.
+
+    Staff name whom they see; a volunteer names anybody of the county by what he knows of him, and is told
+    nothing more about him.
+    """
+    if _is_own(scope, ()):
+        return person.county_id == scope.county_id
+    return people_in(scope, person=person)
+
+
 def duties_in(scope: Scope, *rights: Right, duty: type[Duty] = Duty) -> Condition:
     """Return the condition on `duty` for duties on places of the scope, or of people of its areas.
 

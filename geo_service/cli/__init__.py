@@ -17,6 +17,7 @@ from geo_service.cli import (
     patrols,
     people,
     privacy,
+    records,
     running,
     services,
 )
@@ -32,6 +33,7 @@ TOPICS = (
     patrols.app,
     services.app,
     figures.app,
+    records.app,
     coverage_maps.app,
     norms.app,
     accounts.app,

@@ -12,7 +12,7 @@ from geo_service.cli.connect import connect
 from geo_service.cli.options import CountyCode, existing
 from geo_service.columns import printable
 from geo_service.db import transaction
-from geo_service.patrols import service
+from geo_service.patrols import parties, service
 from geo_service.patrols.answers import PatrolAnswer
 from layers.errors import YinxunError
 from layers.vocabulary import Datum
@@ -35,7 +35,7 @@ def patrol(
     with connect(storing=True) as (engine, settings):
         with transaction(engine) as db:
             scope = command_scope(db, county)
-            walker = service.person_called(db, scope, person)
+            walker = parties.person_called(db, scope, person)
         with _bar(len(files)) as bar:
             for path in bar.track(files, description="读取轨迹"):
                 try:

@@ -43,7 +43,7 @@ def roster(
 ) -> None:  # fmt: skip
     """Bring people up to date from a roster."""
     options = _options(answer_file, skip_refused, encoding, dry_run=dry_run)
-    _run(imports.import_people, file, options, county, form, output, skip_refused)
+    run_import(imports.import_people, file, options, county, form, output, skip_refused)
 
 
 @app.command(
@@ -55,7 +55,7 @@ def duties(
 ) -> None:  # fmt: skip
     """Take duties from a table."""
     options = _options(answer_file, skip_refused, encoding, dry_run=dry_run)
-    _run(imports.import_duties, file, options, county, form, output, skip_refused)
+    run_import(imports.import_duties, file, options, county, form, output, skip_refused)
 
 
 def _options(
@@ -64,10 +64,11 @@ def _options(
     return ImportOptions(dry_run, skip_refused is not None, answers_in(answer_file), encoding)
 
 
-def _run(
+def run_import(
     take: Take, path: Path, options: ImportOptions, county: str | None, form: As | None, output: Path | None,
     skip_refused: Path | None,
 ) -> None:  # fmt: skip
+    """Import a table and tell what became of its rows; refused rows are shown before the error."""
     with (
         existing(path).open("rb") as file,
         connect(storing=True) as (engine, settings),

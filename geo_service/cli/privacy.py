@@ -10,7 +10,7 @@ from geo_service.cli.connect import connect
 from geo_service.cli.options import CountyCode, Form, Output
 from geo_service.db import transaction
 from geo_service.listing import emit
-from geo_service.patrols.service import person_called
+from geo_service.patrols.parties import person_called
 from geo_service.people import service
 from geo_service.privacy import retention as keeping
 from geo_service.privacy import traces

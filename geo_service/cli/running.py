@@ -31,6 +31,7 @@ from geo_service.embedded import Cluster, make_private, service_user
 from geo_service.errors import CannotRun, NotFound
 from geo_service.jobs import Progress, Schedule, Work, Worker
 from geo_service.keeper import kept
+from geo_service.patrols import sending as patrol_sending
 from geo_service.privacy import retention, traces
 from geo_service.settings import Settings, load
 from geo_service.tables import County, Json
@@ -190,7 +191,15 @@ def _work(settings: Settings) -> Work:
         made = backups.make(db.get_bind().engine, settings, Actor(os_user=accounts.os_user()), progress)
         log.info("backup of %d bytes made, %d older ones dropped", made.bytes, made.dropped)
 
-    schedules = [Schedule(retention.JOB, dt.timedelta(days=1))]
+    def close_patrols(db: Session, _payload: Json, _progress: Progress) -> None:
+        hours = dt.timedelta(hours=settings.patrol_close_hours)
+        closed = patrol_sending.close_abandoned(db, after=hours, home_cut_m=settings.home_cut_m)
+        log.info("closed %d patrols without an end", closed)
+
+    schedules = [
+        Schedule(retention.JOB, dt.timedelta(days=1)),
+        Schedule(patrol_sending.CLOSE, dt.timedelta(minutes=15)),
+    ]
     if _has_seal(settings):
         schedules.append(Schedule(backups.JOB, dt.timedelta(hours=settings.backup_every_hours)))
     return Work(
@@ -200,6 +209,7 @@ def _work(settings: Settings) -> Work:
             traces.VACUUM: traces.vacuum_by_job,
             deletions.JOB: list_deletions,
             backups.JOB: back_up,
+            patrol_sending.CLOSE: close_patrols,
         },
         tuple(schedules),
     )

@@ -27,7 +27,7 @@ from geo_service.columns import printable
 from geo_service.db import transaction
 from geo_service.imports import RowsRefused
 from geo_service.listing import emit
-from geo_service.patrols import service as patrols
+from geo_service.patrols import parties
 from geo_service.people.imports import ImportOptions
 from geo_service.services import imports, lists, service
 from geo_service.services.service import ServiceRequest
@@ -72,7 +72,7 @@ def add(
             kind=kind,
             day=day.date(),
             hours=hours,
-            persons=[patrols.person_called(db, scope, word).id for word in person],
+            persons=[parties.person_called(db, scope, word).id for word in person],
             place_id=None if place is None else service.place_called(db, scope, place),
             area=area,
             people=people,

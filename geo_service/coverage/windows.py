@@ -198,7 +198,7 @@ def outings(
         rows = db.execute(
             select(
                 table.place_version_id,
-                func.count(table.patrol_id.distinct()),
+                func.count(func.coalesce(Patrol.same_outing_as, Patrol.id).distinct()),
                 func.count(Patrol.person_id.distinct()),
                 func.max(table.day),
             )

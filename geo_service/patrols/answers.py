@@ -1,19 +1,54 @@
-"""What a walker learns of a patrol: what it covered and saw, and what was left out and why."""
+"""What a walker learns of a patrol: what it covered and saw, what was left out and why, what is missing."""
 
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from geo_service.coverage.service import CoveredLine, SeenArea
-from geo_service.patrols import queries
-from geo_service.patrols.words import sentence
+from geo_service.errors import NotFound
+from geo_service.patrols import batch_queries, queries
+from geo_service.patrols.words import clock, of_open, of_paper, sentence
 from geo_service.tables import County, Json, Patrol
 from layers.verdicts import Judgement, Reason, hint, in_words
-from layers.vocabulary import Verdict
+from layers.vocabulary import Evidence, Verdict
+
+
+@dataclass(frozen=True)
+class Came:
+    """A batch that is stored."""
+
+    batch_id: uuid.UUID
+    sha256: str
+    """Of its content, as `Fixes` says; of a file: of its bytes."""
+    received_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a patrol has come."""
+
+    is_open: bool
+    """It was not computed yet and counts nothing."""
+    is_final: bool
+    """Its end and all the batches that this names are in: the verdict is no longer provisional."""
+    batches_due: int | None
+    """How many batches its end named; None: no end came."""
+    missing: int | None
+    """How many of these have not come; None: no end came."""
+    batches: Sequence[Came]
+
+
+@dataclass(frozen=True)
+class Along:
+    """Somebody who walked along."""
+
+    person_id: uuid.UUID
+    name: str | None
 
 
 @dataclass(frozen=True)
@@ -34,13 +69,27 @@ class PatrolAnswer:
 
     patrol_id: uuid.UUID
     person_id: uuid.UUID | None
+    evidence: Evidence
+    place_id: int | None
+    """The place it was for, as was said; what it covered is computed."""
     day: dt.date
     started_at: dt.datetime
     """In the county's time zone, like `ended_at`."""
     ended_at: dt.datetime
     walked_m: float
     fixes: int
+    state: State
     verdict: Verdict
+    reasons: Sequence[ReasonTold]
+    """Why it is not simply counted."""
+    people: int
+    """How many took part (人次); 0 if counted with `same_outing_as`."""
+    companions: Sequence[Along]
+    same_outing_as: uuid.UUID | None
+    """Another patrol that is the same outing, recorded by somebody who walked along: counted there."""
+    record: Mapping[str, Any]
+    """What was noted: weather, checklist, remarks."""
+    photos: Sequence[uuid.UUID]
     covered: Sequence[CoveredLine]
     seen: Sequence[SeenArea]
     dropped: Mapping[str, int]
@@ -51,8 +100,6 @@ class PatrolAnswer:
     """What the walker should know (Chinese)."""
     told: str
     """Thanks, time, way and what was covered, in one plain sentence (Chinese)."""
-    reasons: Sequence[ReasonTold] = ()
-    """Why it is not simply counted."""
     norm_id: int | None = None
     """The norm it was judged by."""
     reviewed_at: dt.datetime | None = None
@@ -62,14 +109,85 @@ class PatrolAnswer:
     already: bool = False
     """It was stored before: nothing was added."""
 
+    @property
+    def has_times(self) -> bool:
+        """Whether it is known when on its day it began; paper does not always say."""
+        return has_times(self.evidence, self.started_at, self.ended_at)
+
+
+def has_times(evidence: Evidence, started_at: dt.datetime, ended_at: dt.datetime) -> bool:
+    """Tell whether the times of an outing (in the county's zone) are more than those of its day."""
+    return evidence is not Evidence.PAPER or started_at != ended_at or started_at.time() != dt.time()
+
+
+def no_patrol() -> NotFound:
+    """Return the error for a patrol that is not there, or out of scope."""
+    return NotFound("没有这次巡查，或不在您的权限内。")
+
+
+def told(db: Session, county: County, patrol_id: uuid.UUID) -> PatrolAnswer:
+    """Return the answer of a patrol of a county, whatever the scope. Raises NotFound."""
+    patrol = queries.patrol(db, patrol_id, Patrol.county_id == county.id)
+    if patrol is None:
+        raise no_patrol()
+    return answer(db, county, patrol)
+
 
 def answer(db: Session, county: County, patrol: Patrol) -> PatrolAnswer:
     """Build the answer from what is stored, so that every answer to a sending is the same."""
     zone = ZoneInfo(county.time_zone)
+    state = _state(db, patrol)
+    lines, areas = _covered(db, county, patrol), _seen(db, county, patrol)
+    started_at, ended_at = patrol.started_at.astimezone(zone), patrol.ended_at.astimezone(zone)
+    return PatrolAnswer(
+        patrol_id=patrol.id,
+        person_id=patrol.person_id,
+        evidence=Evidence(patrol.evidence),
+        place_id=patrol.place_id,
+        day=patrol.day,
+        started_at=started_at,
+        ended_at=ended_at,
+        walked_m=patrol.walked_m,
+        fixes=patrol.fixes,
+        state=state,
+        verdict=Verdict(patrol.verdict),
+        reasons=[_reason(data) for data in patrol.reasons],
+        people=patrol.people,
+        companions=[Along(*row) for row in queries.companions(db, patrol.id)],
+        same_outing_as=patrol.same_outing_as,
+        record=patrol.record,
+        photos=[uuid.UUID(word) for word in patrol.said.get("photos", {})],
+        covered=lines,
+        seen=areas,
+        dropped=patrol.cleaning.get("dropped", {}),
+        hidden=patrol.cleaning.get("home_cut", 0),
+        notes=_notes(db, patrol, state, zone),
+        told=_sentence(patrol, state, started_at, ended_at, lines, areas),
+        norm_id=patrol.norm_id,
+        reviewed_at=patrol.reviewed_at and patrol.reviewed_at.astimezone(zone),
+        review_note=patrol.review_note,
+        voided_at=patrol.voided_at,
+        void_reason=patrol.void_reason,
+    )
+
+
+def _state(db: Session, patrol: Patrol) -> State:
+    batches = [Came(id_, sha256.hex(), at) for id_, sha256, at in batch_queries.received(db, patrol.id)]
+    due = patrol.batches_due
+    missing = None if due is None else max(due - len(batches), 0)
+    is_open = patrol.settled_at is None
+    return State(is_open, not is_open and missing == 0, due, missing, batches)
+
+
+def _covered(db: Session, county: County, patrol: Patrol) -> list[CoveredLine]:
     lines = [
         CoveredLine(place_id, layer, name, spans, sum(b - a for a, b in spans) / 10)
         for place_id, layer, name, spans in queries.covered_lines(db, county.id, patrol.id)
     ]
+    return sorted(lines, key=lambda line: (-line.metres, line.place_id))
+
+
+def _seen(db: Session, county: County, patrol: Patrol) -> list[SeenArea]:
     areas = [
         SeenArea(
             s.place_id, s.layer, s.name, round(s.seen_m2, 1),
@@ -77,31 +195,45 @@ def answer(db: Session, county: County, patrol: Patrol) -> PatrolAnswer:
         )
         for s in queries.seen_areas(db, county.id, patrol.id)
     ]  # fmt: skip
-    lines.sort(key=lambda line: (-line.metres, line.place_id))
-    areas.sort(key=lambda area: (-area.seen_m2, area.place_id))
-    started_at, ended_at = patrol.started_at.astimezone(zone), patrol.ended_at.astimezone(zone)
-    return PatrolAnswer(
-        patrol_id=patrol.id,
-        person_id=patrol.person_id,
-        day=patrol.day,
-        started_at=started_at,
-        ended_at=ended_at,
-        walked_m=patrol.walked_m,
-        fixes=patrol.fixes,
-        verdict=Verdict(patrol.verdict),
-        covered=lines,
-        seen=areas,
-        dropped=patrol.cleaning.get("dropped", {}),
-        hidden=patrol.cleaning.get("home_cut", 0),
-        notes=patrol.cleaning.get("notes", []),
-        told=sentence(started_at, ended_at, patrol.walked_m, lines, areas, _hint(patrol)),
-        reasons=[_reason(data) for data in patrol.reasons],
-        norm_id=patrol.norm_id,
-        reviewed_at=patrol.reviewed_at and patrol.reviewed_at.astimezone(zone),
-        review_note=patrol.review_note,
-        voided_at=patrol.voided_at,
-        void_reason=patrol.void_reason,
-    )
+    return sorted(areas, key=lambda area: (-area.seen_m2, area.place_id))
+
+
+def _notes(db: Session, patrol: Patrol, state: State, zone: ZoneInfo) -> list[str]:
+    """Return what the walker should know, also of other patrols as they are now."""
+    notes: list[str] = list(patrol.cleaning.get("notes", []))
+    if patrol.voided_at is not None or state.is_open:
+        return notes
+    if state.missing is None:
+        notes.append("手机没有发来“结束”，已按收到的定位点结算；以后补发会重新计算。")
+    elif state.missing:
+        notes.append(f"手机还有 {state.missing} 次发送没有到，已按收到的结算；补发后会重新计算。")
+    if patrol.evidence == Evidence.TRACK and not patrol.fixes:
+        notes.append("没有收到可用的定位点，走了多远、走到哪里无法计算；请检查手机的定位权限。")
+    if patrol.same_outing_as is not None:
+        notes.append("同行人也记录了这次巡查：两条轨迹都算走到，人次、里程和时长只计一次。")
+    if patrol.person_id is not None and batch_queries.is_elsewhere(
+        db, patrol.county_id, patrol.id, patrol.person_id
+    ):
+        notes.append("同样的内容也登记在另一个人名下；如果不是结伴同行，请协调员核对。")
+    return notes + [
+        f"与 {clock(began.astimezone(zone))} 开始的另一次巡查时间重叠；两次都已保存。"
+        for began in queries.overlapping(db, patrol)[:3]
+    ]
+
+
+def _sentence(
+    patrol: Patrol,
+    state: State,
+    started_at: dt.datetime,
+    ended_at: dt.datetime,
+    lines: Sequence[CoveredLine],
+    areas: Sequence[SeenArea],
+) -> str:
+    if state.is_open:
+        return of_open(started_at, len(state.batches), state.missing)
+    if patrol.evidence != Evidence.TRACK:
+        return of_paper(started_at)
+    return sentence(started_at, ended_at, patrol.walked_m, lines, areas, _hint(patrol))
 
 
 def _hint(patrol: Patrol) -> str:

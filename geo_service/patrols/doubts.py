@@ -1,10 +1,11 @@
 """What a recording may have got wrong: its clock, its datum, the order of its coordinates.
 
-Pure checks: a wrong minority is left out or repaired and told, a wrong whole is refused with what to do.
+Pure checks: a wrong minority is left out or repaired and told. A wrong whole is refused with what to do if
+it came as a file (`examined`); what a client sent is kept, and only told (`usable`).
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,22 +52,72 @@ def examined(recording: Recording, datum: Datum | None, *, box: Box | None, now_
     is far from the county's `box` (west, south, east, north in degrees).
     """
     time_s = believable(recording.time_s, now_s)
-    sent = np.where(np.isfinite(recording.lonlat), recording.lonlat, np.nan)
-    lonlat = crs_.to_wgs84(sent, datum or Datum.WGS84)
-    notes = []
-    mixed = mixture(time_s, sent) if datum is not Datum.BD09 else None
-    if mixed is not None and mixed.gcj02 is not None:
-        lonlat = np.where(mixed.gcj02[:, None], crs_.to_wgs84(sent, Datum.GCJ02), sent)
-        notes.append(f"记录里混有两种坐标系：{int(mixed.gcj02.sum())} 个点是 GCJ-02，已换算。")
-    elif mixed is not None:
-        notes.append(f"记录里有 {mixed.jumps} 处像是坐标系切换的跳动，但无法判断；请协调员核对轨迹。")
+    lonlat, notes = _in_wgs84(time_s, recording.lonlat, datum or Datum.WGS84)
     if box is not None:
-        west, south, east, north = box
-        around = (west - FAR_DEGREES, south - FAR_DEGREES, east + FAR_DEGREES, north + FAR_DEGREES)
-        check_inside(lonlat, around, is_asked=datum is None)
+        check_inside(lonlat, _around(box), is_asked=datum is None)
         # A few fixes far off, as at 0, 0, are no place where anyone was.
-        lonlat = np.where(_is_inside(lonlat, around)[:, None], lonlat, np.nan)
+        lonlat = np.where(_is_inside(lonlat, _around(box))[:, None], lonlat, np.nan)
     return Examined(Recording(time_s, lonlat, recording.accuracy_m), notes)
+
+
+def usable(recording: Recording, datum: Sequence[Datum], *, box: Box | None, received_s: Floats) -> Examined:
+    """Return a recording in WGS 84 without what cannot be true; nothing is refused, what is much is told.
+
+    Each fix has its `datum` and the time at which it came, `received_s`, epoch seconds, shape (n,).
+    """
+    time_s, notes = _plausible(recording.time_s, received_s)
+    lonlat = np.full(recording.lonlat.shape, np.nan)
+    each = np.array([str(word) for word in datum], dtype=object)
+    for word in sorted(set(datum)):
+        here = each == word
+        lonlat[here], mixed = _in_wgs84(time_s[here], recording.lonlat[here], word)
+        notes += mixed
+    if box is not None:
+        far = ~_is_inside(lonlat, _around(box)) & np.isfinite(lonlat).all(axis=1)
+        if far.sum() > MOST_LEFT_OUT * far.size:
+            notes.append(f"有 {int(far.sum())} 个定位点不在本县内，没有采用；请协调员核对坐标系。")
+        lonlat = np.where(far[:, None], np.nan, lonlat)
+    return Examined(Recording(time_s, lonlat, recording.accuracy_m), notes)
+
+
+def _plausible(time_s: Floats, received_s: Floats) -> tuple[Floats, list[str]]:
+    """Return epoch seconds with NaN for those that cannot be true, however many, and what to tell of them."""
+    known = ~np.isnan(time_s)
+    good = _good(time_s, received_s + CLOCK_SLACK_S)
+    wrong = int((known & ~good).sum())
+    notes = []
+    if wrong > MOST_LEFT_OUT * known.sum():
+        notes.append(f"有 {wrong} 个定位点的时间不可能，没有采用；手机的时钟可能没有对准。")
+    if good.any() and np.ptp(time_s[good]) > LONGEST_S:
+        good &= np.abs(time_s - np.median(time_s[good])) <= LONGEST_S / 2
+        notes.append("记录前后超过 24 小时，只采用了当中的 24 小时；一次巡查请当天结束。")
+    return np.where(good, time_s, np.nan), notes
+
+
+def _good(time_s: Floats, latest_s: Floats | float) -> Bools:
+    """Tell which epoch seconds can be true and lie within a day of most others."""
+    good = (time_s >= EARLIEST_S) & (time_s <= latest_s)
+    if good.any():
+        good &= np.abs(time_s - np.median(time_s[good])) <= LONGEST_S
+    return np.asarray(good)
+
+
+def _in_wgs84(time_s: Floats, sent: Floats, datum: Datum) -> tuple[Floats, list[str]]:
+    """Return lon, lat of a datum as WGS 84, a mixture of datums repaired, and what to tell of that."""
+    sent = np.where(np.isfinite(sent), sent, np.nan)
+    mixed = mixture(time_s, sent) if datum is not Datum.BD09 else None
+    if mixed is None:
+        return crs_.to_wgs84(sent, datum), []
+    if mixed.gcj02 is None:
+        told = f"记录里有 {mixed.jumps} 处像是坐标系切换的跳动，但无法判断；请协调员核对轨迹。"
+        return crs_.to_wgs84(sent, datum), [told]
+    lonlat = np.where(mixed.gcj02[:, None], crs_.to_wgs84(sent, Datum.GCJ02), sent)
+    return lonlat, [f"记录里混有两种坐标系：{int(mixed.gcj02.sum())} 个点是 GCJ-02，已换算。"]
+
+
+def _around(box: Box) -> Box:
+    west, south, east, north = box
+    return west - FAR_DEGREES, south - FAR_DEGREES, east + FAR_DEGREES, north + FAR_DEGREES
 
 
 def believable(time_s: Floats, now_s: float) -> Floats:
@@ -75,9 +126,7 @@ def believable(time_s: Floats, now_s: float) -> Floats:
     BadTrack if they are not few, or if the recording is longer than a patrol.
     """
     known = ~np.isnan(time_s)
-    good = known & (time_s >= EARLIEST_S) & (time_s <= now_s + CLOCK_SLACK_S)
-    if good.any():
-        good &= np.abs(time_s - np.median(time_s[good])) <= LONGEST_S
+    good = _good(time_s, now_s + CLOCK_SLACK_S)
     wrong = known & ~good
     if wrong.sum() > MOST_LEFT_OUT * known.sum():
         raise BadTrack(_told_time(time_s, int(np.flatnonzero(wrong)[0]), now_s))

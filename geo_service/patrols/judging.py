@@ -21,6 +21,7 @@ from geo_service.norms.service import NormRow
 from geo_service.patrols import doubts, queries, verdict_queries
 from geo_service.patrols.verdict_queries import Held
 from geo_service.tables import County, Json, Patrol
+from layers import checklists
 from layers import crs as crs_
 from layers.measures import AtPlace, Measures, along_m, inside_m, way_of
 from layers.norms import Rule
@@ -28,7 +29,7 @@ from layers.periods import Days
 from layers.reach import SIGHT_M
 from layers.tracks import Track
 from layers.verdicts import Code, Judgement, Numbers, judge
-from layers.vocabulary import Evidence, Verdict
+from layers.vocabulary import Evidence, Layer, Verdict
 
 MEASURES = "measures"
 """Under this word the numbers stand in `Patrol.cleaning`."""
@@ -109,6 +110,8 @@ def gathered(
         evidence=Evidence(patrol.evidence),
         complete=patrol.batches_due is not None and facts.batches >= patrol.batches_due,
         walked_m=patrol.walked_m,
+        # What its recording had to be told of: a clock that is ahead, fixes elsewhere, more than a day.
+        clock_jump=bool(patrol.cleaning.get("notes")),
         datum_mix=is_mixed,
         doubled=facts.is_doubled,
         overlap=facts.is_overlapping,
@@ -131,9 +134,9 @@ def judged(case: Case, in_force: Sequence[NormRow]) -> Judged:
 
 
 def is_complete(record: Json) -> bool:
-    """Tell whether a record was filled in: its checklist says something of every item it holds."""
-    items = (record.get("checklist") or {}).get("items") or {}
-    return bool(items) and all(items.values())
+    """Tell whether a record was filled in: its checklist says something of every item of its layer."""
+    filled = record.get("checklist")
+    return filled is not None and checklists.is_complete(Layer(filled["layer"]), filled["items"])
 
 
 def _under(case: Case, own: Sequence[Held], rule: Rule) -> Judgement:

@@ -11,16 +11,17 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, select, text, true, tuple_, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session, defer
 
-from geo_service.patrols.arrays import Doubles, Reals, accept_arrays
+from geo_service.patrols.arrays import Reals, accept_arrays
 from geo_service.tables import (
     Area,
     AreaVisit,
     Batch,
     CellCoverage,
+    Companion,
     County,
     Json,
     LineCoverage,
@@ -32,51 +33,13 @@ from geo_service.tables import (
 )
 from layers.cells import AreaCells, CellSet
 from layers.lines import multilinestring_m
-from layers.tracks import Recording, Track
-from layers.vocabulary import Datum, Layer
+from layers.tracks import Track
+from layers.vocabulary import Evidence, Layer, Verdict
 
 Condition = ColumnElement[bool]
 _WITHOUT_TRACK = (defer(Patrol.track, raiseload=True), defer(Patrol.accuracy_m, raiseload=True))
 """A list would else carry every vertex of every walk."""
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class NewPatrol:
-    """What is stored of a patrol beside its track."""
-
-    id: uuid.UUID
-    county_id: int
-    person_id: uuid.UUID
-    day: dt.date
-    started_at: dt.datetime
-    ended_at: dt.datetime
-    walked_m: float
-    fixes: int
-    cleaning: Json
-
-
-@dataclass(frozen=True)
-class NewBatch:
-    """One sending: its id, hash, datum and device."""
-
-    id: uuid.UUID
-    sha256: bytes
-    datum: Datum
-    device: str | None
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A sending that is stored, and whose patrol it is."""
-
-    patrol_id: uuid.UUID
-    batch_id: uuid.UUID
-    county_id: int
-    person_id: uuid.UUID | None
-    sha256: bytes
-    datum: Datum
-    voided: bool
 
 
 @dataclass(frozen=True)
@@ -119,39 +82,17 @@ def people_called(db: Session, word: str, where: Condition) -> Sequence[Person]:
     ).all()
 
 
-def sent(db: Session, patrol_id: uuid.UUID) -> list[Sent]:
-    """Return the stored sendings of a patrol id, whatever county it belongs to."""
-    return _sent(db, Patrol.id == patrol_id)
-
-
-def sent_with(db: Session, county_id: int, sha256: bytes) -> list[Sent]:
-    """Return the stored sendings of a county with this content."""
-    return _sent(db, and_(Batch.county_id == county_id, Batch.sha256 == sha256))
-
-
-def _sent(db: Session, where: Condition) -> list[Sent]:
-    rows = db.execute(
-        select(
-            Patrol.id, Batch.id, Patrol.county_id, Patrol.person_id, Batch.sha256, Batch.datum,
-            Patrol.voided_at.is_not(None),
-        )
-        .join(Batch, Batch.patrol_id == Patrol.id)
-        .where(where)
-        .order_by(Batch.received_at, Batch.id)
-    )  # fmt: skip
-    return [Sent(*row[:5], Datum(row[5]), row[6]) for row in rows]
-
-
-def overlapping(
-    db: Session, county_id: int, person_id: uuid.UUID, started_at: dt.datetime, ended_at: dt.datetime
-) -> Sequence[dt.datetime]:
-    """Return when a person's other patrols began that were under way at the same time."""
+def overlapping(db: Session, patrol: Patrol) -> Sequence[dt.datetime]:
+    """Return when other patrols of the same person began that were under way at the same time."""
+    started_at, ended_at = patrol.started_at, patrol.ended_at
     return db.scalars(
         select(Patrol.started_at)
         .where(
-            Patrol.county_id == county_id,
-            Patrol.person_id == person_id,
+            Patrol.county_id == patrol.county_id,
+            Patrol.person_id == patrol.person_id,
+            Patrol.id != patrol.id,
             Patrol.voided_at.is_(None),
+            Patrol.settled_at.is_not(None),
             Patrol.day.between(
                 started_at.date() - dt.timedelta(days=2), ended_at.date() + dt.timedelta(days=2)
             ),
@@ -162,52 +103,125 @@ def overlapping(
     ).all()
 
 
+@dataclass(frozen=True)
+class NewPatrol:
+    """A patrol of which the first word has come."""
+
+    id: uuid.UUID
+    county_id: int
+    person_id: uuid.UUID
+    evidence: Evidence
+    day: dt.date
+    started_at: dt.datetime
+    ended_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What is computed of a patrol, beside its track."""
+
+    day: dt.date
+    started_at: dt.datetime
+    ended_at: dt.datetime
+    walked_m: float
+    fixes: int
+    cleaning: Json
+
+
 _IN_FORCE = and_(Place.id == PlaceVersion.place_id, Place.version_id == PlaceVersion.id)
 """By both keys, which each have an index."""
 _NO_TRACK = bytes.fromhex("010500004000000000")
 """MULTILINESTRING M EMPTY as WKB: shapely forgets the M of what is empty."""
-_INSERT_PATROL = text(
-    "insert into patrol (county_id, id, person_id, day, started_at, ended_at, walked_m, fixes, cleaning,"
-    " track, accuracy_m, batches_due, settled_at) values (:county_id, :id, :person_id, :day, :started_at,"
-    " :ended_at, :walked_m, :fixes, :cleaning, ST_GeomFromWKB(:track, 4326), :accuracy_m, 1, now())"
-    " on conflict (id) do nothing returning id"
-)
-_INSERT_BATCH = text(
-    "insert into batch (county_id, patrol_id, id, sha256, datum, device, time_s, lon, lat, accuracy_m)"
-    " values (:county_id, :patrol_id, :id, :sha256, :datum, :device, :time_s, :lon, :lat, :accuracy_m)"
+
+
+def insert_patrol(db: Session, patrol: NewPatrol) -> None:
+    """Store a patrol that is open: it counts nothing yet."""
+    nothing_yet = {"walked_m": 0.0, "fixes": 0, "verdict": Verdict.REVIEW}
+    db.execute(insert(Patrol).values(vars(patrol) | nothing_yet))
+
+
+def change_patrol(db: Session, patrol_id: uuid.UUID, **values: Any) -> None:
+    """Give a patrol new values by column."""
+    db.execute(update(Patrol).where(Patrol.id == patrol_id).values(values))
+
+
+_SETTLE = text(
+    "update patrol set day = :day, started_at = :started_at, ended_at = :ended_at, walked_m = :walked_m,"
+    " fixes = :fixes, cleaning = :cleaning, track = ST_GeomFromWKB(:track, 4326), accuracy_m = :accuracy_m,"
+    " settled_at = now() where id = :id"
 )
 
 
-def insert_patrol(db: Session, patrol: NewPatrol, track: Track) -> bool:
-    """Store a patrol with its track; False if its id is stored already, be it this very moment."""
+def settle(db: Session, patrol_id: uuid.UUID, computed: Computed, track: Track) -> None:
+    """Store what was computed of a patrol, with its track."""
     accept_arrays(db)
-    line = multilinestring_m(track.lonlat, track.time_s, track.piece)
-    values = vars(patrol) | {
-        "cleaning": Jsonb(patrol.cleaning),
-        "track": shapely.to_wkb(line) if len(track) else _NO_TRACK,
+    line = multilinestring_m(track.lonlat, track.time_s, track.piece) if len(track) else None
+    values = vars(computed) | {
+        "id": patrol_id,
+        "cleaning": Jsonb(computed.cleaning),
+        "track": _NO_TRACK if line is None else shapely.to_wkb(line),
         "accuracy_m": None if np.isnan(track.accuracy_m).all() else Reals(track.accuracy_m),
     }
-    return db.execute(_INSERT_PATROL, values).first() is not None
+    db.execute(_SETTLE, values)
 
 
-def insert_batch(
-    db: Session, county_id: int, patrol_id: uuid.UUID, batch: NewBatch, recording: Recording
-) -> None:
-    """Store a sending with its fixes as they came."""
-    accept_arrays(db)
-    accuracy_m = recording.accuracy_m
-    db.execute(
-        _INSERT_BATCH,
-        vars(batch)
-        | {
-            "county_id": county_id,
-            "patrol_id": patrol_id,
-            "time_s": Doubles(recording.time_s),
-            "lon": Doubles(recording.lonlat[:, 0]),
-            "lat": Doubles(recording.lonlat[:, 1]),
-            "accuracy_m": None if accuracy_m is None else Reals(accuracy_m),
-        },
+def stored_track(db: Session, patrol_id: uuid.UUID) -> Track | None:
+    """Return the track of a patrol as it was kept; None if there is none or it was dropped."""
+    line = track(db, patrol_id)
+    if line is None or line.is_empty:
+        return None
+    parts = shapely.get_parts(line)
+    vertices = shapely.get_coordinates(line, include_m=True)
+    piece = np.repeat(np.arange(len(parts)), shapely.get_num_coordinates(parts))
+    known = db.scalar(select(Patrol.accuracy_m).where(Patrol.id == patrol_id))
+    accuracy_m = np.full(len(vertices), np.nan) if known is None else np.array(known, np.float64)
+    return Track(vertices[:, 2], vertices[:, :2], accuracy_m, piece)
+
+
+def abandoned(db: Session, before: dt.datetime) -> Sequence[tuple[int, uuid.UUID]]:
+    """Return county and id of the open patrols of which nothing came since a time, by county."""
+    last = func.coalesce(func.max(Batch.received_at), Patrol.created_at)
+    rows = db.execute(
+        select(Patrol.county_id, Patrol.id)
+        .outerjoin(Batch, Batch.patrol_id == Patrol.id)
+        .where(Patrol.settled_at.is_(None))
+        .group_by(Patrol.id)
+        .having(func.greatest(last, Patrol.created_at) < before)
+        .order_by(Patrol.county_id, Patrol.id)
     )
+    return [(county_id, patrol_id) for county_id, patrol_id in rows]
+
+
+def has_place(db: Session, where: Condition, place_id: int) -> bool:
+    """Tell whether there is a place that meets a condition."""
+    return db.scalar(select(Place.id).where(where, Place.id == place_id)) is not None
+
+
+def place(db: Session, place_id: int, where: Condition) -> tuple[int, str] | None:
+    """Return id and name of a place that meets a condition."""
+    found = db.execute(select(Place.id, Place.name, Place.code).where(where, Place.id == place_id)).first()
+    return (found[0], found[1] or found[2]) if found else None
+
+
+def set_companions(
+    db: Session, county_id: int, patrol_id: uuid.UUID, person_ids: Sequence[uuid.UUID]
+) -> None:
+    """Say who walked along on a patrol."""
+    db.execute(delete(Companion).where(Companion.patrol_id == patrol_id))
+    rows = [{"county_id": county_id, "patrol_id": patrol_id, "person_id": id_} for id_ in person_ids]
+    if rows:
+        db.execute(insert(Companion), rows)
+
+
+def companions(db: Session, patrol_id: uuid.UUID) -> Sequence[tuple[uuid.UUID, str | None]]:
+    """Return who walked along: id and name (None: deleted since), by name."""
+    rows = db.execute(
+        select(Person.id, func.nullif(Person.name, ""))
+        .join(Companion, Companion.person_id == Person.id)
+        .where(Companion.patrol_id == patrol_id)
+        .order_by(Person.name, Person.id)
+    )
+    return [(id_, name) for id_, name in rows]
 
 
 def patrol(db: Session, patrol_id: uuid.UUID, where: Condition, *, locked: bool = False) -> Patrol | None:
@@ -215,6 +229,14 @@ def patrol(db: Session, patrol_id: uuid.UUID, where: Condition, *, locked: bool 
     query = select(Patrol).options(*_WITHOUT_TRACK).where(Patrol.id == patrol_id, where)
     query = query.execution_options(populate_existing=True)
     return db.scalars(query.with_for_update() if locked else query).one_or_none()
+
+
+def stored(db: Session, patrol_id: uuid.UUID) -> Patrol:
+    """Return a patrol that is there, whatever the scope."""
+    found = patrol(db, patrol_id, true())
+    if found is None:
+        raise RuntimeError("the patrol is gone")
+    return found
 
 
 def track(db: Session, patrol_id: uuid.UUID) -> Any:

@@ -9,10 +9,10 @@ from geo_service import audit
 from geo_service.accounts.narrow import CHANGE, patrols_in
 from geo_service.accounts.scope import Scope
 from geo_service.coverage import service as coverage
-from geo_service.errors import Conflict, Invalid, NotFound
-from geo_service.patrols import answers, queries, verdict_queries
+from geo_service.errors import Conflict, Invalid
+from geo_service.patrols import answers, batch_queries, outings, queries, verdict_queries
 from geo_service.patrols.answers import PatrolAnswer
-from geo_service.tables import Patrol
+from geo_service.patrols.parties import county_of
 from layers.vocabulary import Verdict
 
 LONGEST_NOTE = 500
@@ -27,31 +27,31 @@ def review(db: Session, scope: Scope, patrol_id: uuid.UUID, verdict: Verdict, no
         raise Invalid("请选择「有效」或「暂未计入」。")
     if not note.strip() or "\0" in note or len(note) > LONGEST_NOTE:
         raise Invalid(f"请写明核对的依据，例如：问过本人，不超过 {LONGEST_NOTE} 字。")
+    batch_queries.lock_patrol(db, patrol_id)
+    outings.lock(db, scope.county_id)
     patrol = queries.patrol(db, patrol_id, patrols_in(scope, *CHANGE), locked=True)
     if patrol is None:
-        raise NotFound("没有这次巡查，或不在您的权限内。")
+        raise answers.no_patrol()
     if patrol.voided_at is not None:
         raise Conflict("这次巡查已经作废，不再核对。")
     if patrol.settled_at is None:
         raise Conflict("这次巡查还没有结束，等记录收全后再核对。")
     if patrol.person_id is not None and patrol.person_id == scope.person_id:
         raise Conflict("不能核对自己的巡查，请让另一位协调员核对。")
-    before = Verdict(patrol.verdict)
+    before, was_together = Verdict(patrol.verdict), outings.together(db, patrol_id)
     now = dt.datetime.now(dt.UTC)
     verdict_queries.store_review(db, patrol_id, verdict, note.strip(), now, scope.actor.account_id)
     if verdict is Verdict.NOT_COUNTED:
         coverage.withdraw(db, scope.county_id, patrol_id)
     elif before is Verdict.NOT_COUNTED:
         coverage.restore(db, scope.county_id, patrol_id)
+    outings.regroup(db, was_together)
     audit.record(
         db, scope.actor, "patrols.review", county_id=scope.county_id, subject=f"patrol/{patrol_id}",
         before=before.value, after=verdict.value,
     )  # fmt: skip
     # By the county: what brought the patrol into the scope may have changed since.
-    reviewed = queries.patrol(db, patrol_id, Patrol.county_id == scope.county_id)
-    if reviewed is None:
-        raise RuntimeError("the patrol is gone")
-    return answers.answer(db, queries.county(db, scope.county_id), reviewed)
+    return answers.told(db, county_of(db, scope), patrol_id)
 
 
 def may_review(db: Session, scope: Scope, patrol_id: uuid.UUID) -> bool:

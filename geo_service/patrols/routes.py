@@ -17,7 +17,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.errors import Invalid, NotFound
-from geo_service.patrols import reviews, service, tracks
+from geo_service.patrols import parties, reviews, service, tracks
 from geo_service.patrols.answers import PatrolAnswer
 from geo_service.patrols.service import Listed
 from layers.errors import BadFile
@@ -128,7 +128,7 @@ def send(
     answer = service.take_file(
         db,
         scope,
-        _walker(db, scope, sending.said.get("person")),
+        parties.sender(db, scope, sending.said.get("person")).id,
         sending.source,
         name=sending.name,
         time_zone=sending.said.get("tz"),
@@ -139,14 +139,6 @@ def send(
     )
     response.status_code = 200 if answer.already else 201
     return answer
-
-
-def _walker(db: Db, scope: Scope, word: str | None) -> uuid.UUID:
-    if word is not None:
-        return service.person_called(db, scope, word).id
-    if scope.person_id is None:
-        raise Invalid("请说明是谁的巡查：person 填姓名、编号或人员 id。")
-    return scope.person_id
 
 
 @router.get("", summary="Patrols in my scope, the latest first")

@@ -12,29 +12,31 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import true
 from sqlalchemy.orm import Session
 
 from geo_service import audit, files
-from geo_service.accounts.narrow import CHANGE, areas_in, patrols_in, people_in
+from geo_service.accounts.narrow import areas_in, patrols_in, people_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.coverage import service as coverage
 from geo_service.coverage.service import Neighbourhood
-from geo_service.errors import Conflict, Invalid, NotFound
-from geo_service.patrols import answers, doubts, judging, queries
-from geo_service.patrols.answers import PatrolAnswer
+from geo_service.errors import Conflict, Invalid
+from geo_service.patrols import answers, batch_queries, doubts, outings, parties, queries, settling
+from geo_service.patrols.answers import PatrolAnswer, no_patrol
+from geo_service.patrols.batch_queries import NewBatch, Sent
 from geo_service.patrols.formats import parse
-from geo_service.patrols.queries import NewBatch, NewPatrol, Sent
-from geo_service.patrols.words import clock
-from geo_service.tables import County, Json, Patrol, Person
+from geo_service.patrols.parties import WRITERS, county_of, crs_of
+from geo_service.patrols.queries import NewPatrol
+from geo_service.patrols.settling import Settled
+from geo_service.tables import County, Patrol, Person
 from layers import crs as crs_
 from layers.errors import UnknownCrs, UnknownTimeZone
 from layers.matching import matched, way
-from layers.tracks import CLEANING, Recording, Track, clean, home_cut
-from layers.vocabulary import Datum, Layer, Right, Verdict
+from layers.tracks import Recording, Track
+from layers.vocabulary import Datum, Evidence, Layer, Right, Verdict
 
 HOME_CUT_M = 200.0
-_WRITERS = (*CHANGE, Right.VOLUNTEER)
 _FILES = uuid.UUID("6f5c9d0e-8f43-5c1f-9a51-0f5d2b0c7a11")
 """Name space of the ids of patrols that come as files."""
 
@@ -50,8 +52,16 @@ class Listed:
     started_at: dt.datetime
     ended_at: dt.datetime
     walked_m: float
+    evidence: Evidence
     verdict: Verdict
+    is_open: bool
+    """Not computed yet: its end, or some of its batches, have not come."""
     voided_at: dt.datetime | None
+
+    @property
+    def has_times(self) -> bool:
+        """Whether it is known when on its day it began; paper does not always say."""
+        return answers.has_times(self.evidence, self.started_at, self.ended_at)
 
 
 def take(
@@ -73,29 +83,27 @@ def take(
     Errors: NotFound (person out of scope), Conflict (the id with another content), BadTrack, OutsideCounty,
     UnknownCrs (the question of the datum), Invalid.
     """
-    county, walker = _county(db, scope), _walker(db, scope, person_id)
+    county, walker = county_of(db, scope), parties.walker(db, scope, person_id)
     batch = NewBatch(batch_id, sha256, datum or Datum.WGS84, device)
-    if known := queries.sent(db, patrol_id):
+    batch_queries.lock_patrol(db, patrol_id)
+    if known := batch_queries.sent(db, patrol_id):
         return _again(db, county, walker, known, batch)
-    notes = _same_content(db, county, walker, batch)
-    box = areas.box_of(county)
-    fixes = doubts.examined(recording, datum, box=box, now_s=_now().timestamp())
-    track = clean(fixes.recording, _crs(county))
-    near = coverage.neighbourhood(db, county, track)
-    if box is not None and not near.lines and not near.areas:
-        doubts.check_inside(track.lonlat, box, is_asked=datum is None)
-    kept = _kept(track, near, home_cut_m)
-    notes += [*fixes.notes, *_overlaps(db, county, walker, track)]
+    _refuse_known(db, county, walker, patrol_id, batch)
+    crs_of(county)
+    now = _now()
+    examined = doubts.examined(recording, datum, box=areas.box_of(county), now_s=now.timestamp())
+    outings.lock(db, county.id)
     with db.begin_nested():
-        patrol = _new_patrol(county, walker, patrol_id, track, kept, notes)
-        if not queries.insert_patrol(db, patrol, kept):
-            return _again(db, county, walker, queries.sent(db, patrol_id), batch)
-        queries.insert_batch(db, county.id, patrol_id, batch, recording)
-        recorded = coverage.record(db, county, patrol_id, kept, near)
-        judging.settle_verdict(db, county, patrol_id, track, near, recorded)
-        told = _told(db, county, patrol_id)
-        if datum is None:
-            _ask_datum(db, county, told, track, near)
+        time_s = examined.recording.time_s
+        begun = settling.moment(np.nanmin(time_s), county) if np.isfinite(time_s).any() else now
+        queries.insert_patrol(
+            db, NewPatrol(patrol_id, county.id, walker.id, Evidence.TRACK, begun.date(), begun, begun)
+        )
+        batch_queries.insert_batch(db, county.id, patrol_id, batch, recording, now)
+        queries.change_patrol(db, patrol_id, batches_due=1)
+        settled = settling.settle(db, county, patrol_id, home_cut_m=home_cut_m)
+        told = answers.told(db, county, patrol_id)
+        _check(db, county, settled, told, is_asked=datum is None)
         audit.record(db, scope.actor, "patrols.take", county_id=county.id, subject=f"patrol/{patrol_id}")
     return told
 
@@ -118,7 +126,7 @@ def take_file(
     The file itself is kept in a folder of kept files, until the raw retention; without one it is not.
     Errors: those of `formats.parse` and of `take`.
     """
-    county, sha256 = _county(db, scope), _sha256(source)
+    county, sha256 = county_of(db, scope), _sha256(source)
     reading = f"{(datum or Datum.WGS84).value}/{time_zone or ''}"
     patrol_id = uuid.uuid5(_FILES, f"{county.code}/{person_id}/{sha256.hex()}/{reading}")
     answer = take(
@@ -133,8 +141,7 @@ def take_file(
 
 def told(db: Session, scope: Scope, patrol_id: uuid.UUID) -> PatrolAnswer:
     """Return what a patrol covered, as its walker was told it."""
-    patrol = _found(db, scope, patrol_id)
-    return answers.answer(db, _county(db, scope), patrol)
+    return answers.answer(db, county_of(db, scope), _found(db, scope, patrol_id))
 
 
 def listed(
@@ -166,11 +173,12 @@ def listed(
         where.append(Patrol.day <= last_day)
     if verdict is not None:
         where += [Patrol.verdict == verdict, Patrol.voided_at.is_(None), Patrol.settled_at.is_not(None)]
-    zone = ZoneInfo(_county(db, scope).time_zone)
+    zone = ZoneInfo(county_of(db, scope).time_zone)
     return [
         Listed(
             patrol.id, patrol.person_id, name, patrol.day, patrol.started_at.astimezone(zone),
-            patrol.ended_at.astimezone(zone), patrol.walked_m, Verdict(patrol.verdict), patrol.voided_at,
+            patrol.ended_at.astimezone(zone), patrol.walked_m, Evidence(patrol.evidence),
+            Verdict(patrol.verdict), patrol.settled_at is None, patrol.voided_at,
         )
         for patrol, name in queries.patrols(db, where, after=after, limit=limit)
     ]  # fmt: skip
@@ -197,22 +205,26 @@ def void(db: Session, scope: Scope, patrol_id: uuid.UUID, reason: str) -> Patrol
     """
     if not reason.strip() or "\0" in reason:
         raise Invalid("请写明作废的原因。")
-    patrol = queries.patrol(db, patrol_id, patrols_in(scope, *_WRITERS), locked=True)
+    batch_queries.lock_patrol(db, patrol_id)
+    outings.lock(db, scope.county_id)
+    patrol = queries.patrol(db, patrol_id, patrols_in(scope, *WRITERS), locked=True)
     if patrol is None:
-        raise _no_patrol()
+        raise no_patrol()
     if patrol.voided_at is None:
+        was_together = outings.together(db, patrol_id)
         queries.void(db, patrol_id, reason.strip(), _now())
         coverage.forget(db, scope.county_id, patrol_id)
+        outings.regroup(db, was_together)
         audit.record(
             db, scope.actor, "patrols.void", county_id=scope.county_id, subject=f"patrol/{patrol_id}"
         )
     # Not `told`: what brought the patrol into the scope may have been its coverage.
-    return _told(db, _county(db, scope), patrol_id)
+    return answers.told(db, county_of(db, scope), patrol_id)
 
 
 def may_void(db: Session, scope: Scope, patrol_id: uuid.UUID) -> bool:
     """Tell whether the scope may take a patrol back."""
-    return queries.patrol(db, patrol_id, patrols_in(scope, *_WRITERS)) is not None
+    return queries.patrol(db, patrol_id, patrols_in(scope, *WRITERS)) is not None
 
 
 def walker_of(db: Session, scope: Scope, patrol_id: uuid.UUID) -> str | None:
@@ -224,43 +236,17 @@ def walker_of(db: Session, scope: Scope, patrol_id: uuid.UUID) -> str | None:
     return walker.name if walker else None
 
 
-def person_called(db: Session, scope: Scope, word: str) -> Person:
-    """Return whom one may send for by name, number or id; NotFound if there is none, Invalid if several."""
-    found = queries.people_called(db, word.strip(), people_in(scope, *_WRITERS)) if "\0" not in word else []
-    if not found:
-        raise NotFound(f"人员名册里没有「{word[:40]}」；请核对姓名或编号，或先导入人员。")
-    if len(found) > 1:
-        listed_ = "、".join(f"{p.name}（编号 {p.number or p.id}）" for p in found[:10])
-        raise Invalid(f"叫「{word}」的有 {len(found)} 人：{listed_}。请用编号说明是哪一位。")
-    return found[0]
-
-
-def _county(db: Session, scope: Scope) -> County:
-    return queries.county(db, scope.county_id)
-
-
-def _crs(county: County) -> str:
-    if county.crs is None:
-        raise Invalid("本县还没有范围，不能计算巡查；请先导入辖区，或河道、道路等图层。")
-    return county.crs
-
-
-def _walker(db: Session, scope: Scope, person_id: uuid.UUID) -> Person:
-    found = queries.person(db, person_id, people_in(scope, *_WRITERS), held=True)
-    if found is None:
-        raise NotFound("没有这个人员，或不在您的权限内。")
-    return found
+def place_of(db: Session, scope: Scope, patrol_id: uuid.UUID) -> tuple[int, str] | None:
+    """Return id and name of the place that a patrol was for, where the scope may read it."""
+    patrol = _found(db, scope, patrol_id)
+    return None if patrol.place_id is None else queries.place(db, patrol.place_id, places_in(scope))
 
 
 def _found(db: Session, scope: Scope, patrol_id: uuid.UUID) -> Patrol:
     patrol = queries.patrol(db, patrol_id, patrols_in(scope))
     if patrol is None:
-        raise _no_patrol()
+        raise no_patrol()
     return patrol
-
-
-def _no_patrol() -> NotFound:
-    return NotFound("没有这次巡查，或不在您的权限内。")
 
 
 def _again(
@@ -273,14 +259,7 @@ def _again(
         raise Conflict("这个巡查编号已经用过；请用新的编号发送。")
     if (same[0].sha256, same[0].datum) != (batch.sha256, batch.datum):
         raise Conflict("这次巡查已经收到过，但内容与这次发送的不同；原来的保持不变。请用新的编号发送。")
-    return dataclasses.replace(_told(db, county, same[0].patrol_id), already=True)
-
-
-def _told(db: Session, county: County, patrol_id: uuid.UUID) -> PatrolAnswer:
-    patrol = queries.patrol(db, patrol_id, Patrol.county_id == county.id)
-    if patrol is None:
-        raise _no_patrol()
-    return answers.answer(db, county, patrol)
+    return dataclasses.replace(answers.told(db, county, same[0].patrol_id), already=True)
 
 
 def _sha256(source: Path | bytes | BinaryIO) -> bytes:
@@ -308,67 +287,29 @@ def _parsed(
         ) from error
 
 
-def _same_content(db: Session, county: County, walker: Person, batch: NewBatch) -> list[str]:
-    """Return what to note of other patrols with the same content; Conflict if it is the walker's own."""
-    others = [other for other in queries.sent_with(db, county.id, batch.sha256) if not other.voided]
+def _refuse_known(db: Session, county: County, walker: Person, patrol_id: uuid.UUID, batch: NewBatch) -> None:
+    """Raise Conflict if a client began a patrol with this id, or the walker has the content as another."""
+    if queries.patrol(db, patrol_id, true()) is not None:
+        raise Conflict("这个巡查编号已经用过；请用新的编号发送。")
+    others = [other for other in batch_queries.sent_with(db, county.id, batch.sha256) if not other.voided]
     if any(other.person_id == walker.id for other in others):
         raise Conflict(
             "同样的内容已登记为另一次巡查（可能用了另一种坐标系或时区）；如果那一次读错了，请先作废它再重传。",
             title="The same content was taken before as another patrol.",
         )
-    if any(other.person_id is not None for other in others):
-        return ["同样的内容也登记在另一个人名下；如果不是结伴同行，请协调员核对。"]
-    return []
 
 
-def _kept(track: Track, near: Neighbourhood, home_cut_m: float) -> Track:
-    """Return what is kept of a track: without the home, and without fixes that no other joins."""
-    xy = crs_.to_metric(track.lonlat, near.crs)
-    ends = np.hypot(*(xy[:, None] - xy[[0, -1]]).T).min(axis=0) <= home_cut_m + 1.0
-    near_a_place = np.ones(len(track), dtype=bool)
-    # Only the ends can be cut: the fixes between them need not be compared with every place.
-    near_a_place[ends] = near.near(track.where(ends))
-    cut = home_cut(track, near.crs, cut_m=home_cut_m, near_a_place=near_a_place)
-    _, index, count = np.unique(cut.piece, return_inverse=True, return_counts=True)
-    return cut.where(count[index] > 1) if len(cut) else cut
-
-
-def _overlaps(db: Session, county: County, walker: Person, track: Track) -> list[str]:
-    started_at, ended_at = _moment(track.time_s[0], county), _moment(track.time_s[-1], county)
-    zone = ZoneInfo(county.time_zone)
-    return [
-        f"与 {clock(began.astimezone(zone))} 开始的另一次巡查时间重叠；两次都已保存。"
-        for began in queries.overlapping(db, county.id, walker.id, started_at, ended_at)[:3]
-    ]
-
-
-def _new_patrol(
-    county: County,
-    walker: Person,
-    patrol_id: uuid.UUID,
-    track: Track,
-    kept: Track,
-    notes: list[str],
-) -> NewPatrol:
-    started_at, ended_at = _moment(track.time_s[0], county), _moment(track.time_s[-1], county)
-    cleaning: Json = {
-        "version": CLEANING,
-        "dropped": dict(track.dropped),
-        "home_cut": len(track) - len(kept),
-        "notes": notes,
-    }
-    walked_m = round(track.walked_m(_crs(county)), 1)
-    return NewPatrol(
-        patrol_id,
-        county.id,
-        walker.id,
-        started_at.date(),
-        started_at,
-        ended_at,
-        walked_m,
-        len(track),
-        cleaning,
-    )
+def _check(db: Session, county: County, settled: Settled, told: PatrolAnswer, *, is_asked: bool) -> None:
+    """Raise what makes a file be sent again: no usable fix, a walk elsewhere, another datum."""
+    if settled.fault is not None:
+        raise settled.fault
+    if settled.near is None:
+        return
+    box = areas.box_of(county)
+    if box is not None and not settled.near.lines and not settled.near.areas:
+        doubts.check_inside(settled.track.lonlat, box, is_asked=is_asked)
+    if is_asked:
+        _ask_datum(db, county, told, settled.track, settled.near)
 
 
 def _ask_datum(db: Session, county: County, answer: PatrolAnswer, track: Track, near: Neighbourhood) -> None:
@@ -398,10 +339,6 @@ def _along_m(track: Track, near: Neighbourhood) -> float:
     xy: NDArray[np.float64] = crs_.to_metric(track.lonlat, near.crs)
     covered = matched(near.line_set, xy, track.time_s, track.piece, near.reach_m, rival)
     return float(covered.spans().length.sum())
-
-
-def _moment(time_s: float, county: County) -> dt.datetime:
-    return dt.datetime.fromtimestamp(float(time_s), ZoneInfo(county.time_zone))
 
 
 def _now() -> dt.datetime:

@@ -33,6 +33,29 @@ def sentence(
     return begin + ("".join(told) or "这次没有走到登记的河道、道路、网格或小区，走过的路已保存。")
 
 
+def of_open(started_at: dt.datetime, batches: int, missing: int | None) -> str:
+    """Return what is told while a patrol is not all there.
+
+    >>> of_open(dt.datetime(2026, 5, 1, 8), 3, None)
+    '5月1日 08:00 开始的巡查正在接收：已收到 3 次发送，还没有收到“结束”。收齐后马上告诉您走到了哪里。'
+    >>> of_open(dt.datetime(2026, 5, 1, 8), 3, 2)
+    '5月1日 08:00 开始的巡查正在接收：已收到 3 次发送，还差 2 次。收齐后马上告诉您走到了哪里。'
+    """
+    lacks = "还没有收到“结束”" if missing is None else f"还差 {missing} 次"
+    began = f"{clock(started_at)} 开始的巡查正在接收：已收到 {batches} 次发送，{lacks}。"
+    return f"{began}收齐后马上告诉您走到了哪里。"
+
+
+def of_paper(started_at: dt.datetime) -> str:
+    """Return what is told of an outing without a track.
+
+    >>> of_paper(dt.datetime(2026, 5, 1, 8))
+    '谢谢您！5月1日的巡查已按纸质记录登记。纸质记录没有轨迹，不计算走到了哪里。'
+    """
+    day = f"{started_at.month}月{started_at.day}日"
+    return f"谢谢您！{day}的巡查已按纸质记录登记。纸质记录没有轨迹，不计算走到了哪里。"
+
+
 def clock(moment: dt.datetime) -> str:
     """Return a moment as people say it.
 

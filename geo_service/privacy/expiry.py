@@ -102,7 +102,7 @@ EXPIRIES = (
         "tracks", "轨迹，连同走的人和同行人（次）", "track_days", Patrol, _track_is_past,
         lambda past: [
             delete(Companion).where(Companion.patrol_id.in_(select(Patrol.id).where(past))),
-            update(Patrol).where(past).values(track=None, accuracy_m=None, person_id=None),
+            update(Patrol).where(past).values(track=None, accuracy_m=None, person_id=None, said={}),
         ],
     ),
     Expiry(

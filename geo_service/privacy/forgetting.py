@@ -116,8 +116,8 @@ def _forget_patrols(db: Session, patrol_ids: Sequence[uuid.UUID]) -> None:
         db.execute(update(Patrol).where(Patrol.id == id_).values(record=counts_only(record)))
     voided = Patrol.id.in_(patrol_ids), Patrol.void_reason.is_not(None)
     db.execute(update(Patrol).where(*voided).values(void_reason=ERASED))
-    nameless = {"person_id": None, "track": None, "accuracy_m": None, "review_note": None}
-    db.execute(update(Patrol).where(Patrol.id.in_(patrol_ids)).values(nameless))
+    own = update(Patrol).where(Patrol.id.in_(patrol_ids))
+    db.execute(own.values(person_id=None, track=None, accuracy_m=None, review_note=None, said={}))
 
 
 def _forget_services(db: Session, service_ids: Sequence[uuid.UUID]) -> None:

@@ -44,7 +44,9 @@ class Said:
     def kind(self) -> Kind:
         """What the file is imported as. Raises Invalid."""
         if self.word("kind") not in set(Kind):
-            raise Invalid("请选择文件里是什么：河道、道路、网格、小区、人员名册、职责、服务记录或辖区。")
+            raise Invalid(
+                "请选择文件里是什么：河道、道路、网格、小区、人员名册、职责、服务记录、巡查记录表或辖区。"
+            )
         return Kind(self.word("kind"))
 
     @property

@@ -15,7 +15,7 @@ from geo_service.coverage.asked import today
 from geo_service.db import Db
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.norms import due, exemptions, service, trials
-from geo_service.patrols import service as patrols
+from geo_service.patrols import parties
 from geo_service.web import queries
 from geo_service.web.frame import Frame, Framed
 from layers.dues import State, counted_share
@@ -131,7 +131,7 @@ def add_exemption(
             raise Invalid("请选择类别：请假、天气或替班。")
         days = exemptions.days_of(_day(first_day), _day(last_day or first_day))
         who, stands_in = (
-            patrols.person_called(db, scope, word).id if word.strip() else None
+            parties.person_called(db, scope, word).id if word.strip() else None
             for word in (person, substitute)
         )
         request = exemptions.Request(ExemptionKind(kind), days, who, stands_in, area or None, reason)

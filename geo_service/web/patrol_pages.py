@@ -14,9 +14,10 @@ from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.errors import Conflict, Invalid
 from geo_service.norms import service as norms
-from geo_service.patrols import reviews
+from geo_service.patrols import parties, photos, record, reviews
 from geo_service.patrols import service as patrols
 from geo_service.patrols.answers import PatrolAnswer
+from geo_service.photos import MOST_BYTES
 from geo_service.settings import Settings
 from geo_service.web import pictures
 from geo_service.web.frame import Frame, Framed
@@ -110,6 +111,23 @@ def review(db: Db, frame: Framed, patrol_id: uuid.UUID, verdict: Word = "", note
     return RedirectResponse(frame.link(f"/patrols/{patrol_id}"), status_code=303)
 
 
+@router.post("/patrols/{patrol_id}/photos", summary="Add a photo to a patrol")
+def add_photo(
+    request: Request, db: Db, frame: Framed, patrol_id: uuid.UUID, photo: UploadFile | None = None
+) -> Response:
+    """Keep a photo; what is wrong with it is said on the page."""
+    settings: Settings = request.app.state.settings
+    try:
+        if photo is None or not photo.filename:
+            raise BadFile("请先选择照片，再点“上传照片”。")
+        data = photo.file.read(MOST_BYTES + 1)
+        with db.begin_nested():
+            photos.keep(db, frame.own_scope, settings.files_dir, patrol_id, uuid.uuid4(), data)
+    except (BadFile, Invalid) as error:
+        return _shown(db, frame, patrol_id, photo_error=error)
+    return RedirectResponse(frame.link(f"/patrols/{patrol_id}"), status_code=303)
+
+
 def _shown(
     db: Db,
     frame: Frame,
@@ -118,6 +136,7 @@ def _shown(
     again: bool = False,
     error: YinxunError | None = None,
     review_error: YinxunError | None = None,
+    photo_error: YinxunError | None = None,
 ) -> Response:
     scope = frame.own_scope
     answer = patrols.told(db, scope, patrol_id)
@@ -125,13 +144,21 @@ def _shown(
         "answer": answer,
         "again": again,
         "error": error,
+        "photo_error": photo_error,
         "walker": patrols.walker_of(db, scope, patrol_id),
         "review_error": review_error,
         "may_review": reviews.may_review(db, scope, patrol_id),
         "norm": norms.told(db, scope, answer.norm_id) if answer.norm_id is not None else None,
         "may_void": answer.voided_at is None and patrols.may_void(db, scope, patrol_id),
+        "may_add": patrols.may_void(db, scope, patrol_id),
+        "noted": record.told(dict(answer.record)),
+        "checked": record.checked(dict(answer.record)),
+        "photos": photos.of_patrol(db, scope, patrol_id),
+        "place": patrols.place_of(db, scope, patrol_id),
+        "other": answer.same_outing_as,
     }
-    return frame.show("patrol.html", values, status=200 if error is None and review_error is None else 422)
+    is_wrong = any((error, review_error, photo_error))
+    return frame.show("patrol.html", values, status=422 if is_wrong else 200)
 
 
 @router.get("/patrols/{patrol_id}/picture", summary="The map of a patrol as a document for its page")
@@ -164,7 +191,7 @@ def _taken(
 
 def _walker(db: Db, scope: Scope, word: str) -> uuid.UUID:
     if word:
-        return patrols.person_called(db, scope, word).id
+        return parties.person_called(db, scope, word).id
     if scope.person_id is None:
         raise Invalid("请填写是谁的巡查：姓名或人员编号。")
     return scope.person_id

@@ -108,9 +108,15 @@ def stewards(db: Session, scope: Scope, day: dt.date) -> int:
 
 
 def patrols(db: Session, scope: Scope, first: dt.date, last: dt.date) -> int:
-    """Count the patrols of a window that count or wait for review, as far as the scope sees them."""
-    counts = Patrol.voided_at.is_(None) & (Patrol.verdict != Verdict.NOT_COUNTED)
-    found = select(func.count()).where(patrols_in(scope), Patrol.day.between(first, last), counts)
+    """Count the outings of a window that count or wait for review, as far as the scope sees them."""
+    found = select(func.count()).where(
+        patrols_in(scope),
+        Patrol.day.between(first, last),
+        Patrol.voided_at.is_(None),
+        Patrol.settled_at.is_not(None),
+        Patrol.same_outing_as.is_(None),
+        Patrol.verdict != Verdict.NOT_COUNTED,
+    )
     return db.scalar(found) or 0
 
 

@@ -17,7 +17,7 @@ from geo_service.columns import printable
 from geo_service.coverage.asked import today
 from geo_service.db import Db
 from geo_service.errors import Invalid
-from geo_service.patrols import service as patrols
+from geo_service.patrols import parties
 from geo_service.services import service as services
 from geo_service.services.service import ServiceAnswer, ServiceRequest
 from geo_service.settings import Settings
@@ -173,7 +173,7 @@ def _persons(db: Db, scope: Scope, words: str) -> list[uuid.UUID]:
         word.strip() for word in words.replace("，", "、").replace(",", "、").split("、") if word.strip()
     ]
     if names:
-        return [patrols.person_called(db, scope, name).id for name in names]
+        return [parties.person_called(db, scope, name).id for name in names]
     if scope.person_id is None:
         raise Invalid("请写明参加人：姓名或编号，几个人之间用顿号。")
     return [scope.person_id]

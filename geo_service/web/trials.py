@@ -12,6 +12,7 @@ from geo_service.areas import service as areas
 from geo_service.areas.service import AreaOptions, AreaReport
 from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, RowsRefused
+from geo_service.patrols.paper_sheet import import_records
 from geo_service.people import imports as people
 from geo_service.places import service as places
 from geo_service.services import imports as services
@@ -31,6 +32,7 @@ class Kind(StrEnum):
     DUTIES = "duties"
     SERVICES = "services"
     AREAS = "areas"
+    RECORDS = "records"
 
     @property
     def zh(self) -> str:
@@ -39,9 +41,18 @@ class Kind(StrEnum):
             Kind.ROSTER: "人员名册",
             Kind.DUTIES: "职责（谁负责哪里）",
             Kind.SERVICES: "服务记录（网格服务、走访、议事、值守）",
+            Kind.RECORDS: "巡查记录表（纸质）",
             Kind.AREAS: "辖区（乡镇、村）",
         }
         return others.get(self) or Layer(self.value).zh
+
+
+_TABLES = {
+    Kind.ROSTER: people.import_people,
+    Kind.DUTIES: people.import_duties,
+    Kind.RECORDS: import_records,
+}
+"""What takes a table of people or of what they did."""
 
 
 @dataclass(frozen=True)

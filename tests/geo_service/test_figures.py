@@ -490,7 +490,7 @@ def test_an_issued_report_never_changes(db, town, county, asked, tmp_path):
     made, docx = paper.draft(db, county, asked)
     number = reports.issue(db, county, tmp_path, asked, made, docx)
     # everything that can happen to rows happens
-    people.delete_person(db, county, town.person_id)
+    people.delete_person(db, county, town.person_id, data_dir=tmp_path)
     db.execute(update(Patrol).values(voided_at=func.now()))
     db.execute(update(FigureEntry).values(withdrawn_at=func.now()))
     db.execute(delete(Duty))

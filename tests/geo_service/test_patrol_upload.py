@@ -251,7 +251,7 @@ class TestCommand:
         """Run the command on the test's own transaction."""
 
         @contextmanager
-        def connect() -> Iterator[tuple[Connection, Settings]]:
+        def connect(**_: bool) -> Iterator[tuple[Connection, Settings]]:
             yield db.connection(), Settings(data_dir=tmp_path)
 
         monkeypatch.setattr(patrols, "connect", connect)

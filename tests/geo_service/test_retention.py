@@ -315,7 +315,10 @@ class TestTheCommand:
 
 def test_the_service_does_it_daily(office: Office, db: Session) -> None:
     work = running._work(office.settings)
-    assert [(s.kind, s.every) for s in work.schedules] == [("retention", dt.timedelta(days=1))]
+    assert [(s.kind, s.every) for s in work.schedules] == [
+        ("retention", dt.timedelta(days=1)),
+        ("patrols.close", dt.timedelta(minutes=15)),
+    ]
     office.age(8)
     work.handlers["retention"](db, {}, jobs.Progress(lambda _: None))
     assert db.scalar(select(func.count()).where(Audit.action == retention.RUN)) == 1

@@ -9,6 +9,7 @@ import io
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from fastapi import Response
 from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
 from geoalchemy2 import WKTElement
+from PIL import Image
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
@@ -27,8 +29,9 @@ from starlette.routing import Mount
 from geo_service import audit, files
 from geo_service.accounts import doors, register, service
 from geo_service.accounts.register import Ground, Manager
-from geo_service.accounts.scope import Actor
+from geo_service.accounts.scope import Actor, Scope
 from geo_service.app import create_app
+from geo_service.patrols import photos
 from geo_service.settings import Settings
 from geo_service.tables import (
     Account,
@@ -56,6 +59,10 @@ COMMANDS = Manager(Actor(os_user="tester"))
 WEST, EAST, COUNTY = "west", "east", "county"
 """The grounds of the accounts: two townships, and the whole county."""
 DAY = NOON.date().isoformat()
+_DRAWN = BytesIO()
+Image.new("RGB", (8, 8), "green").save(_DRAWN, "PNG")
+PICTURE = _DRAWN.getvalue()
+LATELY = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)
 
 STAFF = frozenset({Right.ADMINISTRATOR, Right.COORDINATOR})
 SEE_PLACES = STAFF | {Right.PLANNER, Right.VOLUNTEER}
@@ -85,6 +92,8 @@ class Town:
     entry_id: int
     entry_file_id: uuid.UUID
     report_id: int
+    photo_id: uuid.UUID
+    """Of that patrol."""
     account: Account
     """An account of somebody else, to be administered."""
     grant: Grant
@@ -206,6 +215,39 @@ def _new_patrol(town: Town) -> Request:
     head = '<gpx version="1.1" creator="t" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>'
     recording = f"{head}{points}</trkseg></trk></gpx>"
     return {"params": {"person": town.walker.name}, "files": {"file": ("walk.gpx", recording)}}
+
+
+def _told(town: Town, said: Request, **path: Any) -> Request:
+    """Something that a client says of a new patrol, named for the town's volunteer."""
+    return {"path": {"patrol_id": uuid.uuid4(), **path}, "json": {"person": town.walker.name, **said}}
+
+
+def _begun(town: Town) -> Request:
+    return _told(town, {"started_at": LATELY.isoformat()})
+
+
+def _batch(town: Town) -> Request:
+    lon, lat = to_lonlat(ORIGIN + np.array([[town.x + 6, 5]]), CRS)[0].tolist()
+    fixes = [{"time": LATELY.timestamp(), "lon": lon, "lat": lat}]
+    return _told(town, {"datum": "wgs84", "fixes": fixes}, batch_id=uuid.uuid4())
+
+
+def _ended(town: Town) -> Request:
+    return _told(town, {"ended_at": LATELY.isoformat(), "batches": 0})
+
+
+def _on_paper(town: Town) -> Request:
+    path = {"patrol_id": uuid.uuid4()}
+    return {"path": path, "json": {"person_id": str(town.walker.id), "day": DAY, "places": [town.river.id]}}
+
+
+def _photo(town: Town) -> Request:
+    path = {"patrol_id": town.patrol_id, "photo_id": uuid.uuid4()}
+    return {"path": path, "content": PICTURE}
+
+
+def _of_photo(town: Town) -> Request:
+    return {"path": {"patrol_id": town.patrol_id, "photo_id": town.photo_id}}
 
 
 def _of_walker(town: Town) -> Request:
@@ -330,6 +372,18 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/api/patrols"): Walk(SEE_PEOPLE, _new_patrol, ok=201),
     ("GET", "/api/patrols"): Walk(shows="people"),
     ("GET", "/api/patrols/{patrol_id}"): Walk(SEE_PEOPLE, _of_patrol, without=404, shows="people"),
+    ("GET", "/api/checklists"): Walk(),
+    ("PUT", "/api/patrols/{patrol_id}"): Walk(SEE_PEOPLE, _begun, ok=201),
+    ("PUT", "/api/patrols/{patrol_id}/batches/{batch_id}"): Walk(SEE_PEOPLE, _batch, ok=201),
+    ("PUT", "/api/patrols/{patrol_id}/end"): Walk(SEE_PEOPLE, _ended, ok=201),
+    ("PUT", "/api/patrols/{patrol_id}/paper"): Walk(STAFF, _on_paper, ok=201),
+    ("POST", "/api/patrols/records"): Walk(
+        STAFF, _dry_table("日期,巡查人\n2026-05-01,西独老王\n"), beyond=200
+    ),
+    ("GET", "/api/patrols/{patrol_id}/photos"): ONE_PATROL,
+    ("PUT", "/api/patrols/{patrol_id}/photos/{photo_id}"): Walk(SEE_PEOPLE, _photo, ok=201),
+    ("GET", "/api/patrols/{patrol_id}/photos/{photo_id}"): Walk(SEE_PEOPLE, _of_photo, without=404),
+    ("DELETE", "/api/patrols/{patrol_id}/photos/{photo_id}"): Walk(SEE_PEOPLE, _of_photo, ok=204),
     ("GET", "/api/patrols/{patrol_id}/track"): ONE_PATROL,
     ("GET", "/api/patrols/{patrol_id}/gpx"): ONE_PATROL,
     ("POST", "/api/patrols/{patrol_id}/void"): Walk(
@@ -489,6 +543,12 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/patrols/{patrol_id}/void"): Walk(
         SEE_PEOPLE, lambda town: {**_of_patrol(town), "data": {"reason": "测试"}}, ok=303, without=404
     ),
+    ("POST", "/patrols/{patrol_id}/photos"): Walk(
+        SEE_PEOPLE,
+        lambda town: {**_of_patrol(town), "files": {"photo": ("a.png", PICTURE)}},
+        ok=303,
+        without=404,
+    ),
     ("GET", "/places"): Walk(shows="places"),
     ("GET", "/places/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="people"),
 }
@@ -563,6 +623,8 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
     service_id, other_service = (_service(county, person, river) for person in (walker, neighbour))
     entry_id, report_id = _entry(county, x), _report(county, area)
     _file(county, folder, f"issued_report/{report_id}")
+    staff = Scope(county.id, Actor(os_user="tester"), {Right.ADMINISTRATOR: None})
+    photo_id = photos.keep(county.db, staff, folder, patrol_id, uuid.uuid4(), PICTURE).photo_id
     account, grant, sign_in = _account(county, area, name)
     audit.record(
         county.db, Actor(account.id), "test.line", county_id=county.id, subject=f"account/{account.id}"
@@ -570,7 +632,7 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
     return Town(
         x, area, river, grid, off_map, walker, neighbour, duty, patrol_id,
         service_id, _file(county, folder, f"service/{service_id}"), entry_id,
-        _file(county, folder, f"figure_entry/{entry_id}"), report_id, account, grant, sign_in,
+        _file(county, folder, f"figure_entry/{entry_id}"), report_id, photo_id, account, grant, sign_in,
         *_expected_of(county, walker),
         places=[area.code, f"{name}河", f"{name}格", f"{name}待上图"],
         people=[f"{name}老王", str(walker.id), str(patrol_id), str(service_id)],

@@ -196,6 +196,12 @@ def upgrade() -> None:
             "reasons", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False
         ),
     )
+    op.add_column(
+        "patrol",
+        sa.Column(
+            "said", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        ),
+    )
     op.add_column("patrol", sa.Column("norm_id", sa.Integer(), nullable=True))
     op.add_column("patrol", sa.Column("reviewed_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("patrol", sa.Column("reviewed_by", sa.Uuid(), nullable=True))

@@ -1,0 +1,209 @@
+"""The SQL of sendings: the locks that put them in order, one row a batch with its raw fixes."""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, and_, func, select, text
+from sqlalchemy.orm import Session
+
+from geo_service.patrols.arrays import Doubles, Reals, accept_arrays
+from geo_service.patrols.content import NOTHING, sha256_of
+from geo_service.tables import Batch, Patrol
+from layers.tracks import Recording
+from layers.vocabulary import Datum
+
+Condition = ColumnElement[bool]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NewBatch:
+    """One sending: its id, hash, datum and device."""
+
+    id: uuid.UUID
+    sha256: bytes
+    datum: Datum
+    device: str | None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A sending that is stored, and whose patrol it is."""
+
+    patrol_id: uuid.UUID
+    batch_id: uuid.UUID
+    county_id: int
+    person_id: uuid.UUID | None
+    sha256: bytes
+    datum: Datum
+    voided: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Fixes:
+    """All raw fixes of a patrol as they came, batch after batch."""
+
+    recording: Recording
+    """Lon, lat each in its own datum; accuracies NaN where unknown."""
+    datum: Sequence[Datum]
+    received_s: Floats
+    """Epoch seconds, shape (n,)."""
+    are_gone: bool
+    """Whether some were dropped after the retention."""
+
+
+# --- locks
+
+
+def lock_patrol(db: Session, patrol_id: uuid.UUID) -> None:
+    """Let one sending at a time decide about a patrol, also about one that is not stored yet."""
+    db.execute(select(func.pg_advisory_xact_lock(_key(f"patrol/{patrol_id}"))))
+
+
+def try_lock_patrol(db: Session, patrol_id: uuid.UUID) -> bool:
+    """Lock a patrol if no sending is at it; tell whether it is locked. For who holds other locks already."""
+    return bool(db.scalar(select(func.pg_try_advisory_xact_lock(_key(f"patrol/{patrol_id}")))))
+
+
+def lock_outings(db: Session, county_id: int) -> None:
+    """Let one transaction at a time decide which patrols of a county are one outing.
+
+    Locked after the patrol and before any of its rows: else two companions would wait for each other, or
+    neither would see the other's walk.
+    """
+    db.execute(select(func.pg_advisory_xact_lock(_key(f"outings/{county_id}"))))
+
+
+def _key(name: str) -> Any:
+    return func.hashtextextended(name, 0)
+
+
+# --- batches
+
+
+def sent(db: Session, patrol_id: uuid.UUID) -> list[Sent]:
+    """Return the stored sendings of a patrol id, whatever county it belongs to."""
+    return _sent(db, Patrol.id == patrol_id)
+
+
+def sent_with(db: Session, county_id: int, sha256: bytes) -> list[Sent]:
+    """Return the stored sendings of a county with this content."""
+    return _sent(db, and_(Batch.county_id == county_id, Batch.sha256 == sha256))
+
+
+def _sent(db: Session, where: Condition) -> list[Sent]:
+    rows = db.execute(
+        select(
+            Patrol.id, Batch.id, Patrol.county_id, Patrol.person_id, Batch.sha256, Batch.datum,
+            Patrol.voided_at.is_not(None),
+        )
+        .join(Batch, Batch.patrol_id == Patrol.id)
+        .where(where)
+        .order_by(Batch.received_at, Batch.id)
+    )  # fmt: skip
+    return [Sent(*row[:5], Datum(row[5]), row[6]) for row in rows]
+
+
+def is_elsewhere(db: Session, county_id: int, patrol_id: uuid.UUID, person_id: uuid.UUID) -> bool:
+    """Tell whether content of a patrol was also sent for somebody else and not voided."""
+    own = select(Batch.sha256).where(Batch.patrol_id == patrol_id, func.cardinality(Batch.time_s) > 0)
+    found = (
+        select(Batch.id)
+        .join(Patrol, Patrol.id == Batch.patrol_id)
+        .where(
+            Batch.county_id == county_id,
+            Batch.sha256.in_(own),
+            Patrol.person_id != person_id,
+            Patrol.voided_at.is_(None),
+        )
+    )
+    return db.scalar(found.limit(1)) is not None
+
+
+def received(db: Session, patrol_id: uuid.UUID) -> Sequence[tuple[uuid.UUID, bytes, dt.datetime]]:
+    """Return id, hash and time of arrival of each batch of a patrol, the first first."""
+    rows = db.execute(
+        select(Batch.id, Batch.sha256, Batch.received_at)
+        .where(Batch.patrol_id == patrol_id)
+        .order_by(Batch.received_at, Batch.id)
+    )
+    return [(id_, sha256, at) for id_, sha256, at in rows]
+
+
+_INSERT_BATCH = text(
+    "insert into batch (county_id, patrol_id, id, sha256, datum, device, received_at, time_s, lon, lat,"
+    " accuracy_m) values (:county_id, :patrol_id, :id, :sha256, :datum, :device, :received_at, :time_s,"
+    " :lon, :lat, :accuracy_m)"
+)
+
+
+def insert_batch(
+    db: Session,
+    county_id: int,
+    patrol_id: uuid.UUID,
+    batch: NewBatch,
+    recording: Recording,
+    received_at: dt.datetime,
+) -> None:
+    """Store a sending with its fixes as they came."""
+    accept_arrays(db)
+    accuracy_m = recording.accuracy_m
+    db.execute(
+        _INSERT_BATCH,
+        vars(batch)
+        | {
+            "county_id": county_id,
+            "patrol_id": patrol_id,
+            "received_at": received_at,
+            "time_s": Doubles(recording.time_s),
+            "lon": Doubles(recording.lonlat[:, 0]),
+            "lat": Doubles(recording.lonlat[:, 1]),
+            "accuracy_m": None if accuracy_m is None else Reals(accuracy_m),
+        },
+    )
+
+
+def count_fixes(db: Session, patrol_id: uuid.UUID) -> int:
+    """Return how many raw fixes are stored of a patrol."""
+    counted = select(func.sum(func.cardinality(Batch.time_s))).where(Batch.patrol_id == patrol_id)
+    return int(db.scalar(counted) or 0)
+
+
+def fixes_of(db: Session, patrol_id: uuid.UUID) -> Fixes:
+    """Return all raw fixes of a patrol."""
+    rows = db.execute(
+        select(
+            Batch.datum, func.extract("epoch", Batch.received_at), func.array_send(Batch.time_s),
+            func.array_send(Batch.lon), func.array_send(Batch.lat), func.array_send(Batch.accuracy_m),
+            Batch.sha256,
+        )
+        .where(Batch.patrol_id == patrol_id)
+        .order_by(Batch.received_at, Batch.id)
+    ).all()  # fmt: skip
+    parts = [_part(*row[1:-1]) for row in rows]
+    time_s, lon, lat, accuracy_m, received_s = (
+        np.concatenate([np.empty(0), *(part[k] for part in parts)]) for k in range(5)
+    )
+    datum = [Datum(row[0]) for row, part in zip(rows, parts, strict=True) for _ in range(part[0].size)]
+    recording = Recording(time_s, np.column_stack([lon, lat]), accuracy_m)
+    empty = [row for row, part in zip(rows, parts, strict=True) if not part[0].size]
+    are_gone = any(row[-1] != sha256_of(Datum(row[0]), NOTHING) for row in empty)
+    return Fixes(recording, datum, received_s, are_gone)
+
+
+def _part(received_s: Any, *arrays: bytes | None) -> tuple[Floats, ...]:
+    time_s, lon, lat = (_elements(sent or b"", ">f8") for sent in arrays[:3])
+    known = arrays[3]
+    accuracy_m = np.full(time_s.size, np.nan) if known is None else _elements(known, ">f4")
+    return time_s, lon, lat, accuracy_m, np.full(time_s.size, float(received_s))
+
+
+def _elements(sent: bytes, kind: str) -> Floats:
+    """Return the elements of an array as PostgreSQL sends it: a head, then a length before each."""
+    found = np.frombuffer(sent, [("length", ">i4"), ("value", kind)], offset=min(20, len(sent)))
+    return found["value"].astype(np.float64)
