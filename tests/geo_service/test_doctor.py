@@ -11,6 +11,7 @@ from geo_service.doctor import Finding, examine
 from geo_service.embedded import Cluster
 from geo_service.keeper import joined
 from geo_service.settings import Settings
+from maps import fonts
 
 
 @pytest.fixture
@@ -83,3 +84,11 @@ def test_open_to_the_network_without_https_is_a_warning(data_dir):
     assert not by_subject(Settings(data_dir=data_dir, host="0.0.0.0"))["HTTPS"].is_well
     behind = Settings(data_dir=data_dir, host="0.0.0.0", public_url="https://yinxun.example")
     assert by_subject(behind)["HTTPS"].is_well
+
+
+def test_a_missing_font_for_printing_is_told(data_dir, monkeypatch):
+    assert by_subject(Settings(data_dir=data_dir))["中文字体"].is_well
+    monkeypatch.setattr(fonts, "FOLDERS", ())
+    found = by_subject(Settings(data_dir=data_dir))["中文字体"]
+    assert not found.is_well
+    assert "apt-get install fonts-wqy-microhei" in found.told

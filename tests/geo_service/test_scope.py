@@ -172,6 +172,10 @@ def _dry_table(text: str) -> Callable[[Town], Request]:
     return lambda _: {"data": {"dry_run": "true"}, "files": {"file": ("table.csv", text)}}
 
 
+def _printed(_: Town) -> Request:
+    return {"path": {"paper": "A4", "form": "pdf"}}
+
+
 ADMINISTERS = frozenset({Right.ADMINISTRATOR})
 ONE_ACCOUNT = Walk(ADMINISTERS, _of_account)
 QUIET = Walk(ADMINISTERS, _of_account, ok=204)
@@ -264,9 +268,11 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("GET", "/map/coverage"): Walk(shows="places"),
     ("GET", "/map/coverage/picture"): Walk(shows="places"),
     ("GET", "/map/coverage/file"): Walk(shows="places"),
+    ("GET", "/map/coverage/print/{paper}/{form}"): Walk(SEE_PLACES, _printed, beyond=200, without=200),
     ("GET", "/map/gaps"): Walk(shows="places"),
     ("GET", "/map/gaps/picture"): Walk(shows="places"),
     ("GET", "/map/gaps/file"): Walk(shows="places"),
+    ("GET", "/map/gaps/print/{paper}/{form}"): Walk(SEE_PLACES, _printed, beyond=200, without=200),
     ("GET", "/upload"): Walk(SEE_PEOPLE),
     ("POST", "/upload"): Walk(
         SEE_PEOPLE,
