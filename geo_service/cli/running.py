@@ -28,6 +28,7 @@ from geo_service.embedded import Cluster, make_private, service_user
 from geo_service.errors import CannotRun, NotFound
 from geo_service.jobs import Progress, Schedule, Work, Worker
 from geo_service.keeper import kept
+from geo_service.patrols import again
 from geo_service.patrols import service as patrols
 from geo_service.settings import Settings, load
 from geo_service.tables import County, Json
@@ -174,7 +175,7 @@ def _work(settings: Settings) -> Work:
         log.info("dropped %d raw batches, %d tracks, %d finished jobs", batches, tracks, finished)
 
     return Work(
-        {demo_county.JOB: demo_county.make_by_job, "retention": drop_expired},
+        {demo_county.JOB: demo_county.make_by_job, "retention": drop_expired, again.JOB: again.by_job},
         (Schedule("retention", dt.timedelta(days=1)),),
     )
 

@@ -12,7 +12,7 @@ from geoalchemy2 import functions as geo
 from numpy.typing import NDArray
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range as PgRange
-from sqlalchemy import ARRAY, BigInteger, Integer, and_, delete, func, literal, select, text, tuple_
+from sqlalchemy import ARRAY, BigInteger, Integer, and_, delete, func, literal, select, text, true, tuple_
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -85,6 +85,8 @@ class DayRow:
 # By the key of the place too: without it a database that has no statistics yet compares every line near a
 # track with every place of the county.
 _IN_FORCE = and_(PlaceVersion.id == Place.version_id, PlaceVersion.place_id == Place.id)
+
+_VERSIONS_IN_FORCE = select(Place.version_id).where(Place.version_id.is_not(None)).correlate(None)
 
 
 def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
@@ -239,14 +241,21 @@ def add_to_cell_days(db: Session, county_id: int, rows: Sequence[CellRow]) -> No
     )
 
 
-def days_of(db: Session, county_id: int, patrol_id: uuid.UUID) -> tuple[list[PlaceDay], list[PlaceDay]]:
-    """Return the place-days that a patrol has a part in: of lines, of areas, in key order."""
+def days_of(
+    db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, in_force: bool = False
+) -> tuple[list[PlaceDay], list[PlaceDay]]:
+    """Return the place-days that patrols have a part in: of lines, of areas, in key order.
+
+    `in_force`: only of versions that are in force.
+    """
     found: list[list[PlaceDay]] = []
     for table in (LineCoverage, AreaVisit):
         rows = db.execute(
             select(table.place_version_id, table.day)
-            .where(table.county_id == county_id, table.patrol_id == patrol_id)
+            .where(table.county_id == county_id, table.patrol_id.in_(patrol_ids))
+            .where(table.place_version_id.in_(_VERSIONS_IN_FORCE) if in_force else true())
             .order_by(table.place_version_id, table.day)
+            .distinct()
         )
         found.append([(version_id, day) for version_id, day in rows])
     return found[0], found[1]
@@ -267,10 +276,16 @@ def lock_days(db: Session, county_id: int, lines: Sequence[PlaceDay], areas: Seq
             )
 
 
-def delete_coverage(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
-    """Delete all that a patrol covered and saw."""
+def delete_coverage(
+    db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, in_force: bool = False
+) -> None:
+    """Delete all that patrols covered and saw; `in_force`: only of versions that are in force."""
     for table in (LineCoverage, CellCoverage, AreaVisit):
-        db.execute(delete(table).where(table.county_id == county_id, table.patrol_id == patrol_id))
+        db.execute(
+            delete(table)
+            .where(table.county_id == county_id, table.patrol_id.in_(patrol_ids))
+            .where(table.place_version_id.in_(_VERSIONS_IN_FORCE) if in_force else true())
+        )
 
 
 _REBUILD_LINE_DAYS = """

@@ -9,13 +9,23 @@ from pydantic import BaseModel, BeforeValidator, Field
 from geo_service import audit
 from geo_service.accounts import service as accounts
 from geo_service.accounts.dependencies import SignedIn, request_id_of
+from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.coverage import answers, gaps, lists
 from geo_service.coverage.asked import FromTheAddress, today
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
 from geo_service.tables import County
-from geo_service.web import import_pages, patrol_pages, pictures, prints, queries, service, serving
+from geo_service.web import (
+    drawing_pages,
+    import_pages,
+    patrol_pages,
+    pictures,
+    prints,
+    queries,
+    service,
+    serving,
+)
 from geo_service.web.frame import Frame, Framed
 from geo_service.web.service import Progress
 from geo_service.web.serving import PaperSize, PrintForm
@@ -170,6 +180,7 @@ def places(db: Db, frame: Framed, sought: Annotated[Sought, Query()]) -> Respons
         "places": found[:PAGE_ROWS],
         "page": sought.page,
         "more": len(found) > PAGE_ROWS,
+        "may_draw": frame.own_scope.holds(*CHANGE),
     }
     return frame.show("places.html", values)
 
@@ -187,6 +198,7 @@ def place(db: Db, frame: Framed, place_id: int, asked: FromTheAddress) -> Respon
         "looks": [*FRESHNESS, UNCOVERED],
         "uncovered": UNCOVERED,
         "nobody": gap_words(GapKind.UNASSIGNED, card.place.layer),
+        "may_draw": queries.may_change(db, frame.own_scope, place_id),
     }
     return frame.show("place.html", values)
 
@@ -215,5 +227,6 @@ def _record(db: Db, scope: Scope, **detail: str) -> None:
 
 router.include_router(patrol_pages.router)
 router.include_router(import_pages.router)
+router.include_router(drawing_pages.router)
 router.include_router(pages)
 router.include_router(api)
