@@ -205,7 +205,7 @@ def _store(
     return replace(
         drawn,
         version=stored.number + 1,
-        told=[*change.told, *lost.get(stored.id, [])],
+        told=[*change.told, *_outside(drawn, ground), *lost.get(stored.id, [])],
         patrols=patrols.patrols,
         later=patrols.later,
         changed=True,
@@ -226,6 +226,14 @@ def _drawn(layer: Layer, stored: StoredPlace, prepared: Prepared, ground: Ground
         area_m2=shape.area_m2 if shape else None,
         townships=_townships(prepared.areas, ground),
     )
+
+
+def _outside(drawn: Drawn, ground: Ground) -> list[str]:
+    """Tell what of a line lies in no township; along a border it lies in two, and that is not seen."""
+    if drawn.length_m is None or not len(ground.districts.ids):
+        return []
+    outside_m = drawn.length_m - sum(town.length_m or 0.0 for town in drawn.townships)
+    return [f"有 {outside_m:.0f} 米不在任何镇街的界线内"] if outside_m >= 1 else []
 
 
 def _townships(membership: Membership, ground: Ground) -> list[InTownship]:

@@ -310,6 +310,12 @@ def test_outside_the_county_or_the_own_township_nothing_is_stored(
     ).changed
 
 
+def test_what_lies_beyond_all_townships_is_told(db: Session, town: Watertown, scope: Scope) -> None:
+    line = lonlat("LINESTRING (1900 700, 2500 700)")
+    tried = drawing.set_geometry(db, scope, town.off_map.id, line, dry_run=True)
+    assert tried.told[-2:] == ["图形（未上图 → 600 米）", "有 300 米不在任何镇街的界线内"]
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "{", '{"type": "LineString"}', '{"type":"LineString","coordinates":[]}', "[" * 100_000,

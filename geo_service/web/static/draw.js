@@ -16,7 +16,13 @@ const MANY_POINTS = 300; /* of these not every one gets a dot of its own */
 
 const map = L.map("draw", { preferCanvas: true, zoomControl: false, doubleClickZoom: false, minZoom: 4, maxZoom: 19 });
 L.control.zoom({ position: "topleft", zoomInTitle: "放大", zoomOutTitle: "缩小" }).addTo(map);
-L.control.scale({ imperial: false }).addTo(map);
+const Scale = L.Control.Scale.extend({
+  _updateScale(bar, text, ratio) {
+    const words = text.replace(" km", " 公里").replace(" m", " 米");
+    L.Control.Scale.prototype._updateScale.call(this, bar, words, ratio);
+  },
+});
+new Scale({ imperial: false }).addTo(map);
 map.attributionControl.setPrefix(false);
 for (const { url, note } of facts.tiles) {
   L.tileLayer(url, { attribution: note, subdomains: "01234567", maxZoom: 18, opacity: 0.6 }).addTo(map);
