@@ -37,9 +37,9 @@ def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
 
 
 def facts(html: str) -> Any:
-    found = re.search(r'<script type="application/json" id="facts">(.*?)</script>', html, re.DOTALL)
+    found = re.search(r"data-facts='([^']*)'", html)
     assert found
-    return json.loads(found.group(1))
+    return json.loads(unescape(found.group(1)))
 
 
 def send(client: TestClient, place: Place, **words: str) -> Any:

@@ -1,6 +1,6 @@
 /* Draw a place on a Leaflet map: a tap adds a point, a white dot can be dragged, undo takes the last step back. */
 
-const facts = JSON.parse(document.getElementById("facts").textContent);
+const facts = JSON.parse(document.getElementById("draw").dataset.facts);
 const form = document.getElementById("drawing");
 const told = document.getElementById("told");
 const buttons = Object.fromEntries(["undo", "part", "clear", "try"].map((id) => [id, document.getElementById(id)]));
