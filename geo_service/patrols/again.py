@@ -48,17 +48,26 @@ def compute(db: Session, county: County, place_ids: Sequence[int]) -> Again:
     return Again(len(found), later)
 
 
-def by_job(db: Session, payload: Json, progress: Progress) -> None:
+def progress(db: Session, county_id: int) -> str | None:
+    """Say how far a job of the county is; None where none is under way."""
+    job = jobs.unfinished(db, JOB)
+    if job is None or job.county_id != county_id:
+        return None
+    told = job.progress or job.payload
+    return f"正在按新的图形重算巡查（{told.get('done', 0)} / {told.get('of', 0)}），覆盖会随之更新。"
+
+
+def by_job(db: Session, payload: Json, tell: Progress) -> None:
     """Compute the next patrols again, and ask for a job that goes on behind them."""
     county = db.get_one(County, payload["county"])
     behind = uuid.UUID(payload["behind"]) if "behind" in payload else None
     found = queries.near_places(db, county.id, payload["places"], behind=behind, limit=A_JOB)
     done, of = int(payload["done"]), max(int(payload["of"]), int(payload["done"]) + len(found))
     for start in range(0, len(found), AT_ONCE):
-        progress(done + start, of, "按新的图形重算巡查")
+        tell(done + start, of, "按新的图形重算巡查")
         lot = found[start : start + AT_ONCE]
         coverage.renew(db, county, queries.counting_tracks(db, county.id, lot))
-    progress(done + len(found), of, "按新的图形重算巡查")
+    tell(done + len(found), of, "按新的图形重算巡查")
     if len(found) == A_JOB:
         following = {**payload, "behind": str(found[-1]), "done": done + len(found), "of": of}
         jobs.enqueue(db, JOB, following, county_id=county.id)

@@ -15,6 +15,7 @@ from geo_service.coverage import answers, gaps, lists
 from geo_service.coverage.asked import FromTheAddress, today
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
+from geo_service.patrols import again
 from geo_service.tables import County
 from geo_service.web import (
     drawing_pages,
@@ -199,6 +200,7 @@ def place(db: Db, frame: Framed, place_id: int, asked: FromTheAddress) -> Respon
         "uncovered": UNCOVERED,
         "nobody": gap_words(GapKind.UNASSIGNED, card.place.layer),
         "may_draw": queries.may_change(db, frame.own_scope, place_id),
+        "again": again.progress(db, frame.own_scope.county_id),
     }
     return frame.show("place.html", values)
 

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
 from geo_service.app import create_app
+from geo_service.patrols import again
 from geo_service.settings import Settings
 from geo_service.tables import Place
 from layers.vocabulary import Right
@@ -106,6 +107,19 @@ def test_a_walk_becomes_the_line_and_covers_it(clerk: TestClient, town: Watertow
     assert short.status_code == 422
     assert "太短" in short.text
     assert clerk.get(f"/places/{town.off_map.id}/draw", params={"walk": str(uuid.uuid4())}).status_code == 404
+
+
+def test_while_a_job_computes_the_walks_again_the_card_says_so(
+    clerk: TestClient, town: Watertown, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(again, "AT_ONCE", 1)
+    county = SmallCounty(db, town.county)
+    for k in range(3):
+        walk(county, (100, 650 + k), (900, 650 + k))
+    tried = send(clerk, town.off_map, geometry=shapely.to_geojson(lonlat(LINE)))
+    assert "附近的 3 次巡查会按新的图形在后台重算" in tried.text
+    send(clerk, town.off_map, geometry=shapely.to_geojson(lonlat(LINE)), step="do")
+    assert "正在按新的图形重算巡查（0 / 3）" in clerk.get(f"/places/{town.off_map.id}").text
 
 
 def test_the_ground_is_of_the_scope_and_names_are_only_data(
