@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import uuid
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from geo_service.tables import (
     Patrol,
     Place,
     PlaceVersion,
+    Service,
 )
 from layers.crs import to_lonlat, unproject
 from layers.errors import OutsideCounty
@@ -353,22 +355,53 @@ def test_over_http(db: Session, town: Watertown, county: SmallCounty, client: Te
     assert gone.status_code == 404
 
 
-def test_a_file_of_geometry_computes_the_walks_near_it_again(
-    db: Session, town: Watertown, county: SmallCounty, tmp_path: Any
-) -> None:
-
-    patrol_id, _ = walk(county, (100, 650), (900, 650))
-    feature = {
-        "type": "Feature",
-        "properties": {"河道名称": "待上图河", "所在镇街": "西荡镇"},
-        "geometry": json.loads(shapely.to_geojson(lonlat("LINESTRING (100 650, 900 650)"))),
-    }
-    path = tmp_path / "rivers.geojson"
+def a_file(folder: Path, properties: dict[str, str], wkt: str) -> Path:
+    geometry = json.loads(shapely.to_geojson(lonlat(wkt)))
+    feature = {"type": "Feature", "properties": properties, "geometry": geometry}
+    path = folder / "rivers.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    whole = Scope(town.county.id, CLERK, {Right.COORDINATOR: None})
-    trial = service.import_layer(db, whole, Layer.RIVER, path, service.ImportOptions(dry_run=True))
+    return path
+
+
+NAMED = {"河道名称": "待上图河", "所在镇街": "西荡镇"}
+
+
+@pytest.mark.parametrize(
+    "properties", [{"河道名称": "改了名的河", "河道编码": "R9"}, NAMED], ids=["code", "name"]
+)
+def test_a_file_finds_the_named_place_which_keeps_its_people_and_services(
+    db: Session, town: Watertown, scope: Scope, tmp_path: Path, properties: dict[str, str]
+) -> None:
+    place_id = town.off_map.id
+    duty = Duty(
+        county_id=town.county.id, person_id=town.person_id, place_id=place_id, role=Role.RIVER_STEWARD,
+        kind=DutyKind.VOLUNTEER, level=Level.VILLAGE, in_force=Range(watertown.DAY, None),
+    )  # fmt: skip
+    visit = Service(
+        county_id=town.county.id, id=uuid.uuid4(), kind="visit", day=watertown.DAY, hours=1.0,
+        place_id=place_id, people=1, evidence="stated", sha256=b"x",
+    )  # fmt: skip
+    db.add_all([duty, visit])
+    db.flush()
+    line = "LINESTRING (100 650, 900 650)"
+    service.import_layer(db, scope, Layer.RIVER, a_file(tmp_path, properties, line))
+    db.expire_all()
+    (version,) = db.scalars(select(PlaceVersion).where(PlaceVersion.place_id == place_id))
+    place = db.get_one(Place, place_id)
+    assert (version.number, place.version_id, place.code) == (1, version.id, "R9")
+    assert place.name == properties["河道名称"]
+    assert (duty.place_id, duty.spans, visit.place_id) == (place_id, None, place_id)
+    assert db.scalar(select(func.count()).where(Place.county_id == town.county.id)) == 7
+
+
+def test_a_file_of_geometry_computes_the_walks_near_it_again(
+    db: Session, town: Watertown, county: SmallCounty, scope: Scope, tmp_path: Path
+) -> None:
+    patrol_id, _ = walk(county, (100, 650), (900, 650))
+    path = a_file(tmp_path, NAMED, "LINESTRING (100 650, 900 650)")
+    trial = service.import_layer(db, scope, Layer.RIVER, path, service.ImportOptions(dry_run=True))
     assert any("会按新的图形重算" in note for note in trial.notes)
-    report = service.import_layer(db, whole, Layer.RIVER, path)
+    report = service.import_layer(db, scope, Layer.RIVER, path)
     assert any("附近的 1 次巡查已按新的图形重算" in note for note in report.notes)
     assert spans(db, town.off_map, patrol_id)
     demand_roll_up_equals_rows(db)
