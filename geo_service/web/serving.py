@@ -4,6 +4,7 @@ import io
 import threading
 from collections.abc import Callable
 from enum import StrEnum
+from itertools import chain
 from urllib.parse import quote
 
 from fastapi import Request
@@ -68,11 +69,11 @@ def print_(
         if not _ONE_ATLAS.acquire(blocking=False):
             raise Unavailable("正在生成另一本图册，大约要一分钟。请稍后再点一次。")
         try:
-            pages = [page for _, page in atlas().pages]
-            sheets.pdf(pages, file, paper=PAPERS[paper])
+            pages = (page for _, page in atlas().pages)
+            first = next(pages)
+            sheets.pdf(chain([first], pages), file, paper=PAPERS[paper])  # one page in memory at a time
         finally:
             _ONE_ATLAS.release()
-        first = pages[0]
     else:
         first = sheet()
         if form is PrintForm.PNG:
