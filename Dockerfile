@@ -1,8 +1,8 @@
 FROM python:3.11-slim-bookworm
 
-# pg_dump of the server's major: the service dumps before it migrates.
+# pg_dump of the server's major: the service dumps before it migrates. The font is that of printed maps.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends postgresql-client \
+    && apt-get install -y --no-install-recommends postgresql-client fonts-wqy-microhei \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --user-group --no-create-home --home-dir /data yinxun \
     && install -d -o yinxun -g yinxun -m 700 /data

@@ -77,6 +77,19 @@ install_postgis() {
     install_packages "postgresql-${major:-15}" "postgresql-${major:-15}-postgis-3"
 }
 
+has_font() { [ -n "$(find /usr/share/fonts /usr/local/share/fonts -name 'wqy-microhei.ttc' 2>/dev/null | head -n 1)" ]; }
+
+# install_font : the Chinese letters of printed maps; nothing else needs them.
+install_font() {
+    has_font && return
+    if is_root && command -v apt-get >/dev/null; then
+        apt_update
+        install_packages fonts-wqy-microhei
+    else
+        say "没有打印地图用的中文字体，其他功能不受影响。请管理员执行：apt-get install fonts-wqy-microhei"
+    fi
+}
+
 # install_python PYTHON : an interpreter that can make virtual environments.
 install_python() {
     can_make_venv "$1" && return

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+import maps
 from geo_service import health
 from geo_service.accounts import routes as accounts
 from geo_service.accounts.dependencies import at_the_door, page_for
@@ -43,6 +44,7 @@ from layers.errors import YinxunError
 log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "web/static"
+LEAFLET = Path(maps.__path__[0]) / "assets/leaflet"
 RETRY_AFTER_S = 3
 """About as long as the database needs to come back after it was killed."""
 
@@ -80,6 +82,7 @@ def create_app(settings: Settings, engine: Engine | Connection) -> FastAPI:
     app.state.limiter = Limiter()
     app.state.metrics = Metrics()
     app.router.routes.extend(health.routes)
+    app.mount("/static/leaflet", _Kept(directory=LEAFLET), name="leaflet")
     app.mount("/static", _Kept(directory=STATIC), name="static")
     for router in ROUTERS:
         app.include_router(router)

@@ -2,9 +2,7 @@
 
 import datetime as dt
 import os
-import shutil
 import ssl
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +20,7 @@ from geo_service.privacy import retention
 from geo_service.room import free_bytes, least_free_bytes, nearest
 from geo_service.settings import Settings
 from layers.errors import YinxunError
+from maps import fonts
 
 LATE = 2
 """A backup is late after so many of its periods."""
@@ -253,14 +252,8 @@ def _tls(settings: Settings) -> Finding:
 
 def _fonts(_: Settings) -> Finding:
     """中文字体."""
-    lister = shutil.which("fc-list")
-    if lister is None:
-        return Finding("中文字体", True, "网页用浏览器的字体；本机没有字体工具，不影响服务")
-    found = subprocess.run(
-        [lister, ":lang=zh-cn", "family"], capture_output=True, text=True, check=False
-    ).stdout
-    if not found.strip():
-        return Finding(
-            "中文字体", True, "本机没有；只影响在本机打开的网页。可执行 apt-get install fonts-wqy-microhei"
-        )
-    return Finding("中文字体", True, found.splitlines()[0].split(",")[0])
+    found = fonts.find()
+    if found is None:
+        told = f"没有打印地图用的字体，其他功能不受影响。请管理员执行 apt-get install {fonts.PACKAGE}"
+        return Finding("中文字体", False, told)
+    return Finding("中文字体", True, f"打印地图用 {found}")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from layers.errors import YinxunError
+from maps.fonts import FontMissing
 
 
 class NotFound(YinxunError):
@@ -98,6 +99,7 @@ STATUS: dict[type[YinxunError], int] = {
     Invalid: 422,
     TooMany: 429,
     CannotRun: 503,
+    FontMissing: 503,
     Unavailable: 503,
     NoRoom: 507,
     YinxunError: 422,

@@ -77,7 +77,7 @@ class Board:
         patch = PathPatch(
             _path(parts),
             facecolor=to_rgba(colour, alpha) if alpha else "none",
-            edgecolor="none",
+            edgecolor=to_rgba(colour),  # of no width: in a PDF an edge that is none hides the hatch too
             linewidth=0,
             hatch=hatch or None,
             hatchcolor=to_rgba(colour),

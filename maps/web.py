@@ -85,19 +85,34 @@ def _document(
     return html.replace(_POLICY_MARK, escape(policy), 1), policy
 
 
-def _tile_layers(tiles: Tianditu) -> Iterator[folium.TileLayer]:
+def tile_addresses(tiles: Tianditu) -> list[dict[str, str]]:
+    """Return the tile layers from the bottom to the top: name, address as Leaflet takes it, and the note."""
     note = "底图：天地图（国家地理信息公共服务平台）"
     note += f" 审图号：{tiles.approval}" if tiles.approval else ""
-    for name in ("vec", "cva"):
-        url = (
-            f"https://t{{s}}.tianditu.gov.cn/{name}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0"
+    return [
+        {
+            "name": name,
+            "note": escape(note),
+            "url": f"https://t{{s}}.tianditu.gov.cn/{name}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0"
             f"&LAYER={name}&STYLE=default&TILEMATRIXSET=w&FORMAT=tiles"
-            f"&TILEMATRIX={{z}}&TILEROW={{y}}&TILECOL={{x}}&tk={quote(tiles.key, safe='')}"
-        )
+            f"&TILEMATRIX={{z}}&TILEROW={{y}}&TILECOL={{x}}&tk={quote(tiles.key, safe='')}",
+        }
+        for name in ("vec", "cva")
+    ]
+
+
+def _tile_layers(tiles: Tianditu) -> Iterator[folium.TileLayer]:
+    for tile in tile_addresses(tiles):
         layer = folium.TileLayer(
-            url, attr=escape(note), name=name, subdomains="01234567", min_zoom=1, max_zoom=18, opacity=0.6
+            tile["url"],
+            attr=tile["note"],
+            name=tile["name"],
+            subdomains="01234567",
+            min_zoom=1,
+            max_zoom=18,
+            opacity=0.6,
         )
-        layer._id = name
+        layer._id = tile["name"]
         yield layer
 
 

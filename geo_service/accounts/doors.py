@@ -45,6 +45,7 @@ DOORS = (
     _door("GET HEAD", "/health", "says only that the process lives", None),
     _door("GET HEAD", "/ready", "says only ready or not", 240),
     _door("GET HEAD", "/metrics", "loopback only", None),
+    _door("GET HEAD", "/static/leaflet/{path:path}", "files of the release, the same for everybody", None),
     _door("GET HEAD", "/static/{path:path}", "files of the release, the same for everybody", None),
 )
 

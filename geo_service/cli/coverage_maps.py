@@ -13,6 +13,7 @@ from geo_service import audit
 from geo_service.accounts import service as accounts_service
 from geo_service.accounts.scope import Scope
 from geo_service.cli.connect import connect
+from geo_service.cli.map_files import Made, PaperSize, Wanted, write
 from geo_service.cli.options import CountyCode, Form, Output
 from geo_service.columns import Column, Listing
 from geo_service.coverage import answers, gaps, lists
@@ -21,15 +22,15 @@ from geo_service.coverage.asked import SHORTEST_M, Asked
 from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Ground, Query, Register
 from geo_service.db import transaction
-from geo_service.errors import Invalid
 from geo_service.listing import As, emit
 from geo_service.tables import County
-from geo_service.web import pictures
+from geo_service.web import pictures, prints
 from layers.vocabulary import DutyKind, GapKind, Layer, Level
-from maps.web import draw
 
 app = typer.Typer()
-map_ = typer.Typer(help="画成一个可以发送的地图文件（.html），断网也能打开。", no_args_is_help=True)
+map_ = typer.Typer(
+    help="画成地图文件：.html 可缩放、可发送，断网也能打开；.png、.pdf 用来打印。", no_args_is_help=True
+)
 app.add_typer(map_, name="map")
 
 Layers = Annotated[list[Layer] | None, typer.Option("--layer", help="图层，可写多次；不写就是全部")]
@@ -43,7 +44,9 @@ Shortest = Annotated[
     float, typer.Option("--shortest", min=0, max=10_000, help="短于这么多米的只合计，不列出")
 ]
 Kind = Annotated[GapKind, typer.Option("--kind", help="空白的种类")]
-MapFile = Annotated[Path, typer.Option("-o", "--output", help="地图文件，.html")]
+MapFile = Annotated[Path, typer.Option("-o", "--output", help="地图文件，以 .html、.png 或 .pdf 结尾")]
+PaperOption = Annotated[PaperSize, typer.Option("--paper", help="打印用的纸")]
+AsAtlas = Annotated[bool, typer.Option("--atlas", help="图册（.pdf）：总图之后每个乡镇一页")]
 GapKinds = Annotated[list[GapKind] | None, typer.Option("--kind", help="空白的种类，可写多次；不写就是全部")]
 
 _SUMS = (
@@ -102,30 +105,40 @@ def gaps_(
 def coverage_map(
     output: MapFile, layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
     duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",
-    county: CountyCode = None,
+    paper: PaperOption = PaperSize.A4, atlas: AsAtlas = False, county: CountyCode = None,
 ) -> None:  # fmt: skip
     """Write the coverage as one self-contained file."""
-    _check_html(output)
+    wanted = Wanted(output, paper, atlas)
     with _asking(county) as (db, scope):
         query = _query(db, scope, layer, area, first, last, duty, level, register)
-        data = pictures.coverage_map(db, scope, query)
+        made = Made(
+            lambda: pictures.coverage_map(db, scope, query),
+            lambda: prints.coverage_sheet(db, scope, query),
+            lambda: prints.coverage_atlas(db, scope, query),
+        )
         _record(db, scope, "coverage.map", output)
-    _write(output, draw(data).html)
+        write(wanted, made)
 
 
 @map_.command("gaps", help="空白地图。")
 def gap_map(
     output: MapFile, kind: GapKinds = None, layer: Layers = None, area: AreaCode = None,
     first: First = None, last: Last = None, duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None,
-    register: Places = "scheme", county: CountyCode = None,
+    register: Places = "scheme", paper: PaperOption = PaperSize.A4, atlas: AsAtlas = False,
+    county: CountyCode = None,
 ) -> None:  # fmt: skip
     """Write the gaps as one self-contained file."""
-    _check_html(output)
+    wanted = Wanted(output, paper, atlas)
     with _asking(county) as (db, scope):
         query = _query(db, scope, layer, area, first, last, duty, level, register)
-        data = pictures.gap_map(db, scope, query, tuple(kind or GapKind))
+        kinds = tuple(kind or GapKind)
+        made = Made(
+            lambda: pictures.gap_map(db, scope, query, kinds),
+            lambda: prints.gap_sheet(db, scope, query, kinds),
+            lambda: prints.gap_atlas(db, scope, query, kinds),
+        )
         _record(db, scope, "gaps.map", output)
-    _write(output, draw(data).html)
+        write(wanted, made)
 
 
 @contextmanager
@@ -169,25 +182,14 @@ def _county(db: Session, scope: Scope) -> County:
 def _record(db: Session, scope: Scope, action: str, output: Path | None) -> None:
     """Write into the audit what leaves as a file; a look on the own screen is none."""
     if output is not None:
-        audit.record(db, scope.actor, action, county_id=scope.county_id, form=output.suffix.removeprefix("."))
+        audit.record(
+            db, scope.actor, action, county_id=scope.county_id, form=output.suffix.lower().removeprefix(".")
+        )
 
 
 def _is_drawn(form: As | None, output: Path | None) -> bool:
     wanted = form or (output.suffix.lower().removeprefix(".") if output else None)
     return wanted in (As.GEOJSON, As.GPKG)
-
-
-def _check_html(output: Path) -> None:
-    if output.suffix.lower() != ".html":
-        raise Invalid(f"地图文件要以 .html 结尾，而不是「{output.name}」。")
-
-
-def _write(output: Path, html: str) -> None:
-    try:
-        output.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise Invalid(f"写不了 {output}：{error.strerror}。请换一个位置。") from error
-    typer.echo(f"已写好 {output}（{len(html.encode()) / 1e6:.1f} MB），用浏览器打开即可。")
 
 
 def _sum(total: Total) -> tuple[object, ...]:

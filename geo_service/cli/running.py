@@ -31,6 +31,7 @@ from geo_service.embedded import Cluster, make_private, service_user
 from geo_service.errors import CannotRun, NotFound
 from geo_service.jobs import Progress, Schedule, Work, Worker
 from geo_service.keeper import kept
+from geo_service.patrols import again
 from geo_service.patrols import sending as patrol_sending
 from geo_service.privacy import retention, traces
 from geo_service.settings import Settings, load
@@ -210,6 +211,7 @@ def _work(settings: Settings) -> Work:
             deletions.JOB: list_deletions,
             backups.JOB: back_up,
             patrol_sending.CLOSE: close_patrols,
+            again.JOB: again.by_job,
         },
         tuple(schedules),
     )

@@ -12,9 +12,21 @@ from geoalchemy2 import functions as geo
 from numpy.typing import NDArray
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range as PgRange
-from sqlalchemy import ARRAY, BigInteger, Integer, and_, delete, func, literal, select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    and_,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.dialects.postgresql import Range
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from geo_service.bulk import copy_rows
 from geo_service.tables import (
@@ -83,6 +95,8 @@ class DayRow:
 # By the key of the place too: without it a database that has no statistics yet compares every line near a
 # track with every place of the county.
 _IN_FORCE = and_(PlaceVersion.id == Place.version_id, PlaceVersion.place_id == Place.id)
+
+_VERSIONS_IN_FORCE = select(Place.version_id).where(Place.version_id.is_not(None)).correlate(None)
 
 
 def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
@@ -201,10 +215,21 @@ def insert_area_coverage(
     copy_rows(db, CellCoverage, (*columns, *blocks), ((county_id, *row) for row in cells))
 
 
-def delete_coverage(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
-    """Delete all that a patrol covered and saw."""
+def in_force(version_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Return the condition for rows of versions that are in force."""
+    return version_id.in_(_VERSIONS_IN_FORCE)
+
+
+def delete_coverage(
+    db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, only_in_force: bool = False
+) -> None:
+    """Delete all that patrols covered and saw; `only_in_force`: only of versions that are in force."""
     for table in (LineCoverage, CellCoverage, AreaVisit):
-        db.execute(delete(table).where(table.county_id == county_id, table.patrol_id == patrol_id))
+        db.execute(
+            delete(table)
+            .where(table.county_id == county_id, table.patrol_id.in_(patrol_ids))
+            .where(in_force(table.place_version_id) if only_in_force else true())
+        )
 
 
 def carry_cells(db: Session, county_id: int, old_version_id: int, new_version_id: int) -> None:

@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import select, text, true, tuple_
 from sqlalchemy.orm import Session
 
-from geo_service.coverage.queries import CellRow, LineRow, PlaceDay, Spans
+from geo_service.coverage.queries import CellRow, LineRow, PlaceDay, Spans, in_force
 from geo_service.tables import AreaVisit, CellDay, LineCoverage, LineDay
 
 
@@ -50,13 +50,19 @@ def add_to_cell_days(db: Session, county_id: int, rows: Sequence[CellRow]) -> No
     )
 
 
-def days_of(db: Session, county_id: int, patrol_id: uuid.UUID) -> tuple[list[PlaceDay], list[PlaceDay]]:
-    """Return the place-days that a patrol has a part in: of lines, of areas, in key order."""
+def days_of(
+    db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, only_in_force: bool = False
+) -> tuple[list[PlaceDay], list[PlaceDay]]:
+    """Return the place-days that patrols have a part in: of lines, of areas, in key order.
+
+    `only_in_force`: only of versions that are in force.
+    """
     found: list[list[PlaceDay]] = []
     for table in (LineCoverage, AreaVisit):
         rows = db.execute(
             select(table.place_version_id, table.day)
-            .where(table.county_id == county_id, table.patrol_id == patrol_id)
+            .where(table.county_id == county_id, table.patrol_id.in_(patrol_ids))
+            .where(in_force(table.place_version_id) if only_in_force else true())
             .order_by(table.place_version_id, table.day)
         )
         found.append([(version_id, day) for version_id, day in rows])

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -139,16 +139,31 @@ def record(
 
 def forget(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
     """Take back what a patrol covered, and rebuild the roll-up of the place-days it had a part in."""
-    lines, areas = rollup.days_of(db, county_id, patrol_id)
+    _forget(db, county_id, [patrol_id], only_in_force=False)
+
+
+def renew(db: Session, county: County, tracks: Mapping[uuid.UUID, Track]) -> None:
+    """Compute anew what patrols covered of the places as they are now, by their tracks.
+
+    What they covered of older versions stays as history. In the caller's transaction; the place-days of all
+    are locked first, in key order.
+    """
+    _forget(db, county.id, list(tracks), only_in_force=True)
+    for patrol_id, track in tracks.items():
+        record(db, county, patrol_id, track)
+
+
+def _forget(db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, only_in_force: bool) -> None:
+    lines, areas = rollup.days_of(db, county_id, patrol_ids, only_in_force=only_in_force)
     rollup.lock_days(db, county_id, lines, areas)
-    queries.delete_coverage(db, county_id, patrol_id)
+    queries.delete_coverage(db, county_id, patrol_ids, only_in_force=only_in_force)
     rollup.rebuild_line_days(db, county_id, lines)
     rollup.rebuild_cell_days(db, county_id, areas)
 
 
 def withdraw(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
     """Take a patrol that is not counted out of the roll-up; its rows stay. Call it once that is stored."""
-    lines, areas = rollup.days_of(db, county_id, patrol_id)
+    lines, areas = rollup.days_of(db, county_id, [patrol_id])
     rollup.lock_days(db, county_id, lines, areas)
     rollup.rebuild_line_days(db, county_id, lines)
     rollup.rebuild_cell_days(db, county_id, areas)

@@ -21,11 +21,14 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
+from geo_service.accounts.narrow import CHANGE, places_in
+from geo_service.accounts.scope import Scope
 from geo_service.bulk import copy_rows, multirange, new_ids
 from geo_service.places.matching import StoredPlace
 from geo_service.places.membership import Districts, Membership
@@ -75,9 +78,9 @@ def locked_county(db: Session, county_id: int) -> County:
 
 
 def stored_places(
-    db: Session, county_id: int, layer: Layer, crs: str, districts: Districts
+    db: Session, county_id: int, layer: Layer, crs: str, districts: Districts, *, place_id: int | None = None
 ) -> list[StoredPlace]:
-    """Return all places of a layer with their versions in force."""
+    """Return all places of a layer with their versions in force, or the one with an id."""
     lies_in = (
         select(PlaceArea.place_version_id, func.array_agg(PlaceArea.area_id).label("areas"))
         .where(PlaceArea.county_id == county_id)
@@ -90,7 +93,11 @@ def stored_places(
         )
         .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
         .outerjoin(lies_in, lies_in.c.place_version_id == Place.version_id)
-        .where(Place.county_id == county_id, Place.layer == layer.value)
+        .where(
+            Place.county_id == county_id,
+            Place.layer == layer.value,
+            true() if place_id is None else Place.id == place_id,
+        )
         .order_by(Place.id)
     ).all()
     lonlat = shapely.from_wkb(np.array([geometry for *_, geometry, _ in rows], dtype=object))
@@ -122,6 +129,12 @@ def taken(db: Session, county_id: int, layer: Layer) -> tuple[set[str], set[str]
         select(Place.code, Place.name).where(Place.county_id == county_id, Place.layer == layer.value)
     ).all()
     return {code for code, _ in rows}, {name for _, name in rows if name}
+
+
+def place_to_change(db: Session, scope: Scope, place_id: int) -> Place | None:
+    """Return a place of the scope that it may change, for this transaction alone."""
+    found = select(Place).where(places_in(scope, *CHANGE), Place.id == place_id)
+    return db.scalars(found.with_for_update(of=Place)).one_or_none()
 
 
 # --- writing

@@ -1,7 +1,9 @@
 """Places over HTTP: lists, files, one with its geometry and holders, and the import of a layer."""
 
+import json
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -9,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
@@ -19,10 +22,12 @@ from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.columns import Listing, printable
 from geo_service.db import Db
+from geo_service.errors import Invalid
 from geo_service.listing import As, download, records, report_answer
-from geo_service.places import reading, scheme, service
+from geo_service.places import drawing, reading, scheme, service
 from geo_service.places.reading import COLUMNS, GEOMETRY, Wanted
 from geo_service.places.service import ImportOptions
+from layers import adopting
 from layers.vocabulary import Datum, Layer
 
 router = APIRouter(prefix="/api/places", tags=["places"])
@@ -92,6 +97,53 @@ def _plain(details: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         key: [{k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in item.items()} for item in items]
         for key, items in details.items()
     }
+
+
+class WalkTaken(BaseModel):
+    """A walk as the line of a place: all of it, or the part between two of its metres."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    patrol_id: uuid.UUID
+    tolerance_m: Annotated[float, Field(gt=0, le=100)] = adopting.TOLERANCE_M
+    from_m: Annotated[float, Field(ge=0)] = 0.0
+    to_m: Annotated[float | None, Field(gt=0)] = None
+
+
+class NewGeometry(BaseModel):
+    """A geometry as GeoJSON (WGS 84 lon, lat), or a walk to take it from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    geometry: dict[str, Any] | None = None
+    walk: WalkTaken | None = None
+
+
+@router.put("/{place_id}/geometry", summary="Give a place a geometry, or only say what it would make")
+def set_geometry(
+    db: Db,
+    scope: Annotated[Scope, require(*CHANGE)],
+    place_id: int,
+    new: NewGeometry,
+    dry_run: Annotated[bool, Query(description="Only say what would be.")] = False,
+) -> Response:
+    """Make a version of a place from a drawing or a walk; its duties and coverage are carried over.
+
+    Patrols that ran near it are computed again, at once or (`later`) by a job.
+    """
+    if (new.geometry is None) == (new.walk is None):
+        raise Invalid("请给出 geometry（GeoJSON）或 walk（一次巡查）中的一个。")
+    if new.walk is None:
+        geometry, kind = drawing.geometry_in(json.dumps(new.geometry)), "drawn"
+    else:
+        drawing.to_draw(db, scope, place_id)  # nobody looks at a track for a place that is not his
+        walk = new.walk
+        geometry, kind = (
+            drawing.adopted(db, scope, walk.patrol_id, walk.tolerance_m, walk.from_m, walk.to_m),
+            "track",
+        )
+    drawn = drawing.set_geometry(db, scope, place_id, geometry, kind=kind, dry_run=dry_run)
+    return JSONResponse(asdict(drawn))
 
 
 @dataclass(frozen=True)

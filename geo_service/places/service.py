@@ -16,6 +16,7 @@ from geo_service.areas import service as areas
 from geo_service.areas.names import AreaNames
 from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused
+from geo_service.patrols import again
 from geo_service.places import extent, lists, queries, versions
 from geo_service.places.changes import change_of
 from geo_service.places.matching import ID_PREFIX, StoredPlace, match
@@ -118,7 +119,7 @@ def add_places(db: Session, county: County, layer: Layer, drafts: Sequence[Place
 
     Codes and names are made where there are none. Raises BadRow for the first that cannot be taken.
     """
-    ground = _ground(db, county)
+    ground = ground_of(db, county)
     prepared, refused = prepare(layer, drafts, ground.crs, ground.names, ground.districts)
     if refused:
         raise refused[0]
@@ -129,7 +130,7 @@ def lay_on_areas(db: Session, county: County) -> int:
     """Find out anew in which areas all places lie, after borders changed; return how many there are."""
     if county.crs is None:
         return 0
-    ground = _ground(db, county)
+    ground = ground_of(db, county)
     count = 0
     for layer in Layer:
         stored = queries.stored_places(db, county.id, layer, ground.crs, ground.districts)
@@ -177,7 +178,8 @@ def _read(layer: Layer, path: Path, name: str, options: ImportOptions, box: Box 
     )
 
 
-def _ground(db: Session, county: County) -> Ground:
+def ground_of(db: Session, county: County) -> Ground:
+    """Return a county with its tree. Raises Invalid where its extent is not known."""
     if county.crs is None:
         raise Invalid(
             f"{county.name}还没有范围；请先用 areas 导入有边界的辖区，或用 areas --bounds 给出范围。"
@@ -191,7 +193,7 @@ def _bring_up_to_date(
 ) -> ImportReport:
     county = queries.locked_county(db, county_id)
     asked = _settle_extent(db, county, features, options)
-    ground = _ground(db, county)
+    ground = ground_of(db, county)
     say("归并成对象")
     draft = _draft(layer, features, ground, options)
     say("量长度、定辖区")
@@ -279,10 +281,11 @@ def _store(
 ) -> ImportReport:
     """Change what differs, add what is new, tell what the file no longer has."""
     pairs = [(stored[at], draft) for draft, at in zip(prepared, matched, strict=True) if at is not None]
-    rows = _change(db, ground, pairs)
+    rows, reshaped = _change(db, ground, pairs)
     same = len(pairs) - sum(row.outcome is Outcome.CHANGED for row in rows)
     new = [draft for draft, at in zip(prepared, matched, strict=True) if at is None]
-    for place in versions.add(db, ground.county, layer, new, ground.districts):
+    added = versions.add(db, ground.county, layer, new, ground.districts)
+    for place in added:
         detail = "纳管" if place.prepared.draft.in_scheme else "只登记"
         detail += "" if place.prepared.shape else "，未上图"
         rows.append(ReportRow(Outcome.ADDED, place.prepared.draft.rows, place.name, detail, code=place.code))
@@ -291,10 +294,24 @@ def _store(
         ReportRow(Outcome.GONE, [], stored[at].name, "已登记，这个文件里没有；保留不动", code=stored[at].code)
         for at in sorted(gone)
     ]
-    return replace(report, rows=[*report.rows, *rows], same=same)
+    drawn = [place.id for place in added if place.prepared.shape is not None] + reshaped
+    notes = [*report.notes, *_walked_again(db, ground.county, drawn, dry_run=report.dry_run)]
+    return replace(report, rows=[*report.rows, *rows], same=same, notes=notes)
 
 
-def _change(db: Session, ground: Ground, pairs: Sequence[tuple[StoredPlace, Prepared]]) -> list[ReportRow]:
+def _walked_again(db: Session, county: County, place_ids: Sequence[int], *, dry_run: bool) -> list[str]:
+    """Compute the patrols near places with a new geometry again (a dry run counts them), and say so."""
+    found = (again.count if dry_run else again.compute)(db, county, place_ids)
+    if not found.patrols:
+        return []
+    when = "会按新的图形重算" if dry_run else "正在后台按新的图形重算" if found.later else "已按新的图形重算"
+    return [f"附近的 {found.patrols} 次巡查{when}。"]
+
+
+def _change(
+    db: Session, ground: Ground, pairs: Sequence[tuple[StoredPlace, Prepared]]
+) -> tuple[list[ReportRow], list[int]]:
+    """Store what differs; return what to tell, and the ids of places with a new geometry."""
     changes = [(stored, draft, change_of(stored, draft, ground.districts)) for stored, draft in pairs]
     changes = [(stored, draft, change) for stored, draft, change in changes if change]
     queries.update_places(db, {stored.id: change.values for stored, _, change in changes})
@@ -317,4 +334,4 @@ def _change(db: Session, ground: Ground, pairs: Sequence[tuple[StoredPlace, Prep
             ReportRow(Outcome.LOST, draft.draft.rows, name, detail, code=code)
             for detail in lost.get(stored.id, [])
         ]
-    return rows
+    return rows, [stored.id for stored, _ in reshaped]

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.functions import coalesce
 
-from geo_service.accounts.narrow import areas_in, duties_in, patrols_in, places_in
+from geo_service.accounts.narrow import CHANGE, areas_in, duties_in, patrols_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.tables import Area, County, Duty, Job, Patrol, Person, Place, PlaceArea, PlaceVersion
 from layers.vocabulary import DutyKind, Layer, Level, Role, Verdict
@@ -192,6 +192,12 @@ def place(db: Session, scope: Scope, place_id: int) -> Listed | None:
     """Return one place of the scope."""
     found = _listed(db, scope, _place_rows().where(places_in(scope), Place.id == place_id))
     return found[0] if found else None
+
+
+def may_change(db: Session, scope: Scope, place_id: int) -> bool:
+    """Tell whether the scope may change a place."""
+    found = select(Place.id).where(places_in(scope, *CHANGE), Place.id == place_id)
+    return db.scalar(found) is not None
 
 
 def versions(db: Session, county: County, place_id: int) -> list[Version]:

@@ -9,17 +9,22 @@ from pydantic import BaseModel, BeforeValidator, Field
 from geo_service import audit
 from geo_service.accounts import service as accounts
 from geo_service.accounts.dependencies import SignedIn, request_id_of
+from geo_service.accounts.narrow import CHANGE
+from geo_service.accounts.scope import Scope
 from geo_service.coverage import answers, gaps, lists
 from geo_service.coverage.asked import FromTheAddress, today
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
+from geo_service.patrols import again
 from geo_service.tables import County
 from geo_service.web import (
+    drawing_pages,
     figure_pages,
     import_pages,
     norm_pages,
     patrol_pages,
     pictures,
+    prints,
     privacy_pages,
     queries,
     service,
@@ -28,6 +33,7 @@ from geo_service.web import (
 )
 from geo_service.web.frame import Frame, Framed
 from geo_service.web.service import Progress
+from geo_service.web.serving import PaperSize, PrintForm
 from layers.vocabulary import DutyKind, GapKind, Layer, Level
 from maps.data import MapData
 from maps.style import FRESHNESS, UNCOVERED, gap_words
@@ -123,6 +129,34 @@ def gaps_file(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
     return _file(db, frame, pictures.gap_map(db, frame.own_scope, question, asked.kinds))
 
 
+@pages.get("/map/coverage/print/{paper}/{form}", summary="The coverage map on paper")
+def coverage_print(
+    db: Db, frame: Framed, asked: FromTheAddress, paper: PaperSize, form: PrintForm
+) -> Response:
+    """Return the map as PNG or PDF, or as an atlas with a page for each township."""
+    scope, question = frame.own_scope, asked.query(db, frame.own_scope)
+    _record(db, scope, form=form, paper=paper)
+    return serving.print_(
+        form,
+        paper,
+        lambda: prints.coverage_sheet(db, scope, question),
+        lambda: prints.coverage_atlas(db, scope, question),
+    )
+
+
+@pages.get("/map/gaps/print/{paper}/{form}", summary="The gap map on paper")
+def gaps_print(db: Db, frame: Framed, asked: FromTheAddress, paper: PaperSize, form: PrintForm) -> Response:
+    """Return the map as PNG or PDF, or as an atlas with a page for each township."""
+    scope, question = frame.own_scope, asked.query(db, frame.own_scope)
+    _record(db, scope, form=form, paper=paper)
+    return serving.print_(
+        form,
+        paper,
+        lambda: prints.gap_sheet(db, scope, question, asked.kinds),
+        lambda: prints.gap_atlas(db, scope, question, asked.kinds),
+    )
+
+
 class Sought(BaseModel):
     """What the list of places looks for."""
 
@@ -151,6 +185,7 @@ def places(db: Db, frame: Framed, sought: Annotated[Sought, Query()]) -> Respons
         "places": found[:PAGE_ROWS],
         "page": sought.page,
         "more": len(found) > PAGE_ROWS,
+        "may_draw": frame.own_scope.holds(*CHANGE),
     }
     return frame.show("places.html", values)
 
@@ -168,6 +203,8 @@ def place(db: Db, frame: Framed, place_id: int, asked: FromTheAddress) -> Respon
         "looks": [*FRESHNESS, UNCOVERED],
         "uncovered": UNCOVERED,
         "nobody": gap_words(GapKind.UNASSIGNED, card.place.layer),
+        "may_draw": queries.may_change(db, frame.own_scope, place_id),
+        "again": again.progress(db, frame.own_scope.county_id),
     }
     return frame.show("place.html", values)
 
@@ -186,9 +223,12 @@ def _choices(db: Db, frame: Frame, asked: Any, question: Question) -> dict[str, 
 
 
 def _file(db: Db, frame: Frame, data: MapData) -> Response:
-    scope = frame.own_scope
-    audit.record(db, scope.actor, "maps.export", county_id=scope.county_id)
+    _record(db, frame.own_scope, form="html")
     return serving.file(data)
+
+
+def _record(db: Db, scope: Scope, **detail: str) -> None:
+    audit.record(db, scope.actor, "maps.export", county_id=scope.county_id, **detail)
 
 
 router.include_router(patrol_pages.router)
@@ -197,5 +237,6 @@ router.include_router(figure_pages.router)
 router.include_router(import_pages.router)
 router.include_router(privacy_pages.router)
 router.include_router(norm_pages.router)
+router.include_router(drawing_pages.router)
 router.include_router(pages)
 router.include_router(api)

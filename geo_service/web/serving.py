@@ -1,12 +1,22 @@
-"""How a map leaves the service: as a document for a page, or as a file to send."""
+"""How a map leaves the service: as a document for a page, as a file to send, or as sheets to print."""
 
+import io
+import threading
+from collections.abc import Callable
+from enum import StrEnum
+from itertools import chain
 from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
+from geo_service.errors import Unavailable
 from geo_service.settings import Settings
+from geo_service.web.prints import Atlas
+from maps import sheet as sheets
 from maps.data import MapData
+from maps.paper import PAPERS
+from maps.sheet import Sheet
 from maps.web import Tianditu, draw
 
 
@@ -27,8 +37,55 @@ def file(data: MapData) -> Response:
     """Return a map as a download that needs no network and never holds the key of the tiles."""
     drawn = draw(data)
     name = f"{data.title}-{data.date.isoformat()}.html"
-    headers = {
-        "Content-Disposition": f"attachment; filename=\"map.html\"; filename*=UTF-8''{quote(name)}",
-        "Content-Security-Policy": drawn.policy,
-    }
+    headers = {**_attachment("map.html", name), "Content-Security-Policy": drawn.policy}
     return HTMLResponse(drawn.html, headers=headers)
+
+
+class PrintForm(StrEnum):
+    """A form in which a map is printed."""
+
+    PNG = "png"
+    PDF = "pdf"
+    ATLAS = "atlas"
+
+
+class PaperSize(StrEnum):
+    """A paper to print on."""
+
+    A4 = "A4"
+    A3 = "A3"
+
+
+_ONE_ATLAS = threading.Lock()
+"""An atlas keeps a processor busy for a minute: one at a time."""
+
+
+def print_(
+    form: PrintForm, paper: PaperSize, sheet: Callable[[], Sheet], atlas: Callable[[], Atlas]
+) -> Response:
+    """Return a map to print as a download. Raises Unavailable while another atlas is being made."""
+    file = io.BytesIO()
+    if form is PrintForm.ATLAS:
+        if not _ONE_ATLAS.acquire(blocking=False):
+            raise Unavailable("正在生成另一本图册，大约要一分钟。请稍后再点一次。")
+        try:
+            pages = (page for _, page in atlas().pages)
+            first = next(pages)
+            sheets.pdf(chain([first], pages), file, paper=PAPERS[paper])  # one page in memory at a time
+        finally:
+            _ONE_ATLAS.release()
+    else:
+        first = sheet()
+        if form is PrintForm.PNG:
+            file.write(sheets.png(first, paper=PAPERS[paper]))
+        else:
+            sheets.pdf([first], file, paper=PAPERS[paper])
+    ending = "png" if form is PrintForm.PNG else "pdf"
+    book = "图册" if form is PrintForm.ATLAS else ""
+    name = f"{first.data.title}{book}-{first.data.date.isoformat()}-{paper}.{ending}"
+    kind = "image/png" if form is PrintForm.PNG else "application/pdf"
+    return Response(file.getvalue(), media_type=kind, headers=_attachment(f"map.{ending}", name))
+
+
+def _attachment(plain: str, name: str) -> dict[str, str]:
+    return {"Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"}

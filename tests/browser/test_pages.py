@@ -45,6 +45,7 @@ def pages(service: Service) -> dict[str, str]:
         "import": f"{base}/import",
         "an error": f"{base}/places/999999",
         "card of a river": f"{base}/places/{service.town.rivers[0].id}?{WINDOW}",
+        "drawing": f"{base}/places/{service.town.off_map.id}/draw",
         "card of a grid": f"{base}/places/{service.town.grids[0].id}?{WINDOW}",
     }
 

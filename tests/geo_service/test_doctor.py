@@ -18,6 +18,7 @@ from geo_service.doctor import Finding, examine
 from geo_service.embedded import Cluster
 from geo_service.keeper import joined
 from geo_service.settings import Settings
+from maps import fonts
 
 
 @pytest.fixture
@@ -170,3 +171,11 @@ def test_a_disk_is_told_of_early_and_when_uploads_are_refused(data_dir, monkeypa
         monkeypatch.setattr(doctor, "free_bytes", lambda _, free_mb=free_mb: free_mb * 2**20)
         found = by_subject(settings)["磁盘"]
         assert (found.is_well, word in found.told) == (is_well, True)
+
+
+def test_a_missing_font_for_printing_is_told(data_dir, monkeypatch):
+    assert by_subject(Settings(data_dir=data_dir))["中文字体"].is_well
+    monkeypatch.setattr(fonts, "FOLDERS", ())
+    found = by_subject(Settings(data_dir=data_dir))["中文字体"]
+    assert not found.is_well
+    assert "apt-get install fonts-wqy-microhei" in found.told

@@ -6,6 +6,7 @@ sign-in, `geo_service.accounts.doors.DOORS` says what guards it).
 
 import datetime as dt
 import io
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -169,6 +170,27 @@ def _of_river(town: Town) -> Request:
     return {"path": {"place_id": town.river.id}}
 
 
+def _drawn_river(town: Town) -> Request:
+    """A line within its own town, for the river that has none."""
+    ends = to_lonlat(ORIGIN + np.array([(town.x + 20, 60), (town.x + 90, 60)], float), CRS)
+    line = {"type": "LineString", "coordinates": ends.tolist()}
+    return {"path": {"place_id": town.off_map.id}, "params": {"dry_run": True}, "json": {"geometry": line}}
+
+
+def _of_off_map(town: Town) -> Request:
+    return {"path": {"place_id": town.off_map.id}}
+
+
+def _drawn_form(town: Town) -> Request:
+    line = _drawn_river(town)["json"]["geometry"]
+    return {**_of_off_map(town), "data": {"geometry": json.dumps(line)}}
+
+
+def _ground_around(town: Town) -> Request:
+    """All of the county: what is not in the scope must not come along."""
+    return {**_of_off_map(town), "params": {"west": 119, "south": 32, "east": 121, "north": 34}}
+
+
 def _new_river(_: Town) -> Request:
     return {
         "data": {"layer": "river", "dry_run": "true"},
@@ -279,6 +301,10 @@ def _dry_table(text: str) -> Callable[[Town], Request]:
     return lambda _: {"data": {"dry_run": "true"}, "files": {"file": ("table.csv", text)}}
 
 
+def _printed(_: Town) -> Request:
+    return {"path": {"paper": "A4", "form": "pdf"}}
+
+
 ADMINISTERS = frozenset({Right.ADMINISTRATOR})
 ONE_ACCOUNT = Walk(ADMINISTERS, _of_account)
 QUIET = Walk(ADMINISTERS, _of_account, ok=204)
@@ -326,6 +352,7 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("GET", "/api/areas"): Walk(shows="places"),
     ("GET", "/api/places"): Walk(shows="places"),
     ("GET", "/api/places/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="people"),
+    ("PUT", "/api/places/{place_id}/geometry"): Walk(STAFF, _drawn_river, shows="places"),
     ("POST", "/api/places/import"): Walk(STAFF, _new_river, beyond=200, whole=True),
     # people and duties
     ("GET", "/api/people"): Walk(shows="people"),
@@ -522,12 +549,17 @@ WALKS: dict[tuple[str, str], Walk] = {
     ),
     ("GET", "/"): Walk(),
     ("GET", "/api/progress"): Walk(),
+    ("GET", "/places/{place_id}/draw"): Walk(STAFF, _of_off_map),
+    ("POST", "/places/{place_id}/draw"): Walk(STAFF, _drawn_form),
+    ("GET", "/places/{place_id}/draw/ground"): Walk(STAFF, _ground_around, shows="places"),
     ("GET", "/map/coverage"): Walk(shows="places"),
     ("GET", "/map/coverage/picture"): Walk(shows="places"),
     ("GET", "/map/coverage/file"): Walk(shows="places"),
+    ("GET", "/map/coverage/print/{paper}/{form}"): Walk(SEE_PLACES, _printed, beyond=200, without=200),
     ("GET", "/map/gaps"): Walk(shows="places"),
     ("GET", "/map/gaps/picture"): Walk(shows="places"),
     ("GET", "/map/gaps/file"): Walk(shows="places"),
+    ("GET", "/map/gaps/print/{paper}/{form}"): Walk(SEE_PLACES, _printed, beyond=200, without=200),
     ("GET", "/upload"): Walk(SEE_PEOPLE),
     ("POST", "/upload"): Walk(
         SEE_PEOPLE,

@@ -119,6 +119,15 @@ def test_fonts_are_within_the_document() -> None:
     assert b"/FontFile2" in whole or b"/CharProcs" in whole
 
 
+def test_hatches_are_seen_in_a_document_too() -> None:
+    """An opacity of nothing, set for an edge, would hide the pattern that fills the area."""
+    document = as_pdf(sheet(county.gaps()))
+    assert b"/PatternType 1" in document
+    opacities = [float(found) for found in re.findall(rb"/ca ([\d.]+)", document)]
+    assert opacities
+    assert min(opacities) > 0
+
+
 def test_the_scale_bar_is_as_long_as_it_says() -> None:
     """Two points a bar's length apart on the ground, by the ellipsoid, are a bar's length apart on paper."""
     printed = draw(sheet(), A4)
