@@ -20,6 +20,7 @@ class Outcome(Word):
 
     ADDED = "added", "新增"
     CHANGED = "changed", "变更"
+    MOVED = "moved", "换了地方"
     SAME = "same", "不变"
     GONE = "gone", "文件里没有"
     LOST = "lost", "未能沿用"
@@ -53,6 +54,8 @@ class ReportRow:
     """The code of a place."""
     cells: tuple[str, ...] = ()
     """The row as it stood in a table."""
+    wrong: tuple[str, ...] = ()
+    """The fields of a table in which stands why it is not taken."""
 
     @property
     def numbers(self) -> str:
@@ -101,7 +104,7 @@ class ImportReport:
     @property
     def changes(self) -> bool:
         """Tell whether anything is, or would be, different afterwards."""
-        return bool(self.of(Outcome.ADDED, Outcome.CHANGED))
+        return bool(self.of(Outcome.ADDED, Outcome.CHANGED, Outcome.MOVED))
 
     def summary(self) -> str:
         """Return the counts in one line of plain Chinese."""

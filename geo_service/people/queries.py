@@ -7,7 +7,7 @@ from typing import Any
 
 import shapely
 from psycopg.types.json import Jsonb
-from sqlalchemy import ColumnElement, Row, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, delete, func, literal, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -157,8 +157,13 @@ def has_area(db: Session, visible: Condition, area_id: int) -> bool:
     return db.scalar(select(Area.id).where(visible, Area.id == area_id)) is not None
 
 
-def grounds(db: Session, visible: Condition, place_ids: Iterable[int] | None = None) -> list[Ground]:
-    """Return the places that the condition lets see (of `place_ids`), with the areas they lie in."""
+def grounds(
+    db: Session, visible: Condition, place_ids: Iterable[int] | None = None, *, mine: Condition | None = None
+) -> list[Ground]:
+    """Return the places that the condition lets see (of `place_ids`), with the areas they lie in.
+
+    `mine` is the condition for those that the user may change.
+    """
     lies_in = (
         select(PlaceArea.place_version_id, func.array_agg(PlaceArea.area_id).label("ids"))
         .group_by(PlaceArea.place_version_id)
@@ -174,6 +179,10 @@ def grounds(db: Session, visible: Condition, place_ids: Iterable[int] | None = N
             PlaceVersion.length_dm,
             lies_in.c.ids,
             Place.area_id,
+            Place.code_made,
+            Place.in_scheme,
+            Place.attributes,
+            true() if mine is None else mine,
         )
         .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
         .outerjoin(lies_in, lies_in.c.place_version_id == Place.version_id)
@@ -183,8 +192,8 @@ def grounds(db: Session, visible: Condition, place_ids: Iterable[int] | None = N
     if place_ids is not None:
         query = query.where(Place.id.in_(list(place_ids)))
     return [
-        Ground(id_, Layer(layer), code, name, version_id, length_dm, _areas(ids, listed))
-        for id_, layer, code, name, version_id, length_dm, ids, listed in db.execute(query)
+        Ground(id_, Layer(layer), code, name, version_id, length_dm, _areas(ids, listed), *more)
+        for id_, layer, code, name, version_id, length_dm, ids, listed, *more in db.execute(query)
     ]
 
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from geo_service.people.drafts import PersonDraft
@@ -34,12 +34,26 @@ KEPT = ("gender", "born", "note")
 
 
 @dataclass(frozen=True)
+class Told:
+    """What one place of a file says of a person."""
+
+    row: int
+    draft: PersonDraft
+    aside: bool = False
+    """Named beside a place: naming somebody twice is no doubt then, and his area is where the place lies."""
+
+
+@dataclass(frozen=True)
 class Entry:
-    """What a roster says of one person, in one row or several that do not contradict each other."""
+    """What a file says of one person, in one place of it or several that do not contradict each other."""
 
     draft: PersonDraft
     rows: Sequence[int]
     """Row numbers, the first of them speaks for all."""
+    at: Sequence[int] = ()
+    """Which of what was told it joins, in the order of `rows`."""
+    aside: bool = False
+    """Whether he is only named beside places."""
 
 
 def tidy_name(text: str) -> str:
@@ -108,45 +122,64 @@ def draft_of(row: Row, areas: Areas, allowed: frozenset[int] | None) -> PersonDr
     )
 
 
-def entries(drafts: Iterable[tuple[int, PersonDraft]]) -> tuple[list[Entry], dict[int, str]]:
-    """Join rows (number, draft) of the same number, or else of the same name and phone.
+def entries(told: Sequence[Told]) -> tuple[list[Entry], dict[int, str]]:
+    """Join what is told of the same number, or else of the same name and phone.
 
-    Returns the entries, and for rows that contradict each other the reason why all of them are refused:
-    which of them is right cannot be known, and must not hang on their order.
+    Beside places also of the same name in the same area. Returns the entries, and for what contradicts
+    each other (by its position) the reason why all of it is refused: which is right cannot be known, and
+    must not hang on the order.
     """
-    groups: dict[object, list[tuple[int, PersonDraft]]] = defaultdict(list)
+    groups: dict[object, list[int]] = defaultdict(list)
     by_phone: dict[tuple[str, str], list[object]] = defaultdict(list)
-    for row, draft in sorted(drafts, key=lambda pair: (pair[1].number is None, pair[0])):
+    for k in sorted(range(len(told)), key=lambda k: (told[k].draft.number is None, told[k].row, k)):
+        draft = told[k].draft
         key: object = draft.number
         if draft.number is None:
             same = by_phone[draft.name, draft.phone] if draft.phone else []
+            alone = ("aside", draft.name, draft.area_id, draft.phone) if told[k].aside else ("row", k)
             # A phone under several numbers is asked about later; this row is then one of its own.
-            key = same[0] if len(same) == 1 else ("row", row)
-        groups[key].append((row, draft))
+            key = same[0] if len(same) == 1 else alone
+        groups[key].append(k)
         if draft.phone and key not in by_phone[draft.name, draft.phone]:
             by_phone[draft.name, draft.phone].append(key)
     found: list[Entry] = []
     refused: dict[int, str] = {}
     for group in groups.values():
-        rows = sorted(row for row, _ in group)
-        joined = _joined([draft for _, draft in sorted(group, key=lambda pair: pair[0])])
+        at = sorted(group, key=lambda k: (told[k].row, k))
+        rows = [told[k].row for k in at]
+        joined = _joined([told[k] for k in at])
         if joined is not None:
-            found.append(Entry(joined, rows))
+            found.append(Entry(joined, rows, at, all(told[k].aside for k in at)))
             continue
         listed = "、".join(map(str, rows[:10]))
-        refused |= dict.fromkeys(rows, f"第 {listed} 行是同一编号或电话，内容却不一样，请合成一行")
+        refused |= dict.fromkeys(at, f"第 {listed} 行是同一编号或电话，内容却不一样，请合成一行")
     return sorted(found, key=lambda entry: entry.rows[0]), refused
 
 
-def _joined(drafts: Sequence[PersonDraft]) -> PersonDraft | None:
-    """Return one draft that says all that the drafts say; None if they contradict each other."""
-    first = drafts[0]
-    for draft in drafts[1:]:
+def _joined(told: Sequence[Told]) -> PersonDraft | None:
+    """Return one draft that says all that is told; None if it contradicts itself.
+
+    What is only said aside never contradicts: where it lies and the post are different things in each row.
+    """
+    full = [one.draft for one in told if not one.aside] or [told[0].draft]
+    first = full[0]
+    for draft in full[1:]:
         if not consistent(draft, first):
             return None
-        stated = {key: getattr(first, key) or getattr(draft, key) for key in COLUMNS}
-        first = replace(first, **stated, attributes={**draft.attributes, **first.attributes})
+        first = with_more(first, draft)
+    asides = [one.draft for one in told if one.aside]
+    # Whatever order the rows have, the same is taken.
+    for draft in sorted(asides, key=lambda d: (d.area_id or 0, sorted(d.attributes.items()))):
+        if None not in (first.number, draft.number) and first.number != draft.number:
+            return None
+        first = with_more(first, draft) if first is not draft else first
     return first
+
+
+def with_more(first: PersonDraft, more: PersonDraft) -> PersonDraft:
+    """Return a draft that also says what another says and it does not."""
+    stated = {key: getattr(first, key) or getattr(more, key) for key in COLUMNS}
+    return replace(first, **stated, attributes={**more.attributes, **first.attributes})
 
 
 def consistent(one: PersonDraft, other: PersonDraft) -> bool:

@@ -89,15 +89,15 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """A row as understood; days that are not said are None."""
+class Wish:
+    """A duty as a row means it; days that are not said are None."""
 
     role: Role
     kind: DutyKind
     level: Level
-    part: Part
-    first_day: dt.date | None
-    last_day: dt.date | None
+    part: Part = None
+    first_day: dt.date | None = None
+    last_day: dt.date | None = None
 
 
 class Overlap(Unclear):
@@ -110,7 +110,8 @@ def plan(rows: Iterable[sheets.Row], land: Land, today: dt.date, answers: Mappin
     Rows that say their first day are decided first: the others may speak of the same duties. What overlaps
     is tried again after another row has ended a duty, so that the order of the rows does not matter.
     """
-    planner = _Planner(land, today, answers)
+    planner = Planner(land.duties, today)
+    taking = _Rows(land, planner, answers)
     reports: dict[int, ReportRow] = {}
     waiting = sorted(rows, key=lambda row: ("from" not in row.values, row.number))
     while waiting:
@@ -118,7 +119,7 @@ def plan(rows: Iterable[sheets.Row], land: Land, today: dt.date, answers: Mappin
         endings = len(planner.ended)
         for row in waiting:
             try:
-                report = planner.take(row)
+                report = taking.take(row)
             except ValueError as reason:  # Unclear, and what a cell of layers.sheets says
                 report = ReportRow(Outcome.REFUSED, [row.number], _subject(row), str(reason))
                 overlapping += [row] if isinstance(reason, Overlap) else []
@@ -139,36 +140,29 @@ def check_overlap(held: Iterable[DutySpan], wanted: DutyDraft | DutySpan) -> Non
             )
 
 
-class _Planner:
+class Planner:
     """Takes rows one by one; what a row adds is known to the rows after it."""
 
-    def __init__(self, land: Land, today: dt.date, answers: Mapping[str, str]) -> None:
+    def __init__(self, duties: Iterable[DutySpan], today: dt.date) -> None:
         self.added: list[DutyDraft] = []
         self.ended: list[Ending] = []
-        self._land, self._today, self._answers = land, today, answers
+        self.met: set[int] = set()
+        """Ids of the stored duties that rows speak of."""
+        self._today = today
         self._held: dict[int, list[DutySpan]] = defaultdict(list)
-        for duty in land.duties:
+        for duty in duties:
             self._held[duty.place_id].append(duty)
         self._row_of: dict[DutySpan, int] = {}
 
-    def take(self, row: sheets.Row) -> ReportRow:
-        """Decide one row. Raises ValueError (Unclear) for one that is refused."""
-        if row.problem:
-            raise Unclear(row.problem)
-        person = self._person(row)
-        if isinstance(person, Question):
-            return ReportRow(Outcome.ASKED, [row.number], _subject(row), person.text, person)
-        place = self._place(row)
-        if isinstance(place, Question):
-            return ReportRow(Outcome.ASKED, [row.number], _subject(row), place.text, place)
+    def settle(self, row: int, person: PersonName, place: Ground, wish: Wish) -> ReportRow:
+        """Decide what becomes of a duty of a known person for a known place. Raises Unclear."""
         subject = f"{person.name} {place.label}"
-        wish = _wish(row, place, self._part(row, place))
         held = self._this_one(person, place, wish)
         if held is not None:
-            return self._existing(row.number, subject, held, wish)
-        return self._add(row.number, subject, person, place, wish)
+            return self._existing(row, subject, held, wish)
+        return self._add(row, subject, person, place, wish)
 
-    def _this_one(self, person: PersonName, place: Ground, wish: _Wish) -> DutySpan | None:
+    def _this_one(self, person: PersonName, place: Ground, wish: Wish) -> DutySpan | None:
         """Return the duty that the row speaks of, if it is there.
 
         With a first day it is the one of that day, else the one in force, else the latest: a row without
@@ -189,8 +183,9 @@ class _Planner:
     def _lasts(self, held: DutySpan) -> bool:
         return held.last_day is None or held.last_day >= self._today
 
-    def _existing(self, row: int, subject: str, held: DutySpan, wish: _Wish) -> ReportRow:
+    def _existing(self, row: int, subject: str, held: DutySpan, wish: Wish) -> ReportRow:
         earlier = self._row_of.get(held)
+        self.met.add(held.duty_id)
         if wish.last_day is None or wish.last_day == held.last_day:
             self._row_of[held] = row
             return ReportRow(Outcome.SAME, [row], subject, self._unchanged(held, wish, earlier))
@@ -206,7 +201,7 @@ class _Planner:
         detail = f"结束日期 {held.last_day or '长期'} → {wish.last_day}"
         return ReportRow(Outcome.CHANGED, [row], subject, detail)
 
-    def _unchanged(self, held: DutySpan, wish: _Wish, earlier: int | None) -> str:
+    def _unchanged(self, held: DutySpan, wish: Wish, earlier: int | None) -> str:
         if earlier:
             return f"与第 {earlier} 行重复"
         if held.last_day is None or wish.last_day is not None:
@@ -214,7 +209,7 @@ class _Planner:
         again = "" if self._lasts(held) else "；要重新开始请写开始日期"
         return f"已登记到 {held.last_day} 为止{again}"
 
-    def _add(self, row: int, subject: str, person: PersonName, place: Ground, wish: _Wish) -> ReportRow:
+    def _add(self, row: int, subject: str, person: PersonName, place: Ground, wish: Wish) -> ReportRow:
         first_day = wish.first_day or self._today
         _check_order(first_day, wish.last_day)
         draft = DutyDraft(
@@ -244,6 +239,25 @@ class _Planner:
     def _hold(self, duty: DutySpan, row: int) -> None:
         self._held[duty.place_id].append(duty)
         self._row_of[duty] = row
+
+
+class _Rows:
+    """Rows of a file of duties: whom and which place they mean."""
+
+    def __init__(self, land: Land, planner: Planner, answers: Mapping[str, str]) -> None:
+        self._land, self._planner, self._answers = land, planner, answers
+
+    def take(self, row: sheets.Row) -> ReportRow:
+        """Decide one row. Raises ValueError (Unclear) for one that is refused."""
+        if row.problem:
+            raise Unclear(row.problem)
+        person = self._person(row)
+        if isinstance(person, Question):
+            return ReportRow(Outcome.ASKED, [row.number], _subject(row), person.text, person)
+        place = self._place(row)
+        if isinstance(place, Question):
+            return ReportRow(Outcome.ASKED, [row.number], _subject(row), place.text, place)
+        return self._planner.settle(row.number, person, place, _wish(row, place, self._part(row, place)))
 
     def _person(self, row: sheets.Row) -> PersonName | Question:
         values = row.values
@@ -305,7 +319,7 @@ class _Planner:
         return f"{place.layer.zh} {place.label}（{'、'.join(townships) or '镇街不详'}{length}）"
 
 
-def _wish(row: sheets.Row, place: Ground, part: Part) -> _Wish:
+def _wish(row: sheets.Row, place: Ground, part: Part) -> Wish:
     values = row.values
     role = word_of(Role, values["role"]) if "role" in values else Role.of(place.layer)
     if role.layer is not place.layer:
@@ -314,7 +328,7 @@ def _wish(row: sheets.Row, place: Ground, part: Part) -> _Wish:
     if kind is DutyKind.OFFICIAL and "level" not in values:
         raise Unclear("责任人要写级别（县级、镇级或村级）")
     until = values.get("until")
-    return _Wish(
+    return Wish(
         role,
         kind,
         word_of(Level, values["level"]) if "level" in values else Level.VILLAGE,
