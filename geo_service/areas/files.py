@@ -32,7 +32,7 @@ def read(
     path: Path, *, crs: str | None = None, datum: Datum = Datum.WGS84, encoding: str | None = None
 ) -> AreaFile:
     """Read the rows of an areas file; rows marked 已撤销 are left out. Raises BadFile, BadRow."""
-    if path.suffix.lower() in (".csv", ".tsv", ".txt", ".xlsx", ".xlsm"):
+    if path.suffix.lower() in sheets.ENDINGS:
         found = _table(path, encoding)
     elif path.suffix.lower() == ".json" and (records := _list_of_records(path)) is not None:
         found = _records(path.name, records)
@@ -54,7 +54,7 @@ def _table(path: Path, encoding: str | None) -> AreaFile:
             raise _row(path.name, row.number, {}).refused(f"{row.problem}。")
         cells = {c.standard: row.cells[sheet.headers.index(c.column)] for c in columns}
         rows.append(_row(path.name, row.number, _texts(path.name, row.number, cells)))
-    return AreaFile(rows)
+    return AreaFile(rows, sheet.notes)
 
 
 def _list_of_records(path: Path) -> list[Any] | None:

@@ -91,7 +91,7 @@ def _land(db: Session, scope: Scope) -> rota.Land:
 def _report(
     what: str, title: str, name: str, sheet: Sheet, rows: Sequence[ReportRow], options: ImportOptions
 ) -> ImportReport:
-    notes = [f"没有读取的列：{'、'.join(sheet.ignored[:20])}"] if sheet.ignored else []
+    notes = [*([f"没有读取的列：{'、'.join(sheet.ignored[:20])}"] if sheet.ignored else []), *sheet.notes]
     report = ImportReport(
         what, title, name, rows, coded=False, headers=sheet.headers, notes=notes, dry_run=options.dry_run
     )

@@ -1,6 +1,5 @@
 """The rows of a roster: what they say of people, and which of them speak of the same person."""
 
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,20 +7,15 @@ from dataclasses import dataclass, replace
 
 from geo_service.people.drafts import PersonDraft
 from geo_service.people.lookup import Areas, Unclear
+from layers import forms, named
 from layers.sheets import Row
 
 FIELDS = {
     "name": ("姓名", "名字", "人员姓名", "志愿者姓名"),
     "number": ("编号", "人员编号", "志愿者编号", "工号"),
-    "phone": ("电话", "联系电话", "手机", "手机号", "手机号码", "电话号码", "联系方式", "tel", "mobile"),
-    "township": (
-        *("镇街", "所在镇街", "所属镇街", "乡镇", "所在乡镇", "所属乡镇", "镇", "街道", "所属街道"),
-        *("乡镇街道", "镇(街道)", "town"),
-    ),
-    "village": (
-        *("村", "村(社区)", "村居", "村社区", "社区", "所在村", "所属村", "所属村居", "所在社区"),
-        *("所属社区", "community"),
-    ),
+    "phone": forms.PHONE,
+    "township": forms.TOWNSHIP,
+    "village": forms.VILLAGE,
     "gender": ("性别", "sex"),
     "born": ("出生年月", "出生日期", "birth"),
     "note": ("备注", "说明", "remark"),
@@ -75,13 +69,10 @@ def tidy_phone(text: str) -> str:
     >>> tidy_phone("138 1234 5678"), tidy_phone("+86-13812345678"), tidy_phone("(0523)83212345")
     ('13812345678', '13812345678', '052383212345')
     """
-    plain = re.sub(r"[\s()-]", "", unicodedata.normalize("NFKC", text))
-    if re.fullmatch(r"[\d.]+E\+?\d+", plain, re.IGNORECASE):
-        raise Unclear(f"电话「{text[:20]}」被表格软件改成了科学计数法，请把这一列设为文本后重填")
-    plain = re.sub(r"^(\+86|0086|86(?=1\d{10}$))", "", plain)
-    if not re.fullmatch(r"\+?\d{5,15}", plain):
-        raise Unclear(f"电话「{text[:20]}」不是一个号码，请只填一个，只用数字")
-    return plain
+    try:
+        return named.phone(text)
+    except ValueError as reason:
+        raise Unclear(str(reason)) from reason
 
 
 def tidy_number(text: str) -> str:

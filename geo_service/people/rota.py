@@ -17,7 +17,7 @@ from geo_service.people.drafts import (
 from geo_service.people.lookup import Areas, Ground, People, PersonName, Places, Unclear, answer_to, word_of
 from geo_service.people.roster import FIELDS as PERSON_FIELDS
 from geo_service.people.roster import masked, tidy_phone
-from layers import sheets
+from layers import said, sheets
 from layers.drafts import Question
 from layers.vocabulary import DutyKind, Layer, Level, Role
 
@@ -120,7 +120,7 @@ def plan(rows: Iterable[sheets.Row], land: Land, today: dt.date, answers: Mappin
         for row in waiting:
             try:
                 report = taking.take(row)
-            except ValueError as reason:  # Unclear, and what a cell of layers.sheets says
+            except ValueError as reason:  # Unclear, and what layers.said makes of a cell
                 report = ReportRow(Outcome.REFUSED, [row.number], _subject(row), str(reason))
                 overlapping += [row] if isinstance(reason, Overlap) else []
             reports[row.number] = replace(report, cells=row.cells)
@@ -292,11 +292,11 @@ class _Rows:
 
     def _part(self, row: sheets.Row, place: Ground) -> Part:
         values = row.values
-        stretches = sheets.stretches(values["stretches"]) if "stretches" in values else []
+        stretches = said.stretches(values["stretches"]) if "stretches" in values else []
         if "from_m" in values or "to_m" in values:
-            start = sheets.metres(values["from_m"]) if "from_m" in values else 0.0
+            start = said.metres(values["from_m"]) if "from_m" in values else 0.0
             end = (place.length_dm or 0) / 10
-            stretches.append((start, sheets.metres(values["to_m"]) if "to_m" in values else end))
+            stretches.append((start, said.metres(values["to_m"]) if "to_m" in values else end))
         if stretches and "part" in values:
             raise Unclear("起止米和负责范围只能写一种")
         if stretches:
@@ -333,8 +333,8 @@ def _wish(row: sheets.Row, place: Ground, part: Part) -> Wish:
         kind,
         word_of(Level, values["level"]) if "level" in values else Level.VILLAGE,
         part,
-        sheets.day(values["from"]) if "from" in values else None,
-        sheets.day(until) if until and until not in _OPEN_END else None,
+        said.day(values["from"]) if "from" in values else None,
+        said.day(until) if until and until not in _OPEN_END else None,
     )
 
 

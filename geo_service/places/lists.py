@@ -16,12 +16,10 @@ from layers.readers import fields
 from layers.readers.synonyms import SYNONYMS
 from layers.vocabulary import Layer
 
-ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
-
 
 def is_list(name: str) -> bool:
     """Tell from its name whether a file is a table without geometry."""
-    return name.lower().endswith(ENDINGS)
+    return name.lower().endswith(sheets.ENDINGS)
 
 
 def read(
@@ -53,6 +51,7 @@ def read(
         notes=[
             "表格里没有图形，先按名称登记（未上图）。",
             *([f"没有用到的列：{'、'.join(unused)}。"] if unused else []),
+            *sheet.notes,
         ],
     )
 

@@ -32,7 +32,7 @@ def choice(said: str | None) -> SchemeChoice:
     if said.strip().lower() == ALL:
         return SchemeChoice("all")
     path = Path(said)
-    if path.suffix.lower() in (".csv", ".tsv", ".txt", ".xlsx", ".xlsm"):
+    if path.suffix.lower() in sheets.ENDINGS:
         if not path.is_file():
             raise Invalid(f"没有找到名单文件 {said}。")
         with path.open("rb") as file:

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layers import sheets, workbook
+from layers import said, sheets
 from layers.errors import BadFile
+from layers.sheets import door, xlsx
 
 FIELDS = {"name": ("姓名", "名字"), "phone": ("电话", "联系电话"), "since": ("开始日期",)}
 NEEDED = [("name",)]
@@ -124,8 +125,9 @@ def test_csv_and_workbook_read_alike(rows: list[tuple[str, int]]) -> None:
         ("a.csv", "姓名\n".encode() + b"\xff\xff\xff", "文字编码不是"),
         ("a.csv", b"PK\x03\x04....", "内容是 Excel 工作簿"),
         ("a.xlsx", "姓名\n张三\n".encode(), "内容不是 Excel 工作簿"),
-        ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "旧的 .xls 格式或设了密码"),
-        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "只认 .xlsx 和 .csv"),
+        ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "不是完整的 .xls 工作簿"),
+        ("a.ods", b"PK", "只认 .xlsx、.xls 和 .csv"),
+        ("a.xls", b"<html><table>", "内容是网页"),
         ("a.xlsx", b"PK\x03\x04 not an archive", "损坏或不完整"),
     ],
 )
@@ -154,7 +156,7 @@ def test_document_without_a_workbook_is_refused() -> None:
 def test_zip_bomb_is_refused_before_it_is_unpacked() -> None:
     saved = io.BytesIO()
     with zipfile.ZipFile(saved, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/worksheets/sheet1.xml", b"0" * (workbook.MAX_UNPACKED_BYTES + 1))
+        archive.writestr("xl/worksheets/sheet1.xml", b"0" * (xlsx.MAX_UNPACKED_BYTES + 1))
     with pytest.raises(BadFile, match="解压后超过"):
         read(saved.getvalue(), "a.xlsx")
 
@@ -243,7 +245,7 @@ def test_what_unpacks_large_does_not_fill_the_memory(tmp_path: Path) -> None:
 
 
 def test_too_many_texts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook, "_MAX_STRINGS", 1)
+    monkeypatch.setattr(xlsx, "_MAX_STRINGS", 1)
     with pytest.raises(BadFile, match="损坏"):
         read(shared_book(TEXTS, ROWS), "a.xlsx")
 
@@ -259,7 +261,9 @@ def test_dates_are_known_by_their_format_also_by_chinese_ones() -> None:
     saved = io.BytesIO()
     book.save(saved)
     rows = [(row.values["since"], row.values["phone"]) for row in read(saved.getvalue(), "a.xlsx").rows]
-    assert rows == [("2024-03-01", "2024-03-01 12:00:00")] * 3 + [("45352", "45352.5")] * 3
+    assert rows == [("2024-03-01", "2024-03-01 12:00:00")] * 3 + [("45352", "45352.5")] * 2 + [
+        ("45352.00", "45352.50")
+    ]
 
 
 def test_dates_of_a_workbook_that_counts_from_1904() -> None:
@@ -326,7 +330,7 @@ def test_an_exported_text_that_looks_like_a_formula_comes_back_as_it_was() -> No
 
 
 def test_too_many_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheets, "MAX_ROWS", 3)
+    monkeypatch.setattr(door, "MAX_ROWS", 3)
     assert len(read("姓名\n1\n2\n3\n".encode()).rows) == 3
     with pytest.raises(BadFile, match="超过 3 行"):
         read("姓名\n1\n2\n3\n4\n".encode())
@@ -344,7 +348,7 @@ def test_the_file_can_be_read_again(tmp_path: Path) -> None:
 )
 def test_no_date(text: str) -> None:
     with pytest.raises(ValueError, match="不是日期"):
-        sheets.day(text)
+        said.day(text)
 
 
 @given(st.dates(dt.date(1900, 1, 1), dt.date(2199, 12, 31)))
@@ -357,18 +361,18 @@ def test_dates_are_read_in_every_spelling(date: dt.date) -> None:
         f"{date:%Y%m%d}",
         f"{date} 00:00:00",
     ]
-    assert {sheets.day(spelling) for spelling in spellings} == {date}
+    assert {said.day(spelling) for spelling in spellings} == {date}
 
 
 @pytest.mark.parametrize("text", ["-5", "1e9", "nan", "五百", "1,25", "", "1.2.3", "1公里"])
 def test_no_metres(text: str) -> None:
     with pytest.raises(ValueError, match="不是米数"):
-        sheets.metres(text)
+        said.metres(text)
 
 
 def test_stretches() -> None:
-    assert sheets.stretches("０－500；900～1200米") == [(0, 500), (900, 1200)]
-    assert sheets.stretches("0至80.5、100到200，300—400") == [(0, 80.5), (100, 200), (300, 400)]
+    assert said.stretches("０－500；900～1200米") == [(0, 500), (900, 1200)]
+    assert said.stretches("0至80.5、100到200，300—400") == [(0, 80.5), (100, 200), (300, 400)]
     for text in ("0-500-900", "500", "a-b", "0-1,200"):
         with pytest.raises(ValueError, match=r"不是一段|不是米数"):
-            sheets.stretches(text)
+            said.stretches(text)

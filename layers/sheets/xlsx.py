@@ -5,6 +5,7 @@ A spreadsheet library builds every font and style of a workbook before it shows 
 Source of the format: ECMA-376 part 1, SpreadsheetML.
 """
 
+import codecs
 import datetime as dt
 import posixpath
 import re
@@ -17,20 +18,20 @@ from typing import BinaryIO
 from xml.parsers import expat
 
 from layers.errors import BadFile
+from layers.sheets.formats import GENERAL, Format, epoch, moment, shown
+from layers.sheets.table import MAX_COLUMNS, MAX_MERGES, Merge, Rows, Table, tidy
 
 MAX_UNPACKED_BYTES = 64 * 2**20
-MAX_COLUMNS = 200
-"""Columns further right are not read."""
 LAST_ROW = 1_048_576
 _MAX_STRINGS = 1_000_000
 _MAX_DEPTH = 64
 _CHUNK = 2**16
 
-Table = Iterator[tuple[int, list[str]]]
-"""Row number and cells of each row that is not empty."""
-
-# Number formats that mean a date or a time without being spelled out in the file, those of Chinese included.
-_DATE_FORMATS = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])
+_MERGE = re.compile(
+    r"""<(?:\w+:)?mergeCell\s[^<>]*?ref\s*=\s*["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
+)
+_LONGEST_TAG = 512
+_EXACT_DIGITS = 15
 _DAMAGED = (
     expat.ExpatError,
     zipfile.BadZipFile,
@@ -47,10 +48,10 @@ _DAMAGED = (
 
 
 def tables(file: BinaryIO, name: str) -> Iterator[Table]:
-    """Yield the rows of each visible sheet of an XLSX workbook, values as people typed them.
+    """Yield the sheets of an XLSX workbook, values as people saw them.
 
-    Dates are in ISO form, whole numbers without a point, truth is 是 or 否; formulas give the value they had
-    when the file was saved. `name` is what messages call the file. Raises BadFile, also while rows are read.
+    Dates are in ISO form, truth is 是 or 否; formulas give the value they had when the file was saved.
+    `name` is what messages call the file. Raises BadFile, also while rows are read.
     """
     try:
         archive = zipfile.ZipFile(file)
@@ -62,11 +63,15 @@ def tables(file: BinaryIO, name: str) -> Iterator[Table]:
         book = _Book.of(archive)
     except _DAMAGED as error:
         raise _damaged(name) from error
-    for part in book.sheets:
-        yield _guarded(book.rows(part), name)
+    for sheet in book.sheets:
+        try:
+            merges = [] if sheet.hidden else _merges(archive, sheet.part)
+        except _DAMAGED as error:
+            raise _damaged(name) from error
+        yield Table(sheet.name, _guarded(book.rows(sheet.part), name), merges, hidden=sheet.hidden)
 
 
-def _guarded(rows: Table, name: str) -> Table:
+def _guarded(rows: Rows, name: str) -> Rows:
     number = 0
     try:
         for number, cells in rows:
@@ -81,14 +86,22 @@ def _damaged(name: str, after_row: int | None = None) -> BadFile:
 
 
 @dataclass(frozen=True)
+class _Part:
+    """One sheet and the part that holds it."""
+
+    name: str
+    part: str
+    hidden: bool
+
+
+@dataclass(frozen=True)
 class _Book:
     """What values need besides their sheet."""
 
     archive: zipfile.ZipFile
-    sheets: list[str]
-    """Names of the parts that hold the visible sheets."""
+    sheets: list[_Part]
     strings: list[str]
-    is_date: list[bool]
+    formats: list[Format]
     """Of each cell style."""
     epoch: dt.datetime
 
@@ -96,19 +109,20 @@ class _Book:
     def of(cls, archive: zipfile.ZipFile) -> "_Book":
         main = next(iter(_targets(archive, "", "officeDocument").values()), "xl/workbook.xml")
         sheet_parts = _targets(archive, main, "worksheet")
-        sheets, is_1904 = [], False
+        sheets, is_1904 = list[_Part](), False
         for name, given, _ in _walk(archive, main, starts={"sheet", "workbookPr"}):
             if name == "workbookPr":
                 is_1904 = given.get("date1904") in ("1", "true")
-            elif given.get("state", "visible") == "visible" and given.get("id") in sheet_parts:
-                sheets.append(sheet_parts[given["id"]])
-        # Excel takes 1900 for a leap year, which puts day 0 two days before 1900-01-01.
-        epoch = dt.datetime(1904, 1, 1) if is_1904 else dt.datetime(1899, 12, 30)
+            elif given.get("id") in sheet_parts:
+                hidden = given.get("state", "visible") != "visible"
+                sheets.append(_Part(given.get("name", ""), sheet_parts[given["id"]], hidden))
         strings = [_strings(archive, part) for part in _targets(archive, main, "sharedStrings").values()]
-        styles = [_date_styles(archive, part) for part in _targets(archive, main, "styles").values()]
-        return cls(archive, sheets, strings[0] if strings else [], styles[0] if styles else [], epoch)
+        styles = [_formats(archive, part) for part in _targets(archive, main, "styles").values()]
+        return cls(
+            archive, sheets, strings[0] if strings else [], styles[0] if styles else [], epoch(is_1904)
+        )
 
-    def rows(self, part: str) -> Table:
+    def rows(self, part: str) -> Rows:
         """Yield the rows of a sheet that are not empty."""
         number, cells = 0, [""] * 0
         for name, given, text in _walk(self.archive, part, starts={"row"}, texts={"c"}):
@@ -116,7 +130,7 @@ class _Book:
                 column = _column(given.get("r"), len(cells))
                 if column < MAX_COLUMNS:
                     cells += [""] * (column + 1 - len(cells))
-                    cells[column] = self._text(text, given.get("t", "n"), int(given.get("s", 0)))
+                    cells[column] = tidy(self._text(text, given.get("t", "n"), int(given.get("s", 0))))
                 continue
             if any(cells):
                 yield number, cells
@@ -138,15 +152,12 @@ class _Book:
         return value.removesuffix("T00:00:00") if kind == "d" else _unescaped(value)
 
     def _number(self, value: str, style: int) -> str:
-        if not style and value.isdecimal():
+        format_ = self.formats[style] if style < len(self.formats) else GENERAL
+        if format_.is_date:
+            return moment(float(value), self.epoch)
+        if format_ is GENERAL and value.isdecimal() and len(value) <= _EXACT_DIGITS:
             return value
-        number = float(value)
-        if style < len(self.is_date) and self.is_date[style]:
-            if not 0 <= number < 2_958_466:
-                return "#VALUE!"
-            moment = self.epoch + dt.timedelta(seconds=round(number * 86_400))
-            return moment.date().isoformat() if moment.time() == dt.time() else moment.isoformat(" ")
-        return str(int(number)) if number.is_integer() else repr(number)
+        return shown(float(value), format_)
 
 
 def _targets(archive: zipfile.ZipFile, of: str, kind: str) -> dict[str, str]:
@@ -172,29 +183,52 @@ def _strings(archive: zipfile.ZipFile, part: str) -> list[str]:
     return found
 
 
-def _date_styles(archive: zipfile.ZipFile, part: str) -> list[bool]:
-    """Return for each cell style whether its number format is one of dates."""
-    own: dict[str, bool] = {}
-    found: list[bool] = []
+def _formats(archive: zipfile.ZipFile, part: str) -> list[Format]:
+    """Return the number format of each cell style; GENERAL itself where it changes nothing."""
+    own: dict[str, Format] = {}
+    found: list[Format] = []
     group = ""
     for name, given, _ in _walk(archive, part, starts={"numFmt", "cellStyleXfs", "cellXfs", "dxfs", "xf"}):
         number = given.get("numFmtId", "0")
         if name == "numFmt":
-            own[number] = _shows_date(given.get("formatCode", ""))
+            own[number] = Format.of(given.get("formatCode", ""))
         elif name != "xf":
             group = name
         elif group == "cellXfs":
-            found.append(own.get(number, number.isdigit() and int(number) in _DATE_FORMATS))
+            format_ = own.get(number) or Format.built_in(int(number) if number.isdigit() else 0)
+            found.append(GENERAL if format_ == GENERAL else format_)
     return found
 
 
-def _shows_date(code: str) -> bool:
-    """Tell whether a number format shows a date.
+def _merges(archive: zipfile.ZipFile, part: str) -> list[Merge]:
+    """Return the merged cells of a sheet, which stand behind its rows.
 
-    >>> [_shows_date(code) for code in ('yyyy"年"m"月"', "[Red]0.00", "[$-804]yyyy/m/d;@", '0"d"')]
-    [True, False, True, False]
+    A look through the characters takes a tenth of the time of a second parse. What it would take wrongly, a
+    tag within a comment, merges cells and harms nothing; that the part is sound is seen when it is parsed.
     """
-    return bool(re.search(r"[ymdhs]", re.sub(r'"[^"]*"|\[[^\]]*\]|\\.|_.', "", code.lower())))
+    found: list[Merge] = []
+    with archive.open(part) as opened:
+        chunk = opened.read(_CHUNK)
+        wide = chunk[:2] in (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
+        coding = (
+            ("utf-16-be" if chunk[:1] == b"\0" else "utf-16-le" if chunk[:1] == b"<" else "utf-16")
+            if wide
+            else "latin-1"
+        )
+        decoder, text = codecs.getincrementaldecoder(coding)("replace"), ""
+        while chunk:
+            text += decoder.decode(chunk)
+            end = 0
+            if "mergeCell" in text:
+                for match in _MERGE.finditer(text):
+                    left, top, right, below = match.groups()
+                    found.append((int(top), int(below), _column_of(left), _column_of(right)))
+                    end = match.end()
+            if len(found) > MAX_MERGES:
+                raise ValueError("too many merged cells")
+            text = text[max(end, len(text) - _LONGEST_TAG) :]
+            chunk = opened.read(_CHUNK)
+    return found
 
 
 Event = tuple[str, dict[str, str], str]
