@@ -83,6 +83,8 @@ class ImportReport:
     """Whether the rows are about places, which have codes."""
     headers: Sequence[str] = ()
     """Of a table whose rows have `cells`."""
+    columns: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Where the fields of a table stand among its headers."""
     same: int = 0
     """Places that did not change."""
     left_out: Mapping[str, int] = field(default_factory=dict)

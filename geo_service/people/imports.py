@@ -1,10 +1,11 @@
 """Rosters and duties from files: read, decide row by row, then store in one transaction or not at all."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from geo_service import audit
@@ -13,8 +14,10 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused, record
 from geo_service.people import duty_queries, matching, queries, roster, rota, service
-from geo_service.people.lookup import Areas, People, Places
-from geo_service.tables import Duty
+from geo_service.people.drafts import DutyDraft, DutySpan, PersonDraft
+from geo_service.people.lookup import Areas, Ground, People, Places
+from geo_service.people.matching import Known
+from geo_service.tables import Duty, Place
 from layers import sheets
 from layers.sheets import Sheet
 
@@ -50,9 +53,8 @@ def import_people(
     )
     report = _report("roster", "人员名册", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:
-        queries.insert_people(db, scope.county_id, plan.added)
-        queries.update_people(db, scope.county_id, ((change.id, change.values) for change in plan.changed))
-        _record(db, scope, file, name, report)
+        store_people(db, scope.county_id, plan.added, plan.changed)
+        record_import(db, scope, file, name, report)
     return report
 
 
@@ -70,10 +72,8 @@ def import_duties(
     plan = rota.plan(sheet.rows, _land(db, scope), day, options.answers)
     report = _report("duties", "职责", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:
-        duty_queries.insert_duties(db, scope.county_id, plan.added)
-        for ending in plan.ended:
-            duty_queries.set_last_day(db, scope.county_id, ending.duty_id, ending.last_day)
-        _record(db, scope, file, name, report)
+        store_duties(db, scope.county_id, plan.added, plan.ended)
+        record_import(db, scope, file, name, report)
     return report
 
 
@@ -100,7 +100,39 @@ def _report(
     return report
 
 
-def _record(db: Session, scope: Scope, file: BinaryIO, name: str, report: ImportReport) -> None:
+def locked_register(
+    db: Session, scope: Scope, own_people: ColumnElement[bool], own_places: ColumnElement[bool]
+) -> tuple[list[Known], list[Ground], list[DutySpan]]:
+    """Return everybody, every place and every duty of a county; until the end only this import decides.
+
+    The conditions say who and what the user may change.
+    """
+    queries.lock_register(db, scope.county_id)
+    return (
+        queries.register(db, scope.county_id, own_people),
+        queries.grounds(db, Place.county_id == scope.county_id, mine=own_places),
+        duty_queries.duty_spans(db, Duty.county_id == scope.county_id),
+    )
+
+
+def store_people(
+    db: Session, county_id: int, added: Sequence[PersonDraft], changed: Iterable[matching.Change]
+) -> None:
+    """Store new people, and new values of known ones."""
+    queries.insert_people(db, county_id, added)
+    queries.update_people(db, county_id, ((change.id, change.values) for change in changed))
+
+
+def store_duties(
+    db: Session, county_id: int, added: Sequence[DutyDraft], ended: Sequence[rota.Ending]
+) -> None:
+    """Store new duties, and the last days of known ones."""
+    duty_queries.insert_duties(db, county_id, added)
+    duty_queries.set_last_days(db, county_id, [(ending.duty_id, ending.last_day) for ending in ended])
+
+
+def record_import(db: Session, scope: Scope, file: BinaryIO, name: str, report: ImportReport) -> None:
+    """Write down which file changed something, in the register of imports and in the audit."""
     file.seek(0)
     digest = hashlib.sha256(file.read()).digest()
     counts = report.counts()

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,9 @@ from geo_service.people.roster import (
     consistent,
     draft_of,
     entries,
+    is_masked,
     masked,
+    masked_name,
 )
 from layers.drafts import Question
 from layers.sheets import Row
@@ -83,7 +85,7 @@ def plan(
 ) -> Plan:
     """Decide for each row of a roster who it is and what changes; nothing is stored."""
     rows = list(rows)
-    told, reports = _read(rows, areas, rights)
+    told, reports = _read(rows, areas, rights, {known.id for known in register})
     settled = settle(told, register, areas, rights, answers)
     reports |= {told[k].row: report for k, report in settled.reports.items()}
     return Plan(
@@ -102,8 +104,9 @@ def settle(
 ) -> Settled:
     """Decide who is meant by all that is told of people.
 
-    `cautious` also asks where a stored person of the same village differs by his phone only. What has a number is decided first, then what has a phone: that settles who the others are. What has to
-    be asked is tried again as long as others bring something new.
+    What has a number is decided first, then what has a phone: that settles who the others are. What has to
+    be asked is tried again as long as others bring something new. `cautious` also asks where a stored
+    person of the same village differs by his phone only.
     """
     found, contradicting = entries(told)
     reports = {
@@ -129,16 +132,24 @@ def _turn(entry: Entry) -> tuple[object, ...]:
     return not draft.number, not draft.phone, entry.aside, *aside
 
 
-def _read(rows: Iterable[Row], areas: Areas, rights: Rights) -> tuple[list[Told], dict[int, ReportRow]]:
+def _read(
+    rows: Iterable[Row], areas: Areas, rights: Rights, stored: Collection[uuid.UUID]
+) -> tuple[list[Told], dict[int, ReportRow]]:
     told: list[Told] = []
     refused: dict[int, ReportRow] = {}
     for row in rows:
         try:
-            told.append(Told(row.number, draft_of(row, areas, rights.areas)))
+            told.append(told_by(row.number, draft_of(row, areas, rights.areas), stored))
         except Unclear as reason:
             subject = row.values.get("name", "")
             refused[row.number] = ReportRow(Outcome.REFUSED, [row.number], subject, str(reason))
     return told, refused
+
+
+def told_by(row: int, draft: PersonDraft, stored: Collection[uuid.UUID]) -> Told:
+    """Return what a row of a list of people says; an id from elsewhere identifies nobody here."""
+    by_id = draft.id in stored
+    return Told(row, draft if by_id else replace(draft, id=uuid.uuid4()), by_id=by_id)
 
 
 def _taken(matcher: "_Matcher", entry: Entry) -> list[ReportRow]:
@@ -194,8 +205,10 @@ class _Matcher:
 
     def take(self, row: int, draft: PersonDraft) -> ReportRow:
         """Decide what a row, or several, say. Raises Unclear for one that is refused."""
-        if draft.number in self._by_number:
-            return self._numbered(row, draft, self._people[self._by_number[draft.number]])
+        known = self._stated(draft)
+        if known is not None:
+            decide = self._identified if known.id == draft.id else self._numbered
+            return decide(row, draft, known)
         alike = [k for k in self._namesakes(draft) if not _told_apart(draft, k)]
         sure = [k for k in alike if draft.phone and k.phone == draft.phone and _no_conflict(draft, k)]
         if len(sure) == 1:
@@ -249,9 +262,25 @@ class _Matcher:
         mine = [known for known in found if known.mine]
         return sorted(mine, key=lambda k: (k.number or "", k.phone or "", k.area_id or 0))
 
+    def _stated(self, draft: PersonDraft) -> Known | None:
+        """Return whom a draft's id or number states. Raises Unclear for masks of nobody."""
+        id_ = draft.id if draft.id in self._stored else self._by_number.get(draft.number or "")
+        if id_ is None and is_masked(f"{draft.name}{draft.phone}"):
+            raise Unclear("姓名或电话是遮挡过的，又没有认得的标识或编号，请写全")
+        return None if id_ is None else self._people[id_]
+
+    def _identified(self, row: int, draft: PersonDraft, known: Known) -> ReportRow:
+        """Take what a row says of somebody whose id it states: what the register gave out comes back."""
+        if not known.mine:
+            raise Unclear("标识是别的辖区的人，请核对")
+        if draft.number and self._by_number.get(draft.number, known.id) != known.id:
+            raise Unclear(f"编号 {draft.number} 已经有人在用，请换一个")
+        return self._same_person(row, _unmasked(draft, known), known)
+
     def _numbered(self, row: int, draft: PersonDraft, found: Known, *, aside: bool = False) -> ReportRow:
         if not found.mine:
             raise Unclear(f"编号 {draft.number} 已在别的辖区使用，请核对编号")
+        draft = _unmasked(draft, found)
         if found.name == draft.name or (draft.phone and found.phone == draft.phone):
             return self._same_person(row, draft, found, aside=aside)
         question = Question(
@@ -382,6 +411,19 @@ def _bare(draft: PersonDraft, known: Known) -> bool:
     """Tell whether both have a name and an area only, the same."""
     nothing_more = not (draft.number or draft.phone or known.number or known.phone)
     return nothing_more and draft.area_id == known.area_id
+
+
+def _unmasked(draft: PersonDraft, known: Known) -> PersonDraft:
+    """Return a draft with what is stored where it has the mask of it. Raises Unclear for another mask."""
+    if is_masked(draft.name):
+        if draft.name != masked_name(known.name):
+            raise Unclear(f"姓名「{draft.name}」是遮挡过的，和登记的对不上；要改名请写全名")
+        draft = replace(draft, name=known.name)
+    if draft.phone and is_masked(draft.phone):
+        if draft.phone != masked(known.phone):
+            raise Unclear("电话是遮挡过的，和登记的对不上；要改号码请写全")
+        draft = replace(draft, phone=None)
+    return draft
 
 
 def _beside(draft: PersonDraft, known: Known, *, told_before: bool) -> PersonDraft:

@@ -2,12 +2,13 @@
 
 import datetime as dt
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import shapely
 from psycopg.types.json import Jsonb
-from sqlalchemy import ColumnElement, Row, delete, func, literal, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, literal, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -128,10 +129,17 @@ def insert_people(db: Session, county_id: int, drafts: Sequence[PersonDraft]) ->
 def update_people(
     db: Session, county_id: int, changes: Iterable[tuple[uuid.UUID, Mapping[str, Any]]]
 ) -> None:
-    """Give people new values by column."""
+    """Give people new values by column, those with the same columns in one go."""
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for person_id, values in changes:
-        known = Person.county_id == county_id, Person.id == person_id
-        db.execute(update(Person).where(*known).values(dict(values)))
+        if values:
+            row = {f"new_{column}": value for column, value in values.items()} | {"person": person_id}
+            by_columns[tuple(sorted(values))].append(row)
+    for columns, rows in by_columns.items():
+        changed: dict[str, Any] = {column: bindparam(f"new_{column}") for column in columns}
+        known = Person.county_id == county_id, Person.id == bindparam("person")
+        db.connection().execute(update(Person).where(*known).values(changed), rows)
+    db.expire_all()
 
 
 def forget_person(db: Session, county_id: int, person_id: uuid.UUID, now: dt.datetime) -> None:

@@ -1,29 +1,21 @@
 """The rows of a roster: what they say of people, and which of them speak of the same person."""
 
 import unicodedata
+import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from geo_service.people.drafts import PersonDraft
 from geo_service.people.lookup import Areas, Unclear
-from layers import forms, named
+from layers import forms, named, said
 from layers.sheets import Row
 
-FIELDS = {
-    "name": ("姓名", "名字", "人员姓名", "志愿者姓名"),
-    "number": ("编号", "人员编号", "志愿者编号", "工号"),
-    "phone": forms.PHONE,
-    "township": forms.TOWNSHIP,
-    "village": forms.VILLAGE,
-    "gender": ("性别", "sex"),
-    "born": ("出生年月", "出生日期", "birth"),
-    "note": ("备注", "说明", "remark"),
-}
-"""Columns of the simple roster and the headers that mean them."""
+FIELDS = {"id": ("标识", "人员标识"), **forms.VOLUNTEERS.fields}
+"""Columns of a roster of people and the headers that mean them."""
 REQUIRED = (("name",),)
 COLUMNS = ("name", "number", "phone", "area_id")
-KEPT = ("gender", "born", "note")
+KEPT = tuple(key for key in forms.VOLUNTEERS.fields if key not in (*COLUMNS, "township", "village"))
 """Columns that are only kept, in the person's attributes."""
 
 
@@ -35,6 +27,8 @@ class Told:
     draft: PersonDraft
     aside: bool = False
     """Named beside a place: naming somebody twice is no doubt then, and his area is where the place lies."""
+    by_id: bool = False
+    """Whether the draft's id is one that the file states."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +88,22 @@ def masked(phone: str | None) -> str | None:
     return f"{phone[:3] if len(phone) > 10 else ''}****{phone[-4 if len(phone) > 7 else -2 :]}"
 
 
+def masked_name(name: str) -> str:
+    """Return a name as those see it who need not know it.
+
+    >>> masked_name("王秀英"), masked_name("张三"), masked_name("欧阳修文"), masked_name("")
+    ('王*英', '张*', '欧**文', '')
+    """
+    if len(name) < 3:
+        return f"{name[:1]}*" if name else name
+    return f"{name[0]}{'*' * (len(name) - 2)}{name[-1]}"
+
+
+def is_masked(text: str) -> bool:
+    """Tell whether a name or phone was masked when it was given out."""
+    return "*" in text
+
+
 def draft_of(row: Row, areas: Areas, allowed: frozenset[int] | None) -> PersonDraft:
     """Return what a row says of a person; `allowed` are the user's areas (None: all). Raises Unclear."""
     values = row.values
@@ -104,13 +114,43 @@ def draft_of(row: Row, areas: Areas, allowed: frozenset[int] | None) -> PersonDr
     area_id = areas.find(values.get("township"), values.get("village"))
     if allowed is not None and area_id is not None and area_id not in allowed:
         raise Unclear(f"{areas.path(area_id)}不在您管理的辖区内")
-    return PersonDraft(
-        name=tidy_name(values["name"]),
+    first, *others = _phones(values["phone"]) if "phone" in values else [None]
+    attributes = {key: _kept(key, values[key][:500]) for key in KEPT if key in values}
+    draft = PersonDraft(
+        name=values["name"] if is_masked(values["name"]) else tidy_name(values["name"]),
         number=tidy_number(values["number"]) if "number" in values else None,
-        phone=tidy_phone(values["phone"]) if "phone" in values else None,
+        phone=first,
         area_id=area_id,
-        attributes={key: values[key][:500] for key in KEPT if key in values},
+        attributes=attributes | ({"phones": others} if others else {}),
     )
+    return replace(draft, id=_id(values["id"])) if "id" in values else draft
+
+
+def _id(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise Unclear(f"标识「{text[:40]}」不是本系统给的，请改回原样或删去") from None
+
+
+def _phones(text: str) -> list[str | None]:
+    """Return the phones of a cell, the first of them None for 无 and the like."""
+    if is_masked(text):
+        return [text]
+    try:
+        return [*named.phones(text)] or [None]
+    except ValueError as reason:
+        raise Unclear(str(reason)) from None
+
+
+def _kept(key: str, text: str) -> str:
+    """Return what is kept of a cell: in one spelling where it can be read, else as it stands."""
+    try:
+        if key == "gender":
+            return said.gender(text) or text
+        return str(said.born(text)) if key in ("born", "joined", "retired") else text
+    except ValueError:
+        return text
 
 
 def entries(told: Sequence[Told]) -> tuple[list[Entry], dict[int, str]]:
@@ -124,8 +164,8 @@ def entries(told: Sequence[Told]) -> tuple[list[Entry], dict[int, str]]:
     by_phone: dict[tuple[str, str], list[object]] = defaultdict(list)
     for k in sorted(range(len(told)), key=lambda k: (told[k].draft.number is None, told[k].row, k)):
         draft = told[k].draft
-        key: object = draft.number
-        if draft.number is None:
+        key: object = ("id", draft.id) if told[k].by_id else draft.number
+        if key is None:
             same = by_phone[draft.name, draft.phone] if draft.phone else []
             alone = ("aside", draft.name, draft.area_id, draft.phone) if told[k].aside else ("row", k)
             # A phone under several numbers is asked about later; this row is then one of its own.

@@ -21,7 +21,6 @@ from geo_service.listing import As, download, records, report_answer
 from geo_service.people import imports, lists, service
 from geo_service.people.drafts import PersonDraft
 from geo_service.people.imports import ImportOptions
-from geo_service.people.roster import KEPT
 from geo_service.people.service import DutyRequest
 from layers.vocabulary import DutyKind, Layer, Level, Role
 
@@ -268,7 +267,7 @@ def _values(db: Db, scope: Scope, new: PersonChange) -> dict[str, Any]:
     values: dict[str, Any] = {key: said[key] for key in ("name", "number", "phone") if key in said}
     if "area" in said:
         values["area_id"] = areas.area_id_of(db, scope, said["area"]) if said["area"] else None
-    attributes = {key: said[key] for key in KEPT if key in said}
+    attributes = {key: said[key] for key in ("gender", "born", "note") if key in said}
     return values | ({"attributes": attributes} if attributes else {})
 
 

@@ -44,7 +44,7 @@ def read(
     file.seek(0)
     try:
         words = Words(fields, required)
-        found, notes, seen = _looked_through(_tables(file, name, encoding), words, name)
+        found, notes, seen = _looked_through(tables(file, name, encoding), words, name)
         if not found:
             raise _without_headers(name, fields, required, seen)
         bodies = _bodies(found, fill_down, lengths, [key for group in required for key in group])
@@ -54,7 +54,8 @@ def read(
         file.seek(0)
 
 
-def _tables(file: BinaryIO, name: str, encoding: str | None) -> Iterator[Table]:
+def tables(file: BinaryIO, name: str, encoding: str | None) -> Iterator[Table]:
+    """Yield the sheets of a file, also the hidden ones, whatever its format. Raises BadFile."""
     start = file.read(8)
     file.seek(0)
     ending = "." + name.lower().rpartition(".")[2]
@@ -156,11 +157,15 @@ def _records(bodies: list[tuple[Body, Rows]], name: str) -> list[Row]:
 
 def _sheet(bodies: list[Body], rows: list[Row], notes: list[str]) -> Sheet:
     headers: dict[int, str] = {}
+    columns: dict[str, list[int]] = {}
     ignored: dict[str, None] = {}
     for body in bodies:
         names = body.head.names
         for i, header in enumerate(names):
-            headers[i if body.at is None else body.at[i]] = header
+            at = i if body.at is None else body.at[i]
+            headers[at] = header
+            if i in body.head.columns and at not in columns.setdefault(body.head.columns[i], []):
+                columns[body.head.columns[i]].append(at)
             if header and i not in body.head.columns:
                 ignored[header] = None
         where = f"「{body.sheet}」" if body.index is not None else ""
@@ -171,7 +176,7 @@ def _sheet(bodies: list[Body], rows: list[Row], notes: list[str]) -> Sheet:
     if any(len(row.cells) < width for row in rows):
         rows = [_wide(row, width) for row in rows]
     titles = dict.fromkeys(title for body in bodies for title in body.head.titles)
-    return Sheet([headers[i] for i in range(width)], rows, list(ignored), notes, list(titles))
+    return Sheet([headers[i] for i in range(width)], rows, list(ignored), notes, columns, list(titles))
 
 
 def _wide(row: Row, width: int) -> Row:

@@ -214,7 +214,7 @@ def test_a_roster_is_tried_dry_asked_about_answered_and_taken(ask: Ask, town: Wa
     taken = ask(
         "POST", "/people/import", files={**csv(text), "answers": answer}, data={"skip_refused": "true"}
     )
-    assert some(taken.json()["counts"]) == {"added": 1, "changed": 1, "refused": 1}
+    assert some(taken.json()["counts"]) == {"added": 1, "moved": 1, "refused": 1}
     assert taken.json()["stored"] is True
     steward = db.get_one(Person, town.person_id, populate_existing=True)
     assert (steward.phone, steward.area_id) == ("13812345678", town.east.id)
