@@ -13,8 +13,8 @@ import openpyxl
 import pyogrio.raw
 import shapely
 from numpy.typing import NDArray
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font
+from openpyxl.cell import Cell, WriteOnlyCell
+from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
 from shapely.geometry.base import BaseGeometry
 
@@ -46,7 +46,10 @@ def _write_xlsx(listing: Listing, path: Path) -> None:
         for count, row in enumerate(listing.rows, 2):
             if count > ROWS_OF_EXCEL:
                 raise Invalid(f"超过 Excel 的 {ROWS_OF_EXCEL} 行，请改用 csv，或缩小范围。")
-            sheet.append([_cell(sheet, row[i], column) for i, column in listing.plain])
+            cells = [_cell(sheet, row[i], column) for i, column in listing.plain]
+            sheet.append(
+                [_marked(sheet, c) if (count - 2, i) in listing.marked else c for i, c in enumerate(cells)]
+            )
     finally:
         book.save(path)  # also after an error: only saving ends openpyxl's own temporary file
 
@@ -68,6 +71,16 @@ def _cell(sheet: Any, value: Any, column: Column) -> Any:
     cell.data_type = "s"  # a text and no formula, also after someone has edited the cell
     cell.quotePrefix = True
     return cell
+
+
+_MARK = PatternFill("solid", start_color="FFD966")
+
+
+def _marked(sheet: Any, cell: Any) -> Any:
+    """Return a cell, or a plain value as one, in colour."""
+    coloured = cell if isinstance(cell, Cell) else WriteOnlyCell(sheet, value=cell)
+    coloured.fill = _MARK
+    return coloured
 
 
 def gpkg(listing: Listing) -> Iterator[bytes]:

@@ -130,17 +130,40 @@ class ImportReport:
         part = replace(self, rows=self.of(outcome)[:first]).listing()
         return replace(part, title=f"{self.title}：{outcome.zh}")
 
-    def not_taken(self) -> Listing:
-        """Return the rows that were not taken: of a table as they stood in it, with the reason behind them.
+    def left_out_rows(self) -> list[ReportRow]:
+        """Return the rows of a table that were not taken, each once, with all that is said of it.
 
-        Of a table that are also those that wait for an answer; places that wait are taken as new ones.
+        Also those that wait for an answer; places that wait are taken as new ones.
+        """
+        found: dict[int, ReportRow] = {}
+        for row in self.of(Outcome.REFUSED, Outcome.ASKED):
+            for number in row.rows:
+                first = found.get(number)
+                detail = row.detail if first is None else f"{first.detail}；{row.detail}"
+                wrong = row.wrong if first is None else (*first.wrong, *row.wrong)
+                found[number] = replace(first or row, rows=[number], detail=detail, wrong=wrong)
+        return [found[number] for number in sorted(found)]
+
+    def not_taken(self) -> Listing:
+        """Return the rows that were not taken: of a table as they stood in it, the wrong cells marked.
+
+        The reason stands behind them.
         """
         if not self.headers:
             return self.listing(Outcome.REFUSED)
         titles = [*self.headers, "原因"]
         columns = [Column(f"column{i}", title) for i, title in enumerate(titles, 1)]
-        rows = [(*row.cells, row.detail) for row in self.of(Outcome.REFUSED, Outcome.ASKED)]
-        return Listing(f"left_out_{self.what}", f"{self.title}未导入的行", columns, rows)
+        left = self.left_out_rows()
+        rows = [(*_padded(row.cells, len(self.headers)), row.detail) for row in left]
+        marked = frozenset(
+            (k, at)
+            for k, row in enumerate(left)
+            for field_ in row.wrong
+            for at in self.columns.get(field_, ())
+            if at < len(row.cells) and (row.cells[at] or len(row.wrong) == 1)
+        )
+        name, title = f"left_out_{self.what}", f"{self.title}未导入的行"
+        return Listing(name, title, columns, rows, marked=marked)
 
 
 class RowsRefused(YinxunError):
@@ -168,6 +191,10 @@ def record(
             county_id=county_id, what=what, file_name=file_name, sha256=sha256, summary=dict(summary)
         )
     )
+
+
+def _padded(cells: Sequence[str], width: int) -> tuple[str, ...]:
+    return tuple(cells) + ("",) * (width - len(cells))
 
 
 def _asked(question: Question | None) -> tuple[str | None, str | None, str | None]:

@@ -15,9 +15,10 @@ from geo_service.areas import service as areas_service
 from geo_service.columns import Column, Listing
 from geo_service.people import duty_queries, queries, service
 from geo_service.people.lookup import Areas
-from geo_service.people.roster import masked
+from geo_service.people.rota import FORGOTTEN, PARTLY
 from geo_service.tables import County, Duty, Person, Place
 from layers import crs as crs_
+from layers import masks
 from layers.cells import CellSet
 from layers.lines import LineSet
 from layers.spans import SpanSet
@@ -26,8 +27,8 @@ from layers.vocabulary import DutyKind, Layer, Level, Role
 PEOPLE = (
     Column("id", "标识"),
     Column("number", "编号"),
-    Column("name", "姓名"),
-    Column("phone", "电话"),
+    Column("name", "姓名", mask="name"),
+    Column("phone", "电话", mask="phone"),
     Column("area", "辖区编码"),
     Column("township", "镇街"),
     Column("village", "村（社区）"),
@@ -40,7 +41,7 @@ DUTIES = (
     Column("id", "职责号", "whole"),
     Column("person_id", "人员标识"),
     Column("number", "人员编号"),
-    Column("person", "人员"),
+    Column("person", "人员", mask="name"),
     Column("place_id", "对象号", "whole"),
     Column("layer", "图层"),
     Column("code", "对象编码"),
@@ -88,7 +89,7 @@ def people(
             row.id,
             row.number,
             row.name,
-            row.phone if row.may_call else masked(row.phone),
+            row.phone if row.may_call else masks.phone(row.phone),
             *_situated(tree, row.area_id),
             *(row.attributes.get(key) for key in ("gender", "born", "note")),
             row.duties,
@@ -151,13 +152,13 @@ def _duty_row(row: Any) -> tuple[Any, ...]:
         row.id,
         row.person_id,
         row.number,
-        row.person or "（已删除）",
+        row.person or FORGOTTEN,
         row.place_id,
         Layer(row.layer),
         row.code,
         row.place,
         None if spans is None else ";".join(f"{a / 10:.10g}-{b / 10:.10g}" for a, b in spans),
-        "部分范围" if row.has_cells else None,
+        PARTLY if row.has_cells else None,
         Role(row.role),
         DutyKind(row.kind),
         Level(row.level),

@@ -17,10 +17,8 @@ from geo_service.people.roster import (
     consistent,
     draft_of,
     entries,
-    is_masked,
-    masked,
-    masked_name,
 )
+from layers import masks
 from layers.drafts import Question
 from layers.sheets import Row
 
@@ -265,7 +263,7 @@ class _Matcher:
     def _stated(self, draft: PersonDraft) -> Known | None:
         """Return whom a draft's id or number states. Raises Unclear for masks of nobody."""
         id_ = draft.id if draft.id in self._stored else self._by_number.get(draft.number or "")
-        if id_ is None and is_masked(f"{draft.name}{draft.phone}"):
+        if id_ is None and masks.is_masked(f"{draft.name}{draft.phone}"):
             raise Unclear("姓名或电话是遮挡过的，又没有认得的标识或编号，请写全")
         return None if id_ is None else self._people[id_]
 
@@ -363,7 +361,7 @@ class _Matcher:
             self._by_number[known.number] = known.id
 
     def _described(self, known: Known) -> str:
-        marks = [f"编号 {known.number}" if known.number else "", masked(known.phone) or ""]
+        marks = [f"编号 {known.number}" if known.number else "", masks.phone(known.phone) or ""]
         marks += [self._areas.path(known.area_id)]
         if known.id in self._row_of:
             marks.append(f"第 {self._row_of[known.id]} 行")
@@ -386,7 +384,7 @@ class _Matcher:
     def _shown(self, key: str, value: Any) -> str | None:
         if key == "area_id":
             return self._areas.path(value)
-        return masked(value) if key == "phone" else value
+        return masks.phone(value) if key == "phone" else value
 
 
 _KEPT_WORDS = {"post": "职务", "phones": "备用电话"}
@@ -415,12 +413,12 @@ def _bare(draft: PersonDraft, known: Known) -> bool:
 
 def _unmasked(draft: PersonDraft, known: Known) -> PersonDraft:
     """Return a draft with what is stored where it has the mask of it. Raises Unclear for another mask."""
-    if is_masked(draft.name):
-        if draft.name != masked_name(known.name):
+    if masks.is_masked(draft.name):
+        if draft.name != masks.name(known.name):
             raise Unclear(f"姓名「{draft.name}」是遮挡过的，和登记的对不上；要改名请写全名")
         draft = replace(draft, name=known.name)
-    if draft.phone and is_masked(draft.phone):
-        if draft.phone != masked(known.phone):
+    if draft.phone and masks.is_masked(draft.phone):
+        if draft.phone != masks.phone(known.phone):
             raise Unclear("电话是遮挡过的，和登记的对不上；要改号码请写全")
         draft = replace(draft, phone=None)
     return draft

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from geo_service.people.drafts import PersonDraft
 from geo_service.people.lookup import Areas, Unclear
-from layers import forms, named, said
+from layers import forms, masks, named, said
 from layers.sheets import Row
 
 FIELDS = {"id": ("标识", "人员标识"), **forms.VOLUNTEERS.fields}
@@ -77,33 +77,6 @@ def tidy_number(text: str) -> str:
     return number
 
 
-def masked(phone: str | None) -> str | None:
-    """Return a phone number as those see it who need not call.
-
-    >>> masked("13812345678"), masked("83212345"), masked("95588"), masked(None)
-    ('138****5678', '****2345', '****88', None)
-    """
-    if phone is None:
-        return None
-    return f"{phone[:3] if len(phone) > 10 else ''}****{phone[-4 if len(phone) > 7 else -2 :]}"
-
-
-def masked_name(name: str) -> str:
-    """Return a name as those see it who need not know it.
-
-    >>> masked_name("王秀英"), masked_name("张三"), masked_name("欧阳修文"), masked_name("")
-    ('王*英', '张*', '欧**文', '')
-    """
-    if len(name) < 3:
-        return f"{name[:1]}*" if name else name
-    return f"{name[0]}{'*' * (len(name) - 2)}{name[-1]}"
-
-
-def is_masked(text: str) -> bool:
-    """Tell whether a name or phone was masked when it was given out."""
-    return "*" in text
-
-
 def draft_of(row: Row, areas: Areas, allowed: frozenset[int] | None) -> PersonDraft:
     """Return what a row says of a person; `allowed` are the user's areas (None: all). Raises Unclear."""
     values = row.values
@@ -117,7 +90,7 @@ def draft_of(row: Row, areas: Areas, allowed: frozenset[int] | None) -> PersonDr
     first, *others = _phones(values["phone"]) if "phone" in values else [None]
     attributes = {key: _kept(key, values[key][:500]) for key in KEPT if key in values}
     draft = PersonDraft(
-        name=values["name"] if is_masked(values["name"]) else tidy_name(values["name"]),
+        name=values["name"] if masks.is_masked(values["name"]) else tidy_name(values["name"]),
         number=tidy_number(values["number"]) if "number" in values else None,
         phone=first,
         area_id=area_id,
@@ -135,7 +108,7 @@ def _id(text: str) -> uuid.UUID:
 
 def _phones(text: str) -> list[str | None]:
     """Return the phones of a cell, the first of them None for 无 and the like."""
-    if is_masked(text):
+    if masks.is_masked(text):
         return [text]
     try:
         return [*named.phones(text)] or [None]

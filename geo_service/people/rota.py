@@ -1,6 +1,7 @@
 """What a file of duties would do: who, which part of which place, as what, from when until when."""
 
 import datetime as dt
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +15,26 @@ from geo_service.people.drafts import (
     Part,
     question_id,
 )
-from geo_service.people.lookup import Areas, Ground, People, PersonName, Places, Unclear, answer_to, word_of
+from geo_service.people.lookup import (
+    Areas,
+    Ground,
+    People,
+    PersonName,
+    Places,
+    Unclear,
+    answer_to,
+    plain,
+    word_of,
+)
 from geo_service.people.roster import FIELDS as PERSON_FIELDS
-from geo_service.people.roster import masked, tidy_phone
-from layers import said, sheets
+from geo_service.people.roster import tidy_phone
+from layers import masks, said, sheets
 from layers.drafts import Question
 from layers.vocabulary import DutyKind, Layer, Level, Role
 
 FIELDS = {
+    "duty": ("职责号",),
+    "person_id": ("人员标识",),
     "person": ("人员", "姓名", "责任人", "人员姓名", "志愿者", "巡查人", "name"),
     "number": ("人员编号", "志愿者编号"),
     "phone": PERSON_FIELDS["phone"],
@@ -45,11 +58,18 @@ FIELDS = {
     "until": ("结束日期", "截止日期", "到期日期", "任职结束"),
 }
 """Columns of a file of duties and the headers that mean them."""
-REQUIRED = (("person", "number", "phone"), ("place", "place_code", "river", "road", "grid", "compound"))
+REQUIRED = (
+    ("person", "number", "phone", "person_id"),
+    ("place", "place_code", "river", "road", "grid", "compound"),
+)
 
 _OPEN_END = ("长期", "至今", "无")
 
-_WHO = ("person", "number", "phone")
+_WHO = ("person", "number", "phone", "person_id")
+PARTLY = "部分范围"
+"""How a list calls cells of an area place: which, its duty knows."""
+FORGOTTEN = "（已删除）"
+"""How a list calls somebody who was forgotten."""
 _WHERE = ("place", *(layer.value for layer in Layer), "place_code", "layer", "township", "village")
 T = TypeVar("T")
 
@@ -162,6 +182,13 @@ class Planner:
             return self._existing(row, subject, held, wish)
         return self._add(row, subject, person, place, wish)
 
+    def part_of(self, duty: str, person: PersonName, place: Ground) -> Part:
+        """Return the part of a place that a stored duty (its id as text) is for. Raises Unclear."""
+        for held in self._held[place.id]:
+            if str(held.duty_id) == duty and held.person_id == person.id:
+                return held.part
+        raise Unclear(f"「{PARTLY}」要凭职责号才知道是哪里，这里的职责号对不上；请写村名或图形")
+
     def _this_one(self, person: PersonName, place: Ground, wish: Wish) -> DutySpan | None:
         """Return the duty that the row speaks of, if it is there.
 
@@ -251,22 +278,36 @@ class _Rows:
         """Decide one row. Raises ValueError (Unclear) for one that is refused."""
         if row.problem:
             raise Unclear(row.problem)
+        if row.values.get("person") == FORGOTTEN:
+            return ReportRow(Outcome.SAME, [row.number], _subject(row), "已删除的人员，职责不变")
         person = self._person(row)
         if isinstance(person, Question):
             return ReportRow(Outcome.ASKED, [row.number], _subject(row), person.text, person)
         place = self._place(row)
         if isinstance(place, Question):
             return ReportRow(Outcome.ASKED, [row.number], _subject(row), place.text, place)
-        return self._planner.settle(row.number, person, place, _wish(row, place, self._part(row, place)))
+        part = self._part(row, person, place)
+        return self._planner.settle(row.number, person, place, _wish(row, place, part))
 
     def _person(self, row: sheets.Row) -> PersonName | Question:
         values = row.values
+        if known := self._land.people.by_id.get(_uuid(values.get("person_id", ""))):
+            return _checked(known, values)
+        if masks.is_masked(values.get("person", "") + values.get("phone", "")):
+            return self._masked(values)
         phone = tidy_phone(values["phone"]) if "phone" in values else None
         if not (values.get("person") or values.get("number") or phone):
             raise Unclear("没有人员，请写姓名、编号或电话")
         found = self._land.people.find(values.get("person"), values.get("number"), phone)
         choices = [(person, str(person.id), self._described(person)) for person in found]
         return self._one_of(choices, f"有 {len(found)} 位「{_person_text(row)}」，是哪一位？", row)
+
+    def _masked(self, values: Mapping[str, str]) -> PersonName:
+        """Return who stands behind a mask: only his number can tell. Raises Unclear."""
+        if "number" not in values:
+            raise Unclear("姓名或电话是遮挡过的，又没有认得的人员标识或编号，请写全")
+        (known, *_) = self._land.people.find(None, values["number"], None)
+        return _checked(known, values)
 
     def _place(self, row: sheets.Row) -> Ground | Question:
         name, layer = _place_text(row)
@@ -290,8 +331,10 @@ class _Rows:
         answer = answer_to(question, self._answers)
         return question if answer is None else choices[int(answer) - 1][0]
 
-    def _part(self, row: sheets.Row, place: Ground) -> Part:
+    def _part(self, row: sheets.Row, person: PersonName, place: Ground) -> Part:
         values = row.values
+        if values.get("part") == PARTLY:
+            return self._planner.part_of(values.get("duty", ""), person, place)
         stretches = said.stretches(values["stretches"]) if "stretches" in values else []
         if "from_m" in values or "to_m" in values:
             start = said.metres(values["from_m"]) if "from_m" in values else 0.0
@@ -308,7 +351,7 @@ class _Rows:
         return self._land.in_village(place, self._land.areas.village(values["part"]))
 
     def _described(self, person: PersonName) -> str:
-        marks = [f"编号 {person.number}" if person.number else "", masked(person.phone) or ""]
+        marks = [f"编号 {person.number}" if person.number else "", masks.phone(person.phone) or ""]
         marks.append(self._land.areas.path(person.area_id))
         return f"{person.name}（{'，'.join(filter(None, marks)) or '无编号、电话'}）"
 
@@ -338,6 +381,21 @@ def _wish(row: sheets.Row, place: Ground, part: Part) -> Wish:
     )
 
 
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return uuid.UUID(int=0)
+
+
+def _checked(known: PersonName, values: Mapping[str, str]) -> PersonName:
+    """Return the person whose id a row states, if its name is his, masked or not. Raises Unclear."""
+    said = plain(values.get("person", known.name))
+    if said not in (plain(known.name), plain(masks.name(known.name) or "")):
+        raise Unclear(f"人员标识是{known.name}的，表里写的是「{said}」，请核对；换人请删去标识，另写一行")
+    return known
+
+
 def _office(duty: DutyDraft | DutySpan) -> tuple[object, ...]:
     return duty.person_id, duty.place_id, duty.role, duty.kind, duty.level
 
@@ -364,7 +422,7 @@ def _as_held(draft: DutyDraft, name: str) -> DutySpan:
 
 
 def _person_text(row: sheets.Row) -> str:
-    return row.values.get("person") or row.values.get("number") or masked(row.values.get("phone")) or ""
+    return row.values.get("person") or row.values.get("number") or masks.phone(row.values.get("phone")) or ""
 
 
 def _place_text(row: sheets.Row) -> tuple[str | None, Layer | None]:

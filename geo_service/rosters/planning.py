@@ -15,10 +15,11 @@ from geo_service.people import matching, rota
 from geo_service.people.drafts import DutyDraft, DutySpan, PersonDraft
 from geo_service.people.lookup import Areas, Ground, PersonName, Unclear
 from geo_service.people.matching import Known, Rights
-from geo_service.people.roster import Told, masked
+from geo_service.people.roster import Told
 from geo_service.rosters import placing
 from geo_service.rosters.placing import NewPlace, PlaceChange
 from geo_service.rosters.records import Fault, Named, Record
+from layers import masks
 from layers.drafts import Question
 
 _STRONGEST = (
@@ -273,5 +274,5 @@ class _Deciding:
 
 def contact(person: Known | PersonName) -> str:
     """Return what tells somebody from his namesakes, the phone masked."""
-    marks = [f"编号 {person.number}" if person.number else "", masked(person.phone) or ""]
+    marks = [f"编号 {person.number}" if person.number else "", masks.phone(person.phone) or ""]
     return f"{person.name}（{'，'.join(filter(None, marks)) or '无编号、电话'}）"

@@ -61,4 +61,6 @@ class Record:
         """What the report calls the row."""
         if self.place is not None:
             return self.place.name or self.place.code or ""
-        return self.people[0].draft.name if self.people else ""
+        if self.people:
+            return self.people[0].draft.name
+        return self.row.values.get("name", "")

@@ -25,7 +25,7 @@ from geo_service.tables import County
 from layers import forms, sheets
 from layers.drafts import PlaceDraft
 from layers.forms import Form
-from layers.sheets import Sheet
+from layers.sheets import Row, Sheet
 from layers.sheets.recognising import Asked, recognised
 from layers.vocabulary import DutyKind, Layer, Level
 
@@ -81,7 +81,18 @@ def read(file: BinaryIO, name: str, encoding: str | None) -> tuple[Form, Sheet]:
         fill_down=form.fill_down,
         lengths=form.lengths,
     )
-    return form, sheet
+    return form, replace(sheet, rows=[_with_units(row, form, sheet) for row in sheet.rows])
+
+
+def _with_units(row: Row, form: Form, sheet: Sheet) -> Row:
+    """Return a row whose lengths show their unit, so that it can go back without its title and heading."""
+    cells = list(row.cells)
+    for key in form.lengths:
+        for at in sheet.columns.get(key, ()):
+            said = row.values.get(key, "")
+            if at < len(cells) and cells[at] and said != cells[at] and said.startswith(cells[at]):
+                cells[at] = said
+    return row if tuple(cells) == row.cells else replace(row, cells=tuple(cells))
 
 
 def register_of(db: Session, scope: Scope) -> Register:

@@ -1,5 +1,6 @@
 """Imports of every kind as one page shows them: what would happen row by row, and what is asked."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +15,7 @@ from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.people import imports as people
 from geo_service.places import service as places
+from geo_service.rosters.service import RosterOptions, import_roster
 from geo_service.tables import County
 from layers.drafts import Question
 from layers.vocabulary import Datum, Layer, Right
@@ -33,7 +35,11 @@ class Kind(StrEnum):
     @property
     def zh(self) -> str:
         """What people read."""
-        others = {Kind.ROSTER: "人员名册", Kind.DUTIES: "职责（谁负责哪里）", Kind.AREAS: "辖区（乡镇、村）"}
+        others = {
+            Kind.ROSTER: "名册（河道、道路、网格、小区、志愿者）",
+            Kind.DUTIES: "职责（谁负责哪里）",
+            Kind.AREAS: "辖区（乡镇、村）",
+        }
         return others.get(self) or Layer(self.value).zh
 
 
@@ -46,6 +52,8 @@ class Choices:
     encoding: str | None = None
     all_in_scheme: bool = False
     skip_refused: bool = False
+    reconcile: bool = False
+    """Of a roster: also ask about what it no longer names."""
     answers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -68,11 +76,24 @@ class Trial:
     questions: Sequence[Question]
     notes: Sequence[str]
     changes: bool
+    report: ImportReport | None = None
+    """None of areas, which have no rows to be left out."""
 
     @property
     def refused(self) -> int:
         """How many rows cannot be taken."""
         return sum(line.outcome is Outcome.REFUSED for line in self.lines)
+
+    @property
+    def left_out(self) -> int:
+        """How many rows of a table would be, or were, left out."""
+        return len(self.report.left_out_rows()) if self.report and self.report.headers else 0
+
+    @property
+    def outcomes(self) -> dict[Outcome, int]:
+        """How many lines there are of each outcome that occurs."""
+        found = Counter(line.outcome for line in self.lines)
+        return {outcome: found[outcome] for outcome in Outcome if found[outcome]}
 
 
 def run(
@@ -109,15 +130,17 @@ def _options(choices: Choices, dry_run: bool) -> places.ImportOptions:
 def _people(
     db: Session, scope: Scope, kind: Kind, path: Path, name: str, choices: Choices, *, dry_run: bool
 ) -> Trial:
-    options = people.ImportOptions(
+    options = RosterOptions(
         dry_run=dry_run,
         skip_refused=choices.skip_refused,
         answers=choices.answers,
         encoding=choices.encoding,
+        reconcile=choices.reconcile,
     )
-    take = people.import_people if kind is Kind.ROSTER else people.import_duties
     with path.open("rb") as file:
-        return _trial(take(db, scope, file, name, options))
+        if kind is Kind.ROSTER:
+            return _trial(import_roster(db, scope, file, name, options))
+        return _trial(people.import_duties(db, scope, file, name, options))
 
 
 def _areas(db: Session, scope: Scope, path: Path, choices: Choices, *, dry_run: bool) -> Trial:
@@ -146,7 +169,7 @@ def _trial(report: ImportReport) -> Trial:
     ]
     asked = [row.question for row in report.rows if row.question is not None]
     notes = [*report.notes, *(f"略过 {count} 个：{reason}" for reason, count in report.left_out.items())]
-    return Trial(report.summary(), lines, _once(asked), notes, report.changes)
+    return Trial(report.summary(), lines, _once(asked), notes, report.changes, report)
 
 
 def _of_areas(report: AreaReport) -> Trial:

@@ -24,7 +24,7 @@ from geo_service.db import transaction
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.listing import As, content
-from geo_service.people import lists, matching, roster, service
+from geo_service.people import lists, matching, service
 from geo_service.people.drafts import DutyDraft, PersonDraft
 from geo_service.people.imports import ImportOptions, import_people
 from geo_service.people.lookup import Areas
@@ -42,6 +42,7 @@ from geo_service.tables import (
     Place,
     PlaceVersion,
 )
+from layers import masks
 from layers.errors import BadFile
 from layers.sheets import Row
 from layers.vocabulary import Level, Right, Role
@@ -568,7 +569,7 @@ def test_phone_masks_never_show_more_than_four_digits() -> None:
     rng = np.random.default_rng(1)
     for length in range(5, 16):
         phone = "".join(map(str, rng.integers(0, 10, length)))
-        shown = roster.masked(phone)
+        shown = masks.phone(phone)
         assert shown is not None
         assert shown.count("*") == 4
         assert len(shown) <= 11

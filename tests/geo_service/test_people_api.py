@@ -133,19 +133,20 @@ def test_people_come_in_pages_and_are_found(ask: Ask, ask_east: Ask, town: Water
 
 def test_lists_leave_as_files_and_the_audit_knows(ask: Ask, town: Watertown, db: Session) -> None:
     book = openpyxl.load_workbook(io.BytesIO(ask("GET", "/people", params={"as": "xlsx"}).content))
-    assert [cell.value for cell in book.active[2]][2] == "王桂兰"
-    answer = ask("GET", "/duties", params={"as": "csv"})
+    assert [cell.value for cell in book.active[2]][2] == "王*兰"
+    answer = ask("GET", "/duties", params={"as": "csv", "full": True})
     assert answer.content.decode("utf-8-sig").splitlines()[1].split(",")[3] == "王桂兰"
     features = ask("GET", "/duties", params={"as": "geojson", "layer": "river"}).json()["features"]
     assert [feature["geometry"]["type"] for feature in features] == ["MultiLineString"]
     assert ask("GET", "/duties", params={"as": "gpkg"}).content[:15] == b"SQLite format 3"
     assert ask("GET", "/people", params={"as": "pdf"}).status_code == 422
-    exports = db.execute(select(Audit.action, Audit.detail["form"].as_string()).order_by(Audit.id)).all()
+    detail = Audit.detail["form"].as_string(), Audit.detail["full"].as_boolean()
+    exports = db.execute(select(Audit.action, *detail).order_by(Audit.id)).all()
     assert [tuple(row) for row in exports if row[0].endswith("export")] == [
-        ("people.export", "xlsx"),
-        ("duties.export", "csv"),
-        ("duties.export", "geojson"),
-        ("duties.export", "gpkg"),
+        ("people.export", "xlsx", False),
+        ("duties.export", "csv", True),
+        ("duties.export", "geojson", False),
+        ("duties.export", "gpkg", False),
     ]
 
 

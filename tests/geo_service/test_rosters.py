@@ -77,10 +77,15 @@ def duties(db: Session) -> list[tuple[str, str, str, str]]:
     return sorted(map(tuple, rows))  # type: ignore[arg-type]
 
 
-RIVERS = """河道名称,河道级别,所在镇街,流经村居,起点,讫点,长度(km),宽度,县级河长,县级河长职务,县级河长电话,镇级河长,镇级河长电话,村级河长,村级河长电话,银发河长,银发河长电话
-东河,县级,戴窑镇,东古村,东桥,西闸,3.2,12米,王建军,副县长,13800000001,李国强,13800000002,赵大山,,钱大爷、孙大妈,13800000003、13800000004
-西河,县级,戴窑镇,新村,南桥,北闸,1200米,8,王建军,副县长,13800000001,李国强,13800000002,周小山,,钱大爷,13800000003
-"""
+HEAD = (
+    "河道名称,河道级别,所在镇街,流经村居,起点,讫点,长度(km),宽度,县级河长,县级河长职务,县级河长电话,"
+    "镇级河长,镇级河长电话,村级河长,村级河长电话,银发河长,银发河长电话\n"
+)
+CHIEFS = "王建军,副县长,13800000001,李国强,13800000002"
+RIVERS = (
+    f"{HEAD}东河,县级,戴窑镇,东古村,东桥,西闸,3.2,12米,{CHIEFS},赵大山,,钱大爷、孙大妈,13800000003、13800000004\n"
+    f"西河,县级,戴窑镇,新村,南桥,北闸,1200米,8,{CHIEFS},周小山,,钱大爷,13800000003\n"
+)
 
 
 def test_a_register_of_rivers_gives_places_people_and_duties_at_once(
@@ -92,7 +97,7 @@ def test_a_register_of_rivers_gives_places_people_and_duties_at_once(
     assert set(places) == {"东河", "西河"}
     east = places["东河"]
     assert (east.version_id, east.area_id, east.in_scheme) == (None, areas["东古村"], True)
-    assert east.attributes["length_km"] == 3.2 and east.attributes["width_m"] == 12
+    assert (east.attributes["length_km"], east.attributes["width_m"]) == (3.2, 12)
     assert places["西河"].attributes["length_km"] == 1.2
     assert {"level": "县级", "start": "东桥", "end": "西闸"}.items() <= east.attributes.items()
     assert duties(db) == [
