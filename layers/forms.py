@@ -45,6 +45,7 @@ _EMERGENCY_PHONE = tuple(
     for mark in ("/", "")
     for phone in PHONE[:8]
 )
+_AREAS = ("township", "village")
 
 Headings = Mapping[str, Sequence[str]]
 
@@ -130,15 +131,24 @@ class Form:
     posts: Sequence[Post] = ()
     layer: Layer | None = None
     """Whose places it lists."""
-    fill_down: Sequence[str] = ("township", "village")
+    fill_down: Sequence[Sequence[str]] = (_AREAS,)
     lengths: Sequence[str] = ()
 
 
 def _form(
-    key: str, title: str, layer: Layer | None, fields: Headings, posts: Sequence[Post], **more: object
+    key: str,
+    title: str,
+    layer: Layer,
+    fields: Headings,
+    posts: Sequence[Post],
+    *,
+    required: Sequence[Sequence[str]],
+    fill_down: Sequence[Sequence[str]] = (_AREAS,),
+    lengths: Sequence[str] = (),
 ) -> Form:
+    """Return a form that lists the places of a layer and whom they are given to."""
     headings = {name: headings for post in posts for name, headings in post.headings().items()}
-    return Form(key, title, {**headings, **fields}, posts=posts, layer=layer, **more)  # type: ignore[arg-type]
+    return Form(key, title, {**headings, **fields}, required, posts, layer, fill_down, lengths)
 
 
 def _officials(role: Role, word: str) -> list[Post]:
@@ -195,7 +205,7 @@ RIVERS = _form(
         _steward(Role.RIVER_STEWARD, "银发河长", "银龄河长", "志愿河长", "民间河长", "银发河长(志愿者)"),
     ],
     required=(("name", "code"),),
-    fill_down=("township", "village", "grade"),
+    fill_down=(_AREAS, ("grade",)),
     lengths=("length", "width"),
 )
 ROADS = _form(
@@ -229,7 +239,7 @@ ROADS = _form(
         _steward(Role.ROAD_STEWARD, "银发路长", "银龄路长", "志愿路长"),
     ],
     required=(("name", "code"),),
-    fill_down=("township", "village", "keeper"),
+    fill_down=(_AREAS, ("keeper",)),
     lengths=("length",),
 )
 GRIDS = _form(
@@ -259,9 +269,9 @@ GRIDS = _form(
             Role.GRID_STEWARD,
             DutyKind.OFFICIAL,
             None,
-            ("专职网格员", "专职", "网格员", "专职网格员姓名"),
+            ("专职网格员", "网格员"),
         ),
-        Post("part_time", Role.GRID_STEWARD, DutyKind.OFFICIAL, None, ("兼职网格员", "兼职")),
+        Post("part_time", Role.GRID_STEWARD, DutyKind.OFFICIAL, None, ("兼职网格员", "义务网格员")),
         _steward(Role.GRID_STEWARD, "银发网格长", "银龄网格长", "银发网格员", "志愿网格长"),
     ],
     required=(("name", "code"),),
@@ -370,7 +380,7 @@ OUTINGS = Form(
         "note": NOTE,
     },
     required=(("day",), ("person",)),
-    fill_down=("day", "person", "township", "village"),
+    fill_down=(_AREAS, ("day",), ("person",)),
 )
 ALL = (RIVERS, ROADS, GRIDS, VOLUNTEERS, COMPOUNDS, OUTINGS)
 """Every form that is read here."""

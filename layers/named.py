@@ -9,7 +9,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 _NOBODY = frozenset(
-    ["无", "空", "空缺", "暂缺", "缺", "待定", "暂无", "没有", "/", "-", "--", "—", "——", "×"]
+    [
+        *(
+            "无",
+            "暂无",
+            "没有",
+            "空",
+            "空缺",
+            "缺",
+            "暂缺",
+            "待定",
+            "未定",
+            "待补",
+            "待补选",
+            "待选",
+            "待聘",
+            "待配备",
+        ),
+        *("未配备", "暂未配备", "暂无人选", "/", "-", "--", "—", "——", "×"),
+    ]
 )
 _HAN = r"一-鿿㐀-䶿𠀀-𲎯〇"
 _NAME = re.compile(rf"[{_HAN}]{{2,4}}|[{_HAN}]+(·[{_HAN}]+)+|[A-Za-z][A-Za-z.'-]*( [A-Za-z.'-]+)*")
@@ -56,13 +74,13 @@ _DOUBLE_SURNAMES = frozenset(
 )
 _POST = re.compile(
     r".*(书记|主任|委员|局长|所长|镇长|乡长|县长|市长|区长|村长|组长|队长|站长|校长|科长|处长|股长|"
-    r"部长|院长|厂长|河长|路长|网格长|楼长|楼栋长|经理|主席|代表|干事|会计|专干|协管员|网格员|护河员|养护员|路政员|文书|干部|队员|教师|职工|村民)"
+    r"部长|院长|厂长|河长|路长|网格长|楼长|楼栋长|经理|主席|代表|干事|会计|专干|协管员|网格员|护河员|养护员|路政员|干部|队员|教师|职工|村民)|(.*村)?文书"
 )
 _PHONE = re.compile(
     r"(?<!\d)(?:\+?86[- ]?|0086[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}(?!\d)"  # mobile
     r"|\(?0\d{2,3}[)\- ]{0,2}\d{7,8}(?:(?:转|-)\d{1,6})?(?!\d)"  # landline with its area code
     r"|(?<!\d)[48]00[- ]?\d{3}[- ]?\d{4}(?!\d)"
-    r"|(?<!\d)\d{5,12}(?:\.0+)?(?!\d)"  # local, or a number that lost its zero
+    r"|(?<!\d)\d{5,12}(?!\d)"  # local, or a number that lost its zero
 )
 _BETWEEN = re.compile(r"[、，,;；/／|\n\r]+")
 
@@ -112,13 +130,18 @@ def _with_zero(digits: str) -> str:
     return f"0{digits}" if lost else digits
 
 
+def _half_width(text: str) -> str:
+    """Return a text half-width, numbers without the .0 that a number cell leaves."""
+    return re.sub(r"(?<=\d)\.0+(?!\d)", "", unicodedata.normalize("NFKC", text)).strip()
+
+
 def phones(text: str) -> list[str]:
     """Read the phone numbers of one cell.
 
     >>> phones("13812345678、0523-83212345"), phones("13812345678 13912345678"), phones("无")
     (['13812345678', '052383212345'], ['13812345678', '13912345678'], [])
     """
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = _half_width(text)
     if plain in _NOBODY or not plain:
         return []
     if re.fullmatch(r"\d\.?\d*E\+?\d{1,2}|\+\d[\d\s-]*", plain, re.IGNORECASE):
@@ -127,7 +150,7 @@ def phones(text: str) -> list[str]:
     rest = re.sub(r"电话|手机|联系方式|[\s、,;/|:()-]|\((手机|办|宅|家)\)", "", _PHONE.sub("", plain))
     if rest or not found:
         raise ValueError(f"电话「{text[:20]}」看不懂，请只用数字，几个号码之间用顿号")
-    return list(dict.fromkeys(found))
+    return found
 
 
 def post_and_phones(text: str) -> tuple[str, list[str]]:
@@ -136,7 +159,7 @@ def post_and_phones(text: str) -> tuple[str, list[str]]:
     >>> post_and_phones("镇长 13812345678"), post_and_phones("党委副书记、镇长/0523-83212345")
     (('镇长', ['13812345678']), ('党委副书记、镇长', ['052383212345']))
     """
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = _half_width(text)
     found = [phone(match[0]) for match in _PHONE.finditer(plain)]
     return _PHONE.sub(" ", plain).strip(" 、,，;/|:-()\n"), found
 
@@ -151,7 +174,7 @@ def people(text: str) -> list[Named]:
     >>> people("阿依古丽·买买提"), people("张三/13812345678")
     ([阿依古丽·买买提], [张三 13812345678])
     """
-    plain = re.sub(r"[•・‧∙]", "·", unicodedata.normalize("NFKC", text)).strip()
+    plain = re.sub(r"[•・‧∙]", "·", _half_width(text))
     found: list[Named] = []
     for piece in filter(None, map(str.strip, _pieces(plain))):
         if piece in _NOBODY:

@@ -11,8 +11,10 @@ from layers.sheets.table import Filling, Rows, letters
 _ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?E\+(\d{2,3})")
-_SUSPECT = re.compile(rf"{_CONTROL.pattern}|#[NRVD]|E\+\d\d")
+_SUSPECT = re.compile(rf"{_CONTROL.pattern}|#[NRVD]|E\+\d\d|同上|[〃″]")
 _NUMBER = re.compile(r"[\d,]+(\.\d+)?")
+_SERIAL_NUMBER = re.compile(r"[\d.\-()（）、①-⑳一二三四五六七八九十百]+")
+_DITTO = frozenset({"同上", "〃", "″"})
 
 _TOTAL = re.compile(
     r"(.{0,12}(镇|乡|街道|村|社区|县|市|区|本页|全部))?(合计|小计|总计|共计|累计)(数)?([:：(（].*|[\d,.]+.{0,12})?"
@@ -47,42 +49,52 @@ def footer(text: str) -> bool:
     return any(pattern.fullmatch(bare) for pattern in patterns)
 
 
+Run = tuple[int, int]
+"""First and last row of several that follow each other."""
+
+
 @dataclass
 class Tally:
     """Rows that are no records, and cells that were filled, by kind."""
 
-    left: dict[str, list[int]] = field(default_factory=dict)
+    left: dict[str, list[Run]] = field(default_factory=dict)
     sections: list[str] = field(default_factory=list)
-    filled: dict[str, list[int]] = field(default_factory=dict)
+    filled: dict[str, list[Run]] = field(default_factory=dict)
     headless: dict[int, int] = field(default_factory=dict)
     """Column without a heading -> the first row that says something there."""
 
     def notes(self) -> Iterator[str]:
         """Yield what there is to tell, in plain Chinese."""
-        for kind, numbers in self.left.items():
-            yield f"{kind} {len(numbers)} 行没有当作记录（第 {ranges(numbers)} 行）。"
+        for kind, runs in self.left.items():
+            yield f"{kind} {count(runs)} 行没有当作记录（第 {ranges(runs)} 行）。"
         if self.sections:
             yield f"横跨整张表的小标题没有当作记录：{'、'.join(self.sections[:20])}。"
-        for head, numbers in self.filled.items():
-            where = f"{len(numbers)} 行空着（第 {ranges(numbers)} 行）"
+        for head, runs in self.filled.items():
+            where = f"{count(runs)} 行空着（第 {ranges(runs)} 行）"
             yield f"「{head}」有 {where}，照上面一行补上了；不对的请填上再导入。"
         for column, number in self.headless.items():
             yield f"{letters(column)} 列没有表头，里面的内容没有读取（第 {number} 行起）。"
 
 
-def ranges(numbers: Sequence[int]) -> str:
+def count(runs: Sequence[Run]) -> int:
+    """Return how many rows there are in runs of them."""
+    return sum(last - first + 1 for first, last in runs)
+
+
+def ranges(runs: Sequence[Run]) -> str:
     """Return row numbers for people, neighbours joined.
 
-    >>> ranges([3, 4, 5, 9])
+    >>> ranges([(3, 3), (4, 4), (5, 5), (9, 9)])
     '3—5、9'
     """
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1][1:] = [number]
+    joined: list[Run] = []
+    for first, last in runs:
+        if joined and first == joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], last)
         else:
-            runs.append([number])
-    return "、".join("—".join(map(str, run)) for run in runs[:20]) + ("……" if len(runs) > 20 else "")
+            joined.append((first, last))
+    texts = [str(a) if a == b else f"{a}—{b}" for a, b in joined[:20]]
+    return "、".join(texts) + ("……" if len(joined) > 20 else "")
 
 
 @dataclass
@@ -94,8 +106,8 @@ class Body:
     sheet: str = ""
     index: int | None = None
     """Of the sheet among several that are read; None for the only one."""
-    fill_down: Sequence[str] = ()
-    """Fields whose blank cells take the value above, the widest first; only where merges are lost."""
+    fill_down: Sequence[Sequence[str]] = ()
+    """Fields whose blank cells take the value above where merges are lost; the wider before the narrower."""
     lengths: Sequence[str] = ()
     identities: Sequence[str] = ()
     """Fields of which a record needs one; a total may stand there."""
@@ -120,6 +132,7 @@ class Body:
         self._section = ""
         self._last: dict[str, str] = {}
         self._previous = self.head.last_row
+        self._above: dict[str, str] = {}
 
     @staticmethod
     def _pattern(cells: Sequence[str]) -> tuple[tuple[int, str], ...]:
@@ -142,16 +155,14 @@ class Body:
                 self._section = next(text for text in cells if text)
                 self.tally.sections.append(f"第 {number} 行「{self._section[:20]}」")
             elif kind:
-                self.tally.left.setdefault(kind, []).append(number)
+                self.tally.left.setdefault(kind, []).append((number, number))
             if kind != "":
                 self._previous = number
 
     def _blank(self, number: int) -> None:
         """Count the blank rows between a record and the one before."""
         if number > self._previous + 1:
-            self.tally.left.setdefault("空行", []).extend(
-                range(self._previous + 1, min(number, self._previous + 1000))
-            )
+            self.tally.left.setdefault("空行", []).append((self._previous + 1, number - 1))
 
     def _kind(self, number: int, cells: list[str]) -> str | None:
         """Return what a row is in Chinese, "" for one without anything, None for a record."""
@@ -160,16 +171,15 @@ class Body:
             return ""
         said = [i for i in own if i not in self._serial]
         if not said:
-            number_like = _NUMBER.fullmatch(cells[own[0]])
-            return "只有序号的空行" if number_like else self._line(cells[own[0]])
-        first = cells[said[0]]
+            return "只有序号的空行" if _SERIAL_NUMBER.fullmatch(cells[own[0]]) else self._line(cells[own[0]])
         if len(own) == 1 and self.filling.across(number) >= max(3, self._width // 2):
-            return self._line(first)
+            return self._line(cells[said[0]])
         if self._is_repeated(own, cells):
             return "重复的表头"
-        if self._is_footer(own, said, cells):
-            return "合计、签名或说明"
-        return None
+        below_head = number == self.head.last_row + 1
+        if below_head and _counts_columns(own, cells):
+            return "列号"
+        return "合计、签名或说明" if self._is_footer(own, said, cells) else None
 
     def _line(self, text: str) -> str:
         if text in self.head.titles:
@@ -198,8 +208,10 @@ class Body:
         )
 
     def _row(self, number: int, cells: list[str]) -> Row:
-        values, problem = self._values(cells)
-        remarks = self._fill_down(number, values) if self.fill_down else ()
+        values, problem, remarks = self._values(cells)
+        if self.fill_down:
+            remarks += self._fill_down(number, values)
+        self._above = values
         for column in self._headless:
             if column < len(cells) and cells[column]:
                 self.tally.headless.setdefault(column, number)
@@ -213,7 +225,7 @@ class Body:
             problem=problem,
             sheet=self.sheet,
             section=self._section,
-            remarks=remarks,
+            remarks=tuple(remarks),
         )
 
     def _placed(self, cells: list[str]) -> tuple[str, ...]:
@@ -225,37 +237,52 @@ class Body:
             placed[place] = cell
         return tuple(placed)
 
-    def _values(self, cells: list[str]) -> tuple[dict[str, str], str | None]:
+    def _values(self, cells: list[str]) -> tuple[dict[str, str], str | None, list[str]]:
+        """Return the values of a row, why it cannot be read, and what was taken from above."""
         count = len(cells)
         values = {key: cells[i] for i, key in self._columns if i < count and cells[i]}
-        problem = None
+        problem: str | None = None
+        remarks: list[str] = []
         if _SUSPECT.search("\t".join(values.values())):
             for i, key in self._columns:
-                if key in values:
+                head = f"「{self.head.headings[i].full}」"
+                if values.get(key) in _DITTO and key in self._above:
+                    remarks.append(f"{head}写的是「{values[key]}」，照上面一行读作「{self._above[key]}」")
+                    values[key] = self._above[key]
+                elif key in values:
                     values[key], wrong = whole(values[key])
-                    problem = problem or (wrong and f"「{self.head.headings[i].full}」{wrong}")
+                    problem = problem or (wrong and head + wrong)
         for i, unit in self._units.items():
             key = self.head.columns[i]
             if unit and key in values and _NUMBER.fullmatch(values[key]):
                 values[key] += unit
-        return values, problem
+        return values, problem, remarks
 
-    def _fill_down(self, number: int, values: dict[str, str]) -> tuple[str, ...]:
-        remarks = []
-        changed = False
-        for key in self.fill_down:
-            if key in values:
-                changed = changed or values[key] != self._last.get(key)
-                self._last[key] = values[key]
-            elif changed:
-                # A village is not carried into the next township.
-                self._last.pop(key, None)
-            elif key in self._last and key in self._column_of:
-                head = self.head.headings[self._column_of[key]].text
-                values[key] = self._last[key]
-                self.tally.filled.setdefault(head, []).append(number)
-                remarks.append(f"「{head}」空着，照上面一行写作「{values[key]}」")
-        return tuple(remarks)
+    def _fill_down(self, number: int, values: dict[str, str]) -> list[str]:
+        remarks: list[str] = []
+        for chain in self.fill_down:
+            changed = False
+            for key in chain:
+                if key in values:
+                    changed = changed or values[key] != self._last.get(key)
+                    self._last[key] = values[key]
+                elif changed:
+                    # A village is not carried into the next township.
+                    self._last.pop(key, None)
+                elif key in self._last and key in self._column_of:
+                    remarks.append(self._filled(number, key, values))
+        return remarks
+
+    def _filled(self, number: int, key: str, values: dict[str, str]) -> str:
+        head = self.head.headings[self._column_of[key]].text
+        values[key] = self._last[key]
+        self.tally.filled.setdefault(head, []).append((number, number))
+        return f"「{head}」空着，照上面一行写作「{values[key]}」"
+
+
+def _counts_columns(own: list[int], cells: list[str]) -> bool:
+    """Tell whether a row only numbers the columns, as printed forms do below their header."""
+    return len(own) > 3 and [cells[i] for i in own] == [str(k + 1) for k in range(len(own))]
 
 
 def whole(text: str) -> tuple[str, str | None]:
@@ -268,6 +295,8 @@ def whole(text: str) -> tuple[str, str | None]:
         return text, "里有看不见的控制字符，请重新输入这一格"
     if text in _ERRORS:
         return text, f"的公式出错（{text}），请改成值"
+    if text in _DITTO:
+        return text, f"写的是「{text}」，上面却没有内容，请填上"
     found = _SCIENTIFIC.fullmatch(text)
     if not found:
         return text, None

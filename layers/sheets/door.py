@@ -10,7 +10,7 @@ from typing import BinaryIO
 from layers.errors import BadFile
 from layers.sheets import text, xls, xlsx
 from layers.sheets.body import Body
-from layers.sheets.headings import WITHIN, Head, Words, find
+from layers.sheets.headings import SERIAL, WITHIN, Head, Words, find, plain
 from layers.sheets.model import Fields, Row, Sheet
 from layers.sheets.table import Filling, Rows, Table
 
@@ -29,7 +29,7 @@ def read(
     *,
     required: Sequence[Sequence[str]] = (),
     encoding: str | None = None,
-    fill_down: Sequence[str] = (),
+    fill_down: Sequence[Sequence[str]] = (),
     lengths: Sequence[str] = (),
 ) -> Sheet:
     """Read every visible sheet of a workbook (XLSX, XLS) or a CSV file whose headers name what is required.
@@ -37,7 +37,8 @@ def read(
     `file` is open for reading bytes and can seek; `name` is what messages call it, its ending says what
     it should be. Each group of `required` needs at least one of its fields. The header is looked for
     among the first ten rows; it may take up to three. CSV may be UTF-8, UTF-16 or GBK, separated by comma,
-    semicolon or tab. `fill_down`: fields, the widest first, whose blank cells in CSV take the value above.
+    semicolon or tab. `fill_down`: fields whose blank cells in CSV take the value above, the wider before
+    the narrower of each group: [["township", "village"], ["day"]].
     `lengths`: fields that get the unit of their heading or title: 12.5 under 长度(km) reads 12.5公里.
     Raises BadFile; a row that cannot be read carries its `problem` instead.
     """
@@ -113,7 +114,7 @@ def _without_headers(
 
 def _bodies(
     found: list[tuple[Table, Head, Rows]],
-    fill_down: Sequence[str],
+    fill_down: Sequence[Sequence[str]],
     lengths: Sequence[str],
     identities: Sequence[str],
 ) -> list[tuple[Body, Rows]]:
@@ -121,6 +122,7 @@ def _bodies(
     places: dict[str, int] = {}
     bodies = []
     for index, (table, head, rows) in enumerate(found):
+        at = [places.setdefault(key, len(places)) for key in _keys(index, head)]
         body = Body(
             head,
             Filling(table.merges),
@@ -129,15 +131,19 @@ def _bodies(
             fill_down if table.merges_lost else (),
             lengths,
             identities,
-            [
-                places.setdefault(header or f"\0{index}.{i}", len(places))
-                for i, header in enumerate(head.names)
-            ]
-            if several
-            else None,
+            at if several else None,
         )
         bodies.append((body, rows))
     return bodies
+
+
+def _keys(index: int, head: Head) -> list[str]:
+    """Return what makes a column the same in several sheets: its field, or else its header."""
+    keys: list[str] = []
+    for i, name in enumerate(head.names):
+        key = head.columns.get(i) or ("序号" if plain(name) in SERIAL else plain(name))
+        keys.append(key if key and key not in keys else f"\0{index}.{i}")
+    return keys
 
 
 def _records(bodies: list[tuple[Body, Rows]], name: str) -> list[Row]:
@@ -162,10 +168,13 @@ def _sheet(bodies: list[Body], rows: list[Row], notes: list[str]) -> Sheet:
     for body in bodies:
         names = body.head.names
         for i, header in enumerate(names):
-            at = i if body.at is None else body.at[i]
-            headers[at] = header
-            if i in body.head.columns and at not in columns.setdefault(body.head.columns[i], []):
-                columns[body.head.columns[i]].append(at)
+            place = i if body.at is None else body.at[i]
+            if place not in headers:
+                headers[place] = (
+                    f"{header}（{body.sheet}）" if header in headers.values() and header else header
+                )
+            if i in body.head.columns and place not in columns.setdefault(body.head.columns[i], []):
+                columns[body.head.columns[i]].append(place)
             if header and i not in body.head.columns:
                 ignored[header] = None
         where = f"「{body.sheet}」" if body.index is not None else ""

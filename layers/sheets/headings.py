@@ -14,12 +14,8 @@ WITHIN = 10
 """The header row is looked for among so many rows."""
 _DEPTH = 3
 SERIAL = frozenset({"序号", "序", "no", "no.", "№", "#", "行号"})
-_OF_A_PERSON = frozenset(
-    [
-        *("姓名", "职务", "单位及职务", "单位", "编号", "职务/电话", "职务及电话"),
-        *("电话", "联系电话", "手机", "手机号", "手机号码", "电话号码", "联系方式", "办公电话"),
-    ]
-)
+_PHONES = frozenset(["电话", "联系电话", "手机", "手机号", "手机号码", "电话号码", "联系方式", "办公电话"])
+_OF_A_PERSON = _PHONES | {"姓名", "职务", "单位及职务", "单位", "编号", "职务/电话", "职务及电话"}
 _PERSON = re.compile(r"(长|员|人|管家|经理|主任|书记|者)$")
 _UNITS = {
     "km": "公里", "公里": "公里", "千米": "公里", "m": "米", "米": "米", "里": "里", "华里": "里",
@@ -83,12 +79,12 @@ def plain(heading: str) -> str:
 def unit_of(heading: str) -> str:
     """Return the unit of length that a heading or a title states, "" if none.
 
-    >>> unit_of("长度(km)"), unit_of("里程（公里）"), unit_of("单位：米"), unit_of("起点(桩号)")
+    >>> unit_of("长度(km)"), unit_of("里程（公里）"), unit_of("(单位：米)"), unit_of("起点(桩号)")
     ('公里', '公里', '米', '')
     """
     text = plain(heading)
-    found = re.search(r"\(([^()]*)\)$", text) or re.search(r"单位:([a-z一-鿿]+)\)?$", text)
-    return _UNITS.get(found[1], "") if found else ""
+    found = re.search(r"\((?:单位:)?([^():]*)\)$|(?:^|[^一-鿿])单位:([a-z一-鿿]+)$", text)
+    return _UNITS.get(found[1] or found[2], "") if found else ""
 
 
 def _without_aside(text: str) -> str:
@@ -299,14 +295,17 @@ def _carried(cells: list[str], below: list[tuple[int, list[str]]]) -> list[str]:
 def _after_a_person(headings: list[Heading]) -> list[Heading]:
     """Qualify 职务, 电话 and the like that stand behind a person's column."""
     found: list[Heading] = []
-    person = ""
+    person, had = "", set[str]()
     for heading in headings:
         bare = _without_aside(plain(heading.text))
-        if person and bare in _OF_A_PERSON and not heading.above:
+        kind = "电话" if bare in _PHONES else bare
+        # A second phone is not that person's any more: 姓名, 紧急联系人, 电话, 联系电话.
+        if person and bare in _OF_A_PERSON and not heading.above and kind not in had:
+            had.add(kind)
             found.append(Heading(heading.text, (person,)))
             continue
-        named = bare.removesuffix("姓名").removesuffix("/")
-        person = heading.text if bare not in _OF_A_PERSON and named and _PERSON.search(named) else ""
-        person = re.sub(r"[\s/／·]*姓\s*名$", "", person).strip()
+        named = re.sub(r"\([^()]*\)$", "", bare.removesuffix("姓名").rstrip("/"))
+        person = named if bare not in _OF_A_PERSON and named and _PERSON.search(named) else ""
+        had.clear()
         found.append(heading)
     return found
