@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Actor, Scope
@@ -44,9 +44,7 @@ def scope(db: Session) -> Scope:
         db.flush()
         for v, name in enumerate(VILLAGES):
             code = f"321281{100 + t}{200 + v}"
-            db.add(
-                Area(county_id=county.id, code=code, name=name, level="village", parent_id=township.id)
-            )
+            db.add(Area(county_id=county.id, code=code, name=name, level="village", parent_id=township.id))
     db.flush()
     return Scope(county.id, Actor(os_user="tester"), dict.fromkeys(Right, None))
 
