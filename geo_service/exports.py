@@ -64,11 +64,16 @@ def _cell(sheet: Any, value: Any, column: Column) -> Any:
         cell = WriteOnlyCell(sheet, value=value.replace(tzinfo=None) if column.kind == "time" else value)
         cell.number_format = "yyyy-mm-dd hh:mm:ss" if column.kind == "time" else "yyyy-mm-dd"
         return cell
-    text = printable(words(value, column))[:_TEXT_OF_EXCEL]
+    return as_text(sheet, printable(words(value, column)))
+
+
+def as_text(sheet: Any, text: str) -> Any:
+    """Return what a sheet takes for a text: no formula, also after someone has edited the cell."""
+    text = text[:_TEXT_OF_EXCEL]
     if not text.startswith((*FORMULA_STARTS, "#")):
         return text
     cell = WriteOnlyCell(sheet, value=text)
-    cell.data_type = "s"  # a text and no formula, also after someone has edited the cell
+    cell.data_type = "s"
     cell.quotePrefix = True
     return cell
 

@@ -29,7 +29,8 @@ from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.listing import As, emit
 from geo_service.people import imports
 from geo_service.people.imports import ImportOptions
-from geo_service.rosters.service import RosterOptions, import_roster
+from geo_service.rosters.options import RosterOptions
+from geo_service.rosters.service import import_roster
 
 app = typer.Typer()
 

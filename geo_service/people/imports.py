@@ -69,7 +69,7 @@ def import_duties(
     sheet = sheets.read(file, name, rota.FIELDS, required=rota.REQUIRED, encoding=options.encoding)
     queries.lock_register(db, scope.county_id)
     day = service.today(db, scope.county_id)
-    plan = rota.plan(sheet.rows, _land(db, scope), day, options.answers)
+    plan = rota.plan(sheet.rows, land_of(db, scope), day, options.answers)
     report = _report("duties", "职责", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:
         store_duties(db, scope.county_id, plan.added, plan.ended)
@@ -77,7 +77,8 @@ def import_duties(
     return report
 
 
-def _land(db: Session, scope: Scope) -> rota.Land:
+def land_of(db: Session, scope: Scope) -> rota.Land:
+    """Return the people, places and duties that the user may speak of."""
     return rota.Land(
         People(queries.person_names(db, people_in(scope, *CHANGE))),
         Places(queries.grounds(db, places_in(scope, *CHANGE))),

@@ -151,8 +151,9 @@ def plan(rows: Iterable[sheets.Row], land: Land, today: dt.date, answers: Mappin
 def check_overlap(held: Iterable[DutySpan], wanted: DutyDraft | DutySpan) -> None:
     """Raise Overlap if the person already has such a duty on a part of the place at that time."""
     for duty in held:
-        at_once = duty.meets(wanted.first_day, wanted.last_day) and parts.overlap(duty.part, wanted.part)
-        if at_once and _office(duty) == _office(wanted):
+        if _office(duty) != _office(wanted) or not duty.meets(wanted.first_day, wanted.last_day):
+            continue
+        if parts.overlap(duty.part, wanted.part):
             until = f"至 {duty.last_day}" if duty.last_day else "起长期"
             raise Overlap(
                 f"这个人对{parts.in_words(duty.part)}已有同样的职责（{duty.first_day} {until}），"

@@ -67,6 +67,21 @@ class _Reader:
 
     def __init__(self, form: Form, areas: Areas, allowed: frozenset[int] | None) -> None:
         self.form, self.areas, self.allowed = form, areas, allowed
+        self._named: dict[tuple[str | None, ...], list[named.Named] | str] = {}
+
+    def named(self, post: Post, values: Mapping[str, str]) -> list[named.Named]:
+        """Return whom a post's cells name: a chief stands in many rows. Raises ValueError."""
+        said = tuple(values.get(field) for field in fields_of(post))
+        key = (post.key, *said)
+        if key not in self._named:
+            try:
+                self._named[key] = post.people(values) if any(said) else []
+            except ValueError as reason:
+                self._named[key] = str(reason)
+        found = self._named[key]
+        if isinstance(found, str):
+            raise ValueError(found)
+        return found
 
     def areas_of(self, row: Row) -> tuple[int, ...]:
         """Return the villages, else townships, that a row names. Raises Unclear."""
@@ -87,6 +102,11 @@ class _Reader:
             return bare if bare and self.areas.find(bare, None) else None
         except Unclear:
             return None
+
+
+def fields_of(post: Post) -> tuple[str, ...]:
+    """Return the fields of a post's columns."""
+    return post.key, f"{post.key}_phone", f"{post.key}_post", f"{post.key}_post_phone"
 
 
 def _several(text: str) -> list[str]:
@@ -185,10 +205,8 @@ def _people(
     """Yield the people in the columns of a row, with what they are to its place."""
     found = []
     for post in reader.form.posts:
-        fields = tuple(key for key in post.headings() if key in row.values)
-        if fields:
-            people = _tried(faults, fields, lambda p=post: p.people(row.values)) or []  # type: ignore[misc]
-            found += [(post, one) for one in people]
+        people = _tried(faults, fields_of(post), lambda p=post: reader.named(p, row.values))  # type: ignore[misc]
+        found += [(post, one) for one in people or ()]
     own = _of_one(row, found, faults, remarks) if layer is Layer.GRID else {}
     for k, (post, one) in enumerate(found):
         yield _named(reader.areas, post, one, area_ids, own.get(k, {}), remarks)

@@ -178,20 +178,39 @@ class _Reconciling:
         return ground.label if ground else "别处"
 
     def _ask(self, subject: str, text: str, duties: Sequence[DutySpan], found: Gone, about: object) -> None:
-        question = Question(
-            question_id("roster", "gone", about),
-            text,
-            {END: f"结束职责，最后一天 {self._last_day}", KEEP: "保留，只是名册漏了"},
-        )
-        given = answer_to(question, self._answers) or self._answers.get(ALL)
-        if given == END:
-            begun = [duty for duty in duties if duty.first_day <= self._last_day]
-            found.ended += [Ending(duty.duty_id, self._last_day) for duty in begun]
-            late = "" if len(begun) == len(duties) else "；开始得更晚的没有动"
-            detail = f"{text}；按答复结束，最后一天 {self._last_day}{late}"
-            found.rows.append(ReportRow(Outcome.CHANGED if begun else Outcome.GONE, [], subject, detail))
-        elif given == KEEP:
-            question = replace(question, answer=KEEP)
-            found.rows.append(ReportRow(Outcome.ANSWERED, [], subject, f"{text}；按答复保留", question))
-        else:
-            found.rows.append(ReportRow(Outcome.GONE, [], subject, text, question))
+        ask_to_end(subject, text, duties, found, about, Ends(self._answers, self._last_day))
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What was answered, and the last day of duties that end."""
+
+    answers: Mapping[str, str]
+    last_day: dt.date
+
+
+def ask_to_end(
+    subject: str, text: str, duties: Sequence[DutySpan], found: Gone, about: object, ends: Ends
+) -> None:
+    """Ask whether duties that are no longer named end on a day, or do what was answered.
+
+    `about` is the id of what is asked about.
+    """
+    last_day = ends.last_day
+    question = Question(
+        question_id("roster", "gone", about),
+        text,
+        {END: f"结束职责，最后一天 {last_day}", KEEP: "保留，只是表里漏了"},
+    )
+    given = answer_to(question, ends.answers) or ends.answers.get(ALL)
+    if given == END:
+        begun = [duty for duty in duties if duty.first_day <= last_day]
+        found.ended += [Ending(duty.duty_id, last_day) for duty in begun]
+        late = "" if len(begun) == len(duties) else "；开始得更晚的没有动"
+        detail = f"{text}；按答复结束，最后一天 {last_day}{late}"
+        found.rows.append(ReportRow(Outcome.CHANGED if begun else Outcome.GONE, [], subject, detail))
+    elif given == KEEP:
+        question = replace(question, answer=KEEP)
+        found.rows.append(ReportRow(Outcome.ANSWERED, [], subject, f"{text}；按答复保留", question))
+    else:
+        found.rows.append(ReportRow(Outcome.GONE, [], subject, text, question))

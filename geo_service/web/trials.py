@@ -15,7 +15,8 @@ from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.people import imports as people
 from geo_service.places import service as places
-from geo_service.rosters.service import RosterOptions, import_roster
+from geo_service.rosters.options import RosterOptions
+from geo_service.rosters.service import import_roster
 from geo_service.tables import County
 from layers.drafts import Question
 from layers.vocabulary import Datum, Layer, Right

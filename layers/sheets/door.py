@@ -57,6 +57,7 @@ def read(
 
 def tables(file: BinaryIO, name: str, encoding: str | None) -> Iterator[Table]:
     """Yield the sheets of a file, also the hidden ones, whatever its format. Raises BadFile."""
+    file.seek(0)
     start = file.read(8)
     file.seek(0)
     ending = "." + name.lower().rpartition(".")[2]

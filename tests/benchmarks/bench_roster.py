@@ -25,7 +25,8 @@ from geo_service.accounts.scope import Actor, Scope
 from geo_service.db import make_engine, transaction
 from geo_service.embedded import Cluster
 from geo_service.keeper import joined
-from geo_service.rosters.service import RosterOptions, import_roster
+from geo_service.rosters.options import RosterOptions
+from geo_service.rosters.service import import_roster
 from geo_service.tables import Area, County
 from layers import forms, sheets
 from layers.vocabulary import Right

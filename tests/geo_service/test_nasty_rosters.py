@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.imports import ImportReport, Outcome
-from geo_service.rosters.service import FORMS, RosterOptions, import_roster
+from geo_service.rosters.options import RosterOptions
+from geo_service.rosters.service import FORMS, import_roster
 from geo_service.tables import Area, County, Duty, Person, Place
 from layers.vocabulary import Right
 from tests.layers.nasty_sheets import TOWNSHIPS, VILLAGES, Nasty, Record, nasty
