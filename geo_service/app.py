@@ -30,6 +30,7 @@ from geo_service.norms import routes as norms
 from geo_service.patrols import routes as patrols
 from geo_service.people import routes as people
 from geo_service.places import routes as places
+from geo_service.rosters import routes as rosters
 from geo_service.services import routes as services
 from geo_service.settings import Settings
 from geo_service.web import routes as web
@@ -47,6 +48,7 @@ ROUTERS = (
     areas.router,
     places.router,
     people.router,
+    rosters.router,
     coverage.router,
     patrols.router,
     services.router,

@@ -30,7 +30,18 @@ from geo_service.errors import Invalid
 from geo_service.exports import gpkg, xlsx
 from geo_service.imports import ImportReport
 
-__all__ = ["As", "Column", "Listing", "content", "download", "emit", "records", "report_answer", "show"]
+__all__ = [
+    "As",
+    "Column",
+    "Listing",
+    "content",
+    "download",
+    "emit",
+    "records",
+    "report_answer",
+    "show",
+    "write_file",
+]
 
 MOST_ROWS = 1000
 """Rows of an import's report in a JSON answer; another form gives all of them."""
@@ -116,8 +127,7 @@ def emit(listing: Listing, form: As | None = None, path: Path | None = None, *, 
     form on a terminal.
     """
     if path is not None:
-        _save(listing, form or _form_of(path), path, full=full)
-        print(f"已写好 {path}。", file=sys.stderr)
+        write_file(path, content(listing, form or _form_of(path), full=full))
     elif form is None:
         show(listing)
     elif form in (As.XLSX, As.GPKG) and sys.stdout.isatty():
@@ -151,16 +161,18 @@ def _form_of(path: Path) -> As:
         raise Invalid(f"看不出 {path.name} 要什么格式，请用这些扩展名之一：{forms}，或加 --as。") from None
 
 
-def _save(listing: Listing, form: As, path: Path, *, full: bool) -> None:
+def write_file(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file that is complete or absent, and say so. Raises Invalid."""
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
-            file.writelines(content(listing, form, full=full))
+            file.writelines(pieces)
         part.replace(path)
     except OSError as error:
         raise Invalid(f"写不了 {path}：{error.strerror}。请换一个位置。") from error
     finally:
         part.unlink(missing_ok=True)
+    print(f"已写好 {path}。", file=sys.stderr)
 
 
 # --- the streamed forms

@@ -8,6 +8,7 @@ from typing import Annotated, BinaryIO, TypeVar
 import typer
 from sqlalchemy.orm import Session
 
+from geo_service import audit
 from geo_service.accounts.scope import Scope
 from geo_service.accounts.service import command_scope
 from geo_service.cli.connect import connect
@@ -17,6 +18,7 @@ from geo_service.cli.options import (
     DryRun,
     Encoding,
     Form,
+    InFull,
     Output,
     SkipRefused,
     answers_in,
@@ -25,12 +27,13 @@ from geo_service.cli.options import (
 )
 from geo_service.columns import printable
 from geo_service.db import transaction
+from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, RowsRefused
-from geo_service.listing import As, emit
+from geo_service.listing import As, emit, write_file
 from geo_service.people import imports
 from geo_service.people.imports import ImportOptions
 from geo_service.rosters.options import RosterOptions
-from geo_service.rosters.service import import_roster
+from geo_service.rosters.service import import_roster, workbook
 
 app = typer.Typer()
 
@@ -77,6 +80,28 @@ def duties(
     """Take duties from a table."""
     options = _options(answer_file, skip_refused, encoding, dry_run=dry_run)
     _run(imports.import_duties, file, options, county, form, output, skip_refused)
+
+
+@app.command(
+    "roster-sheet",
+    help="把一个镇街或村的对象、人员、职责写成一个表发下去改；改好后用 roster 导入，和登记的合并。",
+)
+def roster_sheet(
+    area: Annotated[str, typer.Option("--area", help="镇街或村的代码")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="写到这个 .xlsx 文件")],
+    full: InFull = False, county: CountyCode = None,
+) -> None:  # fmt: skip
+    """Write the workbook of an area."""
+    if output.suffix.lower() != ".xlsx":
+        raise Invalid("辖区表只能写成 .xlsx 文件。")
+    with connect() as (engine, _), transaction(engine) as db:
+        scope = command_scope(db, county)
+        _, data = workbook(db, scope, area, full=full)
+        subject = f"area/{area}"
+        audit.record(
+            db, scope.actor, "workbook.export", county_id=scope.county_id, subject=subject, full=full
+        )
+    write_file(output, [data])
 
 
 def _options(

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.narrow import CHANGE, duties_in, people_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas_service
+from geo_service.bulk import among
 from geo_service.columns import Column, Listing
 from geo_service.people import duty_queries, queries, service
 from geo_service.people.lookup import Areas
@@ -67,6 +68,7 @@ def people(
     person_id: uuid.UUID | None = None,
     after: tuple[str, uuid.UUID] | None = None,
     limit: int | None = None,
+    offset: int = 0,
 ) -> Listing:
     """Return the people of the scope by name: of an area (code) and all below it, behind `after`.
 
@@ -81,6 +83,7 @@ def people(
         area_ids=_below(db, scope, area),
         after=after,
         limit=limit,
+        offset=offset,
         day=service.today(db, scope.county_id),
     )
     tree = Areas(areas_service.areas_of(db, scope.county_id, borders=False))
@@ -115,7 +118,7 @@ def duties(
     db: Session,
     scope: Scope,
     *,
-    person_id: uuid.UUID | None = None,
+    person_id: uuid.UUID | Collection[uuid.UUID] | None = None,
     place_id: int | None = None,
     area: str | None = None,
     day: dt.date | None = None,
@@ -124,13 +127,16 @@ def duties(
     limit: int | None = None,
     drawn: bool = False,
 ) -> Listing:
-    """Return the duties of the scope by id: of a person, a place, the places of an area, in force on a day.
+    """Return the duties of the scope by id: of one person or several, a place, an area, in force on a day.
 
     `drawn` adds the geometry of each duty's part of its place.
     """
     conditions = [duties_in(scope)]
-    stated = ((Duty.person_id, person_id), (Duty.place_id, place_id), (Place.layer, layer))
+    stated = ((Duty.place_id, place_id), (Place.layer, layer))
     conditions += [column == value for column, value in stated if value is not None]
+    if person_id is not None:
+        among_them = [person_id] if isinstance(person_id, uuid.UUID) else person_id
+        conditions.append(among(Duty.person_id, among_them))
     below = _below(db, scope, area)
     if below is not None:
         conditions.append(duty_queries.in_areas(scope.county_id, below))

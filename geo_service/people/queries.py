@@ -86,6 +86,7 @@ def people_rows(
     after: tuple[str, uuid.UUID] | None,
     limit: int | None,
     day: dt.date,
+    offset: int = 0,
 ) -> Sequence[Row[Any]]:
     """Return people by name: id, number, name, phone, may_call, area_id, attributes, duties in force."""
     duties = (
@@ -114,7 +115,7 @@ def people_rows(
         query = query.where(Person.area_id.in_(list(area_ids)))
     if after is not None:
         query = query.where(tuple_(Person.name, Person.id) > tuple_(literal(after[0]), literal(after[1])))
-    return db.execute(query.limit(limit)).all()
+    return db.execute(query.limit(limit).offset(offset)).all()
 
 
 def insert_people(db: Session, county_id: int, drafts: Sequence[PersonDraft]) -> None:

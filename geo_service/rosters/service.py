@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
+from geo_service.areas import service as areas
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused
 from geo_service.people import imports
 from geo_service.rosters import planning, reading, reconciling, returning, workbooks
@@ -54,13 +55,21 @@ def import_roster(
     return report
 
 
+def workbook(db: Session, scope: Scope, area: str, *, full: bool) -> tuple[str, bytes]:
+    """Return the name and the bytes of an area's workbook. Raises NotFound, Forbidden."""
+    scope.demand(*CHANGE)
+    area_id = areas.area_id_of(db, scope, area)
+    named = next(one for one in areas.areas_of(db, scope.county_id, borders=False) if one.id == area_id)
+    return f"{named.name}辖区表.xlsx", workbooks.written(db, scope, area, full=full)
+
+
 def read(file: BinaryIO, name: str, encoding: str | None) -> tuple[Form, Sheet]:
     """Return which form a file is, and its rows. Raises BadFile."""
     asked = [Asked(form.fields, form.required) for form in FORMS]
     form = FORMS[recognised(file, name, asked, encoding=encoding)]
     fields = {"id": ("标识", "人员标识"), **form.fields} if form.layer is None else form.fields
 
-    def read_(fill_down: Sequence[str]) -> Sheet:
+    def read_(fill_down: Sequence[Sequence[str]]) -> Sheet:
         return sheets.read(
             file,
             name,

@@ -89,7 +89,7 @@ class Frame:
         if self.scope is not None and self.scope.holds(Right.COORDINATOR, Right.VOLUNTEER):
             pages.append(("/upload", "上传轨迹"))
         if self.scope is not None and self.scope.holds(Right.COORDINATOR):
-            pages.append(("/import", "导入"))
+            pages += [("/people", "人员"), ("/import", "导入")]
         path = self.request.url.path
         return [MenuItem(self.link(page), name, path == page) for page, name in pages]
 

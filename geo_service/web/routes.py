@@ -14,7 +14,7 @@ from geo_service.coverage.asked import FromTheAddress, today
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
 from geo_service.tables import County
-from geo_service.web import import_pages, patrol_pages, pictures, queries, service, serving
+from geo_service.web import import_pages, patrol_pages, people_pages, pictures, queries, service, serving
 from geo_service.web.frame import Frame, Framed
 from geo_service.web.service import Progress
 from layers.vocabulary import DutyKind, GapKind, Layer, Level
@@ -182,5 +182,6 @@ def _file(db: Db, frame: Frame, data: MapData) -> Response:
 
 router.include_router(patrol_pages.router)
 router.include_router(import_pages.router)
+router.include_router(people_pages.router)
 router.include_router(pages)
 router.include_router(api)
