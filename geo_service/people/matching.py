@@ -253,7 +253,10 @@ class _Matcher:
             if self._cautious and known.id in self._stored and known.id not in self._row_of
             if known.area_id == draft.area_id and _no_conflict(draft, known)
         ]
-        return self._doubtful(row, draft, twins, aside=aside) if twins else self._new(row, draft)
+        if twins:
+            return self._doubtful(row, draft, twins, aside=aside)
+        # Beside a place a phone of his own says enough; without one his namesakes are worth a word.
+        return self._new(row, draft, quiet=aside and draft.phone is not None)
 
     def _namesakes(self, draft: PersonDraft) -> list[Known]:
         found = [self._people[id_] for id_ in self._by_name[draft.name]]
@@ -337,12 +340,12 @@ class _Matcher:
         new = values.get("area_id")
         return new is not None and known.area_id is not None and not self._areas.around(new, known.area_id)
 
-    def _new(self, row: int, draft: PersonDraft) -> ReportRow:
+    def _new(self, row: int, draft: PersonDraft, *, quiet: bool = False) -> ReportRow:
         if self._rights.areas is not None and draft.area_id is None:
             raise Unclear("没有镇街，您只能登记自己辖区的人，请写明镇街或村")
         told = [self._areas.path(draft.area_id)] if draft.area_id else []
         namesakes = self._namesakes(draft)
-        if namesakes:
+        if namesakes and not quiet:
             told.append(f"另有同名的{'、'.join(self._described(k) for k in namesakes[:3])}")
         self._row_of[draft.id] = row
         self._person_of[draft.id] = draft.id

@@ -222,9 +222,10 @@ class _Deciding:
                 continue
             person = names.get(person_id) or new[person_id]
             person_name = PersonName(person_id, person.name, person.number, person.phone, person.area_id)
-            self._duty(row, one, person_name, ground)
+            is_new = self.settled.reports[k].outcome is Outcome.ADDED
+            self._duty(row, one, person_name, ground, is_new=is_new)
 
-    def _duty(self, row: _Row, one: Named, person: PersonName, ground: Ground) -> None:
+    def _duty(self, row: _Row, one: Named, person: PersonName, ground: Ground, *, is_new: bool) -> None:
         if one.wish is None:
             return
         try:
@@ -236,16 +237,7 @@ class _Deciding:
             row.refuse(Fault(f"{one.draft.name}：{reason}", (one.field,)))
             return
         self._counts["职责"][report.outcome] += 1
-        row.told.append((report.outcome, self._duty_told(report, one)))
-
-    @staticmethod
-    def _duty_told(report: ReportRow, one: Named) -> str:
-        if report.outcome is Outcome.SAME and not report.detail:
-            return ""
-        said = "职责新增" if report.outcome is Outcome.ADDED else report.outcome.zh
-        detail = report.detail if report.outcome is not Outcome.ADDED else ""
-        shared = report.detail.partition("；")[2] if report.outcome is Outcome.ADDED else ""
-        return f"{one.draft.name} {said}{f'：{detail or shared}' if detail or shared else ''}"
+        row.told.append((report.outcome, _duty_told(report, one, is_new=is_new)))
 
     def plan(self, reports: Sequence[ReportRow]) -> RosterPlan:
         """Return what the rows that are left do; `reports` are those of all rows."""
@@ -270,6 +262,13 @@ class _Deciding:
             frozenset(grounds),
             frozenset(self.planner.met),
         )
+
+
+def _duty_told(report: ReportRow, one: Named, *, is_new: bool) -> str:
+    """Return what there is to tell of a duty: nothing where a new person's is new, or all is as it was."""
+    if report.outcome is Outcome.ADDED:
+        return "" if is_new else f"{one.draft.name} 职责新增"
+    return f"{one.draft.name}：{report.detail}" if report.detail else ""
 
 
 def contact(person: Known | PersonName) -> str:

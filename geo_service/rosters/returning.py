@@ -50,7 +50,14 @@ def import_workbook(
     with db.begin_nested() as trial:
         rows = _Returned(db, scope, book, now, register, options).rows()
         report = ImportReport(
-            "workbook", "辖区表", name, rows, coded=False, dry_run=options.dry_run, notes=_notes(rows)
+            "workbook",
+            "辖区表",
+            name,
+            rows,
+            coded=False,
+            same=_same(book, rows),
+            dry_run=options.dry_run,
+            notes=_notes(rows),
         )
         refused = bool(report.of(Outcome.REFUSED)) and not options.skip_refused
         if options.dry_run or refused:
@@ -60,6 +67,12 @@ def import_workbook(
     if report.changes and not options.dry_run:
         imports.record_import(db, scope, file, name, report)
     return report
+
+
+def _same(book: Workbook, rows: Sequence[ReportRow]) -> int:
+    """Return how many rows of the sheets nothing is told of."""
+    told = {number for row in rows for number in row.rows}
+    return sum(number not in told for table in book.sheets.values() for number in table.numbers.values())
 
 
 def _notes(rows: Sequence[ReportRow]) -> list[str]:

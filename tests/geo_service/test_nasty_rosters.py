@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.imports import ImportReport, Outcome
+from geo_service.rosters import planning, reading
 from geo_service.rosters.options import RosterOptions
-from geo_service.rosters.service import FORMS, import_roster
+from geo_service.rosters.service import FORMS, import_roster, read
+from geo_service.rosters.storing import register_of
 from geo_service.tables import Area, County, Duty, Person, Place
 from layers.vocabulary import Right
 from tests.layers.nasty_sheets import TOWNSHIPS, VILLAGES, Nasty, Record, nasty
@@ -131,3 +133,43 @@ def test_most_rows_of_the_forty_are_taken(db: Session, scope: Scope) -> None:
             trial.rollback()
     print("\n".join(reasons))
     assert taken > 10 * left, "\n".join(reasons)
+
+
+def upside_down(roster: Nasty, scope: Scope, db: Session) -> tuple[list[object], list[object]]:
+    """Return what a roster would do with its rows in their order, and in the opposite one."""
+    form, sheet = read(io.BytesIO(roster.data), roster.name, None)
+    register = register_of(db, scope)
+    records = reading.records(sheet.rows, form, register.areas, register.allowed)
+    forth, back = (planning.plan(rows, register, {}) for rows in (records, list(reversed(records))))
+    return essence(forth), essence(back)
+
+
+def essence(plan: planning.RosterPlan) -> list[object]:
+    """Return all that a plan stores, without ids, and what becomes of each row."""
+    people = {draft.id: draft for draft in plan.people_added}
+    grounds = {new.ground.id: new for new in plan.places_added}
+    shown: list[object] = [
+        (draft.name, draft.phone, draft.number, draft.area_id, sorted(map(str, draft.attributes.items())))
+        for draft in people.values()
+    ]
+    shown += [
+        (new.ground.layer, new.ground.name, new.said.code, sorted(new.ground.area_ids))
+        for new in grounds.values()
+    ]
+    shown += [
+        (
+            people[duty.person_id].name,
+            people[duty.person_id].phone,
+            grounds[duty.place_id].ground.name,
+            duty.level,
+        )
+        for duty in plan.duties_added
+    ]
+    shown += [(str(row.rows[0]), row.outcome in LEFT) for row in plan.rows]
+    return sorted(shown, key=str)
+
+
+@pytest.mark.parametrize("roster", FORTY, ids=lambda roster: roster.name)
+def test_upside_down_a_nasty_roster_does_the_same(db: Session, scope: Scope, roster: Nasty) -> None:
+    forth, back = upside_down(roster, scope, db)
+    assert forth == back
