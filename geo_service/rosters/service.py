@@ -12,6 +12,7 @@ from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused
+from geo_service.memory import rarely_searched
 from geo_service.people import imports
 from geo_service.rosters import planning, reading, reconciling, returning, workbooks
 from geo_service.rosters.options import RosterOptions
@@ -39,6 +40,13 @@ def import_roster(
     scope.demand(*CHANGE)
     if workbooks.is_workbook(file, name):
         return returning.import_workbook(db, scope, file, name, options)
+    with rarely_searched():
+        return _import_register(db, scope, file, name, options)
+
+
+def _import_register(
+    db: Session, scope: Scope, file: BinaryIO, name: str, options: RosterOptions
+) -> ImportReport:
     form, sheet = read(file, name, options.encoding)
     register = register_of(db, scope)
     records = reading.records(sheet.rows, form, register.areas, register.allowed)
