@@ -10,7 +10,7 @@ FIELDS = {"question": ("问题编号", "问题"), "answer": ("答复", "回答")
 
 
 def read(file: BinaryIO, name: str) -> dict[str, str]:
-    """Return question id to answer, from XLSX or CSV, or from JSON as {"id": "answer"}. Raises BadFile."""
+    """Return question id to answer from XLSX, XLS or CSV, or JSON as {"id": "answer"}. Raises BadFile."""
     if name.lower().endswith(".json"):
         return from_json(file.read(2**20).decode("utf-8", "replace"), name)
     sheet = sheets.read(file, name, FIELDS, required=(("question",), ("answer",)))

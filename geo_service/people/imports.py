@@ -37,7 +37,7 @@ class ImportOptions:
 def import_people(
     db: Session, scope: Scope, file: BinaryIO, name: str, options: ImportOptions
 ) -> ImportReport:
-    """Bring the register up to date with a roster (XLSX or CSV). Raises BadFile, RowsRefused, Forbidden.
+    """Bring the register up to date with a roster (XLSX, XLS or CSV). Raises BadFile, RowsRefused, Forbidden.
 
     Rows that are asked about and not answered are left out. Twice the same file changes nothing.
     """
@@ -61,7 +61,7 @@ def import_people(
 def import_duties(
     db: Session, scope: Scope, file: BinaryIO, name: str, options: ImportOptions
 ) -> ImportReport:
-    """Take duties from a table (XLSX or CSV). Raises BadFile, RowsRefused, Forbidden.
+    """Take duties from a table (XLSX, XLS or CSV). Raises BadFile, RowsRefused, Forbidden.
 
     Rows that are asked about and not answered are left out. Twice the same file changes nothing.
     """

@@ -247,7 +247,7 @@ Options = Annotated[ImportOptions, Depends(_options)]
 def import_people(
     db: Db, scope: Changes, file: UploadFile, options: Options, form: Format = "json"
 ) -> Response:
-    """Take an XLSX or CSV with the columns 姓名, 编号, 电话, 镇街, 村; nobody is deleted."""
+    """Take an XLSX, XLS or CSV with the columns 姓名, 编号, 电话, 镇街, 村; nobody is deleted."""
     return report_answer(imports.import_people(db, scope, file.file, _name(file), options), form)
 
 
@@ -255,7 +255,7 @@ def import_people(
 def import_duties(
     db: Db, scope: Changes, file: UploadFile, options: Options, form: Format = "json"
 ) -> Response:
-    """Take an XLSX or CSV with the columns 人员, 对象, 起点米, 止点米, 岗位, 类别, 级别, 开始日期."""
+    """Take an XLSX, XLS or CSV with the columns 人员, 对象, 起点米, 止点米, 岗位, 类别, 级别, 开始日期."""
     return report_answer(imports.import_duties(db, scope, file.file, _name(file), options), form)
 
 

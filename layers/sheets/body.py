@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from layers.sheets.headings import SERIAL, Head, plain, unit_of
+from layers.sheets.footers import footer, signed
+from layers.sheets.headings import SERIAL, Head, Words, plain, same_columns, unit_of
 from layers.sheets.model import Row, SheetRow
-from layers.sheets.table import Filling, Rows, letters
+from layers.sheets.table import Filling, Rows
+from layers.sheets.tally import Tally
 
 _ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -16,86 +18,6 @@ _NUMBER = re.compile(r"[\d,]+(\.\d+)?")
 _SERIAL_NUMBER = re.compile(r"[\d.\-()（）、①-⑳一二三四五六七八九十百]+")
 _DITTO = frozenset({"同上", "〃", "″"})
 
-_TOTAL = re.compile(
-    r"(.{0,12}(镇|乡|街道|村|社区|县|市|区|本页|全部))?(合计|小计|总计|共计|累计)(数)?([:：(（].*|[\d,.]+.{0,12})?"
-)
-_TALLY = re.compile(r"(以上|全[镇县村市乡])?[共计]{1,2}\d+[条名人个户处座].{0,20}")
-_SIGNED = (
-    r"(填表|填报|制表|审核|审批|复核|报送|统计|经办|负责|单位负责|主要负责|分管|签字|签名|联系|校对|录入)"
-    r"(人|单位|日期|时间|领导|部门|者|人签字|人签名|人电话)?"
-)
-_SIGNED_COLON = re.compile(
-    rf"({_SIGNED}|日期|单位|村居|镇街|盖章|单位盖章|联系电话)(\([^()]*\))?[:：].*", re.S
-)
-_SIGNED_ALONE = re.compile(
-    r"(填表|填报|制表|审核|报送|统计)(人|单位|日期|时间)|单位负责人|主要负责人|负责人签字|制表|审核|盖章|\(盖章\)"
-)
-_NOTE = re.compile(
-    r"(注|备注|附注|说明|填表说明|填报说明|注意|注意事项|填表须知)(\d{0,2}[:：.]|\d{1,2}[、:：.]).*|说明|填表说明|填报说明",
-    re.S,
-)
-
-
-def footer(text: str) -> bool:
-    """Tell whether a row that begins with this text is a total, a signature or a note, and no record.
-
-    >>> [footer(text) for text in ("合 计", "戴南镇小计：12条", "填表人：张三", "注：一式两份")]
-    [True, True, True, True]
-    >>> [footer(text) for text in ("注泽河", "合计河", "说明", "负责人", "制表厂路", "共青河")]
-    [False, False, True, False, False, False]
-    """
-    bare = re.sub(r"\s", "", text).replace("（", "(").replace("）", ")")
-    patterns = (_TOTAL, _TALLY, _SIGNED_COLON, _NOTE)
-    return any(pattern.fullmatch(bare) for pattern in patterns)
-
-
-Run = tuple[int, int]
-"""First and last row of several that follow each other."""
-
-
-@dataclass
-class Tally:
-    """Rows that are no records, and cells that were filled, by kind."""
-
-    left: dict[str, list[Run]] = field(default_factory=dict)
-    sections: list[str] = field(default_factory=list)
-    filled: dict[str, list[Run]] = field(default_factory=dict)
-    headless: dict[int, int] = field(default_factory=dict)
-    """Column without a heading -> the first row that says something there."""
-
-    def notes(self) -> Iterator[str]:
-        """Yield what there is to tell, in plain Chinese."""
-        for kind, runs in self.left.items():
-            yield f"{kind} {count(runs)} 行没有当作记录（第 {ranges(runs)} 行）。"
-        if self.sections:
-            yield f"横跨整张表的小标题没有当作记录：{'、'.join(self.sections[:20])}。"
-        for head, runs in self.filled.items():
-            where = f"{count(runs)} 行空着（第 {ranges(runs)} 行）"
-            yield f"「{head}」有 {where}，照上面一行补上了；不对的请填上再导入。"
-        for column, number in self.headless.items():
-            yield f"{letters(column)} 列没有表头，里面的内容没有读取（第 {number} 行起）。"
-
-
-def count(runs: Sequence[Run]) -> int:
-    """Return how many rows there are in runs of them."""
-    return sum(last - first + 1 for first, last in runs)
-
-
-def ranges(runs: Sequence[Run]) -> str:
-    """Return row numbers for people, neighbours joined.
-
-    >>> ranges([(3, 3), (4, 4), (5, 5), (9, 9)])
-    '3—5、9'
-    """
-    joined: list[Run] = []
-    for first, last in runs:
-        if joined and first == joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], last)
-        else:
-            joined.append((first, last))
-    texts = [str(a) if a == b else f"{a}—{b}" for a, b in joined[:20]]
-    return "、".join(texts) + ("……" if len(joined) > 20 else "")
-
 
 @dataclass
 class Body:
@@ -103,14 +25,13 @@ class Body:
 
     head: Head
     filling: Filling
+    words: Words
     sheet: str = ""
     index: int | None = None
     """Of the sheet among several that are read; None for the only one."""
     fill_down: Sequence[Sequence[str]] = ()
     """Fields whose blank cells take the value above where merges are lost; the wider before the narrower."""
     lengths: Sequence[str] = ()
-    identities: Sequence[str] = ()
-    """Fields of which a record needs one; a total may stand there."""
     at: Sequence[int] | None = None
     """The place of each column among the headers of the whole file; None: its own."""
     tally: Tally = field(default_factory=Tally)
@@ -122,6 +43,10 @@ class Body:
         self._headless = [i for i, text in enumerate(names) if not text]
         self._columns = list(self.head.columns.items())
         self._column_of = {key: i for i, key in self._columns}
+        # Where a record says what it is about: a total may stand there, or a heading once more.
+        needed = [key for group in self.words.required for key in group]
+        self._identities = [self._column_of[key] for key in needed if key in self._column_of]
+        self._changed: int | None = None
         self._repeated = {self._pattern(cells) for cells in self.head.rows} - {()}
         title_units = [unit for title in self.head.titles if (unit := unit_of(title))]
         self._units = {
@@ -148,6 +73,8 @@ class Body:
             if number <= self.head.last_row:
                 continue
             kind = self._kind(number, cells)
+            if kind in ("重复的表头", "另一种表头"):
+                self._changed = number if kind == "另一种表头" else None
             if kind is None:
                 self._blank(number)
                 yield self._row(number, filled)
@@ -174,8 +101,8 @@ class Body:
             return "只有序号的空行" if _SERIAL_NUMBER.fullmatch(cells[own[0]]) else self._line(cells[own[0]])
         if len(own) == 1 and self.filling.across(number) >= max(3, self._width // 2):
             return self._line(cells[said[0]])
-        if self._is_repeated(own, cells):
-            return "重复的表头"
+        if again := self._head_again(own, cells):
+            return again
         below_head = number == self.head.last_row + 1
         if below_head and _counts_columns(own, cells):
             return "列号"
@@ -184,28 +111,27 @@ class Body:
     def _line(self, text: str) -> str:
         if text in self.head.titles:
             return "重复的标题"
-        return "合计、签名或说明" if footer(text) or _SIGNED_ALONE.fullmatch(text) else "小标题"
+        return "合计、签名或说明" if footer(text) or signed(text) else "小标题"
 
-    def _is_repeated(self, own: list[int], cells: list[str]) -> bool:
+    def _head_again(self, own: list[int], cells: list[str]) -> str | None:
+        """Return whether a row is the header once more, or that of another table, in Chinese."""
         if len(own) == 1 and cells[own[0]] in self.head.titles:
-            return True
+            return "重复的标题"
         first = own[0], plain(cells[own[0]])
-        return (
-            any(pattern[0] == first for pattern in self._repeated) and self._pattern(cells) in self._repeated
+        if any(pattern[0] == first for pattern in self._repeated) and self._pattern(cells) in self._repeated:
+            return "重复的表头"
+        named = any(
+            i < len(cells) and self.words.names(self.head.columns[i], cells[i]) for i in self._identities
         )
+        if named or self.words.make_a_head(cells):
+            return "重复的表头" if same_columns(self.words, cells, self.head) else "另一种表头"
+        return None
 
     def _is_footer(self, own: list[int], said: list[int], cells: list[str]) -> bool:
-        looked_at = {
-            own[0],
-            said[0],
-            *(self._column_of[key] for key in self.identities if key in self._column_of),
-        }
-        texts = [cells[i] for i in sorted(looked_at) if i < len(cells) and cells[i]]
+        texts = [cells[i] for i in {own[0], said[0], *self._identities} if i < len(cells) and cells[i]]
         if any(footer(text) for text in texts):
             return True
-        return 2 * len(own) <= self._width and any(
-            _SIGNED_ALONE.fullmatch(re.sub(r"\s", "", text)) for text in texts
-        )
+        return 2 * len(own) <= self._width and any(map(signed, texts))
 
     def _row(self, number: int, cells: list[str]) -> Row:
         values, problem, remarks = self._values(cells)
@@ -215,9 +141,7 @@ class Body:
         for column in self._headless:
             if column < len(cells) and cells[column]:
                 self.tally.headless.setdefault(column, number)
-        if problem is None and any(cells[self._width :]):
-            extra = next(cell for cell in cells[self._width :] if cell)
-            problem = f"比表头多出格子（{extra[:20]}），请检查是否多了分隔符"
+        problem = self._misplaced(cells) or problem
         return Row(
             number=number if self.index is None else SheetRow(self.index, self.sheet, number),
             values=values,
@@ -227,6 +151,14 @@ class Body:
             section=self._section,
             remarks=tuple(remarks),
         )
+
+    def _misplaced(self, cells: list[str]) -> str | None:
+        if self._changed:
+            return f"第 {self._changed} 行换了一种表头，这一行不知道按哪种读；请把它们分成两张工作表"
+        if any(cells[self._width :]):
+            extra = next(cell for cell in cells[self._width :] if cell)
+            return f"比表头多出格子（{extra[:20]}），请检查是否多了分隔符"
+        return None
 
     def _placed(self, cells: list[str]) -> tuple[str, ...]:
         cells = cells[: self._width] + [""] * (self._width - len(cells))

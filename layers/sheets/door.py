@@ -48,7 +48,7 @@ def read(
         found, notes, seen = _looked_through(tables(file, name, encoding), words, name)
         if not found:
             raise _without_headers(name, fields, required, seen)
-        bodies = _bodies(found, fill_down, lengths, [key for group in required for key in group])
+        bodies = _bodies(found, words, fill_down, lengths)
         rows = _records(bodies, name)
         return _sheet([body for body, _ in bodies], rows, notes)
     finally:
@@ -115,9 +115,9 @@ def _without_headers(
 
 def _bodies(
     found: list[tuple[Table, Head, Rows]],
+    words: Words,
     fill_down: Sequence[Sequence[str]],
     lengths: Sequence[str],
-    identities: Sequence[str],
 ) -> list[tuple[Body, Rows]]:
     several = len(found) > 1
     places: dict[str, int] = {}
@@ -127,11 +127,11 @@ def _bodies(
         body = Body(
             head,
             Filling(table.merges),
+            words,
             table.name,
             index if several else None,
             fill_down if table.merges_lost else (),
             lengths,
-            identities,
             at if several else None,
         )
         bodies.append((body, rows))

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from layers.errors import BadFile
 from layers.sheets.model import Fields
@@ -13,6 +14,7 @@ from layers.sheets.table import MAX_COLUMNS, Filling, Merge, Rows, Table
 WITHIN = 10
 """The header row is looked for among so many rows."""
 _DEPTH = 3
+_LONGEST_HEADING = 24
 SERIAL = frozenset({"序号", "序", "no", "no.", "№", "#", "行号"})
 _PHONES = frozenset(["电话", "联系电话", "手机", "手机号", "手机号码", "电话号码", "联系方式", "办公电话"])
 _OF_A_PERSON = _PHONES | {"姓名", "职务", "单位及职务", "单位", "编号", "职务/电话", "职务及电话"}
@@ -99,7 +101,9 @@ class Heading:
     text: str
     """The lowest of its texts, as in the file; "" where there is none."""
     above: tuple[str, ...] = ()
-    """The headings over it, and the person before it whose 职务 or 电话 it is; the outermost first."""
+    """The headings over it, the outermost first, or the person before it whose 职务 or 电话 it is."""
+    beside: bool = False
+    """Whether it is qualified by what stands beside it, not above."""
 
     @property
     def full(self) -> str:
@@ -157,6 +161,18 @@ class Words:
         bare = plain(text)
         return bare in self.known or _without_aside(bare) in self.known
 
+    def names(self, key: str, cell: str) -> bool:
+        """Tell whether a cell is one of a field's headings, and not its value."""
+        return len(cell) <= _LONGEST_HEADING and self.meaning.get(plain(cell)) == key
+
+    def make_a_head(self, cells: Sequence[str]) -> bool:
+        """Tell whether a row in the body is a header of its own: only headings, the required ones too."""
+        if self.meaning.keys().isdisjoint(cells):
+            return False
+        if not all(map(self.knows, filter(None, cells))):
+            return False
+        return self.fit(self.columns(_headings([(1, [*cells])], ()))[0])
+
     def columns(self, headings: Sequence[Heading]) -> tuple[dict[int, str], tuple[int, int] | None]:
         """Return column -> field, and two columns that mean the same field equally well.
 
@@ -178,6 +194,8 @@ class Words:
 
     def _field(self, heading: Heading) -> tuple[str, int] | None:
         for spelling, whole in heading.spellings():
+            if not whole and heading.beside and self.meaning.keys().isdisjoint(_called(heading.above[0])):
+                return None  # the phone of somebody nobody asked for
             if spelling in self.meaning:
                 return self.meaning[spelling], 2 if "/" in spelling and heading.above else int(whole)
         return None
@@ -186,6 +204,10 @@ class Words:
         """Tell whether all required fields are there."""
         there = set(columns.values())
         return all(not there.isdisjoint(group) for group in self.required)
+
+
+def _called(person: str) -> tuple[str, str]:
+    return plain(person), plain(f"{person}姓名")
 
 
 def find(table: Table, words: Words, file: str) -> tuple[Head | None, Rows, list[str]]:
@@ -203,6 +225,8 @@ def find(table: Table, words: Words, file: str) -> tuple[Head | None, Rows, list
             head_rows = looked_at[start : start + depth]
             more = depth > 1
             if more and (_is_title(cells) or not _follows(head_rows, table.merges, words, depth)):
+                break
+            if more and _only_titled(head_rows, words):
                 break
             if words.fit(words.columns(_headings(head_rows, table.merges))[0]):
                 return _head(looked_at, start, depth, table, words, file), rows, []
@@ -230,6 +254,18 @@ def _head(
     return Head(headings, columns, [cells for _, cells in head_rows], titles, head_rows[-1][0])
 
 
+def same_columns(words: Words, cells: list[str], head: Head) -> bool:
+    """Tell whether a row of headings names the same columns as the header, perhaps in other words."""
+    columns, doubled = words.columns(_headings([(1, cells)], ()))
+    return doubled is None and columns == head.columns
+
+
+def _only_titled(rows: list[tuple[int, list[str]]], words: Words) -> bool:
+    """Tell whether the last of some rows is a header by itself, and the one above only a title of it."""
+    (_, above), (_, cells) = rows[-2:]
+    return words.fit(words.columns(_headings([(1, cells)], ()))[0]) and not _groups(above, cells, words)
+
+
 def _is_title(cells: list[str]) -> bool:
     """Tell whether a row above the header is a title, such as 「填报单位：戴南镇 | 单位：公里」."""
     own = [text for text in cells if text]
@@ -241,7 +277,8 @@ def _groups(above: list[str], below: list[str], words: Words) -> bool:
     if _is_title(above):
         return False
     alone = [text for i, text in enumerate(above) if text and (i >= len(below) or not below[i])]
-    return bool(alone) and all(words.knows(text) or _PERSON.search(plain(text)) for text in alone)
+    like_headings = sum(words.knows(text) or bool(_PERSON.search(plain(text))) for text in alone)
+    return bool(alone) and 2 * like_headings >= len(alone)
 
 
 def _follows(
@@ -277,7 +314,28 @@ def _headings(rows: list[tuple[int, list[str]]], merges: Sequence[Merge]) -> lis
         for i in range(width)
     ]
     headings = [Heading(stack[-1], stack[:-1]) if stack else Heading("") for stack in stacks]
-    return _after_a_person(headings)
+    return _after_a_person(_parted(headings))
+
+
+def _parted(headings: list[Heading]) -> list[Heading]:
+    """Part a heading that names several columns at once: 县级河长/职务/电话 over three of them."""
+    found: list[Heading] = []
+    while len(found) < len(headings):
+        heading = headings[len(found)]
+        first, *others = re.split(r"[/／]", heading.text)
+        beside = headings[len(found) + 1 : len(found) + 2 + len(others)]
+        its = list(itertools.takewhile(partial(_continues, heading.text), beside))
+        of_a_person = plain(first) not in _OF_A_PERSON and all(plain(t) in _OF_A_PERSON for t in others)
+        if others and of_a_person and len(its) == len(others):
+            found.append(Heading(first.strip(), heading.above))
+            found += [Heading(text.strip(), (first.strip(),), beside=True) for text in others]
+        else:
+            found.append(heading)
+    return found
+
+
+def _continues(text: str, after: Heading) -> bool:
+    return after.text in ("", text)
 
 
 def _carried(cells: list[str], below: list[tuple[int, list[str]]]) -> list[str]:
@@ -302,7 +360,7 @@ def _after_a_person(headings: list[Heading]) -> list[Heading]:
         # A second phone is not that person's any more: 姓名, 紧急联系人, 电话, 联系电话.
         if person and bare in _OF_A_PERSON and not heading.above and kind not in had:
             had.add(kind)
-            found.append(Heading(heading.text, (person,)))
+            found.append(Heading(heading.text, (person,), beside=True))
             continue
         named = re.sub(r"\([^()]*\)$", "", bare.removesuffix("姓名").rstrip("/"))
         person = named if bare not in _OF_A_PERSON and named and _PERSON.search(named) else ""

@@ -109,13 +109,16 @@ class _Book:
     def of(cls, archive: zipfile.ZipFile) -> "_Book":
         main = next(iter(_targets(archive, "", "officeDocument").values()), "xl/workbook.xml")
         sheet_parts = _targets(archive, main, "worksheet")
-        sheets, is_1904 = list[_Part](), False
+        sheets, is_1904, used = list[_Part](), False, set[str]()
         for name, given, _ in _walk(archive, main, starts={"sheet", "workbookPr"}):
             if name == "workbookPr":
                 is_1904 = given.get("date1904") in ("1", "true")
-            elif given.get("id") in sheet_parts:
+            elif (part := sheet_parts.get(given.get("id", ""))) is not None:
+                if part in used:
+                    raise ValueError("one part for several sheets")
+                used.add(part)
                 hidden = given.get("state", "visible") != "visible"
-                sheets.append(_Part(given.get("name", ""), sheet_parts[given["id"]], hidden))
+                sheets.append(_Part(given.get("name", ""), part, hidden))
         strings = [_strings(archive, part) for part in _targets(archive, main, "sharedStrings").values()]
         styles = [_formats(archive, part) for part in _targets(archive, main, "styles").values()]
         return cls(

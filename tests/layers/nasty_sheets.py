@@ -5,7 +5,6 @@ values, each with its people, and the rows that are no records. Cells are writte
 `nasty_files`.
 """
 
-import datetime as dt
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,44 +14,7 @@ from layers import forms
 from layers.forms import Form, Post
 from tests.layers import nasty_cells as cells
 from tests.layers.nasty_files import ENDINGS, Grid, written
-
-TOWNSHIPS = ("戴南镇", "安丰镇", "千垛镇", "大垛镇", "合陈镇", "昭阳街道", "钓鱼镇")
-VILLAGES = (
-    "东罗村",
-    "董北村",
-    "双石村",
-    "管阮村",
-    "王横村",
-    "幸福社区",
-    "朝阳村",
-    "共建村",
-    "注家村",
-    "合塔村",
-)
-PLACES = (
-    *(
-        "注泽",
-        "合塔",
-        "计家",
-        "总洼",
-        "中心",
-        "生产",
-        "向阳",
-        "团结",
-        "共青",
-        "说唱",
-        "备战",
-        "小计家",
-        "累进",
-    ),
-    *("制表厂", "审家", "负担", "幸福", "胜利", "跃进", "东风", "车路", "横泾", "白涂", "串场", "日新"),
-)
-_ENDING = {
-    "river_register": "河",
-    "road_register": "路",
-    "grid_register": "网格",
-    "compound_register": "花园",
-}
+from tests.layers.nasty_words import ENDING, PLACES, SIGNATURES, TOWNSHIPS, VALUES, VILLAGES, WRITTEN
 
 
 @dataclass(frozen=True)
@@ -137,7 +99,7 @@ class _Maker:
     def _columns(self) -> Iterator[_Column]:
         if self._trap("serial numbers", 0.8):
             yield _Column("", ["序号", "序 号", "No."])
-        for key in _WRITTEN[self.form.key]:
+        for key in WRITTEN[self.form.key]:
             if key == "length":
                 yield _Column(key, self._length_headings())
             else:
@@ -179,7 +141,7 @@ class _Maker:
         rng = self.rng
         values: dict[str, str | float | None] = {}
         people: list[Person] = []
-        for key in _WRITTEN[self.form.key]:
+        for key in WRITTEN[self.form.key]:
             values[key] = self._value(key, township, village, values)
         for post in self.form.posts:
             official = post.kind == forms.DutyKind.OFFICIAL
@@ -224,11 +186,11 @@ class _Maker:
             return known[key]()
         if key in values:  # the phone, which came with the name
             return values[key]
-        made = _VALUES.get(key)
+        made = VALUES.get(key)
         return made(rng) if made else f"{key}{rng.randint(1, 99)}号"
 
     def _place(self) -> str:
-        name = self.rng.choice(PLACES) + _ENDING[self.form.key]
+        name = self.rng.choice(PLACES) + ENDING[self.form.key]
         while name in self.used:
             name = self.rng.choice("东西南北前后") + name
         self.used.add(name)
@@ -397,7 +359,7 @@ class _Maker:
                 grid.rows.append([count + k + 1])
                 self._other(grid, "blank")
         if self._trap("signatures", 0.7):
-            for row in rng.sample(_SIGNATURES, rng.randint(1, 3)):
+            for row in rng.sample(SIGNATURES, rng.randint(1, 3)):
                 grid.rows.append(list(row))
                 self._other(grid, "signature")
         if self._trap("a note", 0.4):
@@ -406,62 +368,6 @@ class _Maker:
                 len(self.columns),
             )
             self._other(grid, "note")
-
-
-_SIGNATURES: list[list[object]] = [
-    ["填表人：张三", None, "审核人：李四", "填报日期：2024年5月30日"],
-    ["负责人（签字）：", None, "联系电话：0523-83212345"],
-    ["填表人", "王五"],
-    ["审核人：赵六    制表：钱七"],
-    ["单位负责人：", None, None, "（盖章）"],
-    ["填报日期：2024.5.30"],
-]
-_WRITTEN = {
-    "river_register": ("township", "village", "name", "code", "grade", "start", "end", "length", "signs"),
-    "road_register": ("code", "name", "township", "start", "end", "length", "grade", "surface", "keeper"),
-    "grid_register": ("township", "village", "name", "code", "type", "households", "bounds"),
-    "volunteer_register": (
-        *("number", "name", "gender", "born", "party", "employer", "retired", "township", "village"),
-        *("wish", "phone", "role"),
-    ),
-    "compound_register": (
-        "name",
-        "township",
-        "village",
-        "grid_code",
-        "address",
-        "built",
-        "households",
-        "committee",
-    ),
-    "outing_register": (
-        "day",
-        "person",
-        "phone",
-        "township",
-        "river",
-        "times",
-        "stretch",
-        "weather",
-        "content",
-    ),
-}
-_VALUES: dict[str, Callable[[random.Random], str | None]] = {
-    "code": lambda rng: f"{rng.randint(0, 999999):06d}{rng.randint(10**6, 10**7 - 1)}",
-    "grid_code": lambda rng: f"321281{rng.randint(10**8, 10**9 - 1)}{rng.randint(100, 999)}",
-    "number": lambda rng: f"{rng.randint(1, 9999):05d}",
-    "gender": lambda rng: rng.choice(["男", "女", None]),
-    "born": lambda rng: f"{rng.randint(1940, 1965)}-{rng.randint(1, 12):02d}",
-    "day": lambda rng: str(dt.date(2024, 1, 1) + dt.timedelta(rng.randint(0, 300))),
-    "signs": lambda rng: str(rng.randint(1, 9)),
-    "households": lambda rng: str(rng.randint(20, 900)),
-    "built": lambda rng: str(rng.randint(1985, 2020)),
-    "committee": lambda rng: rng.choice(["有", "无"]),
-    "party": lambda rng: rng.choice(["中共党员", "群众", None]),
-    "role": lambda rng: rng.choice(["河长", "路长", "网格长", "红管家"]),
-    "times": lambda rng: f"{rng.randint(7, 9)}:30-10:00",
-    "content": lambda rng: rng.choice(["正常", "异常"]),
-}
 
 
 def _runs(rows: list[list[object]], column: int, a: int, b: int) -> list[tuple[int, int]]:

@@ -91,7 +91,21 @@ def test_the_phone_of_somebody_else_is_never_taken_when_there_is_an_own_one() ->
 
 def test_two_columns_that_mean_the_same_are_refused_also_behind_two_people() -> None:
     with pytest.raises(BadFile, match=r"「县级河长/电话」和第 5 列「镇级河长/电话」"):
-        read(xlsx([["姓名", "县级河长", "电话", "镇级河长", "电话"], ["a", "b", "1", "c", "2"]]))
+        read(
+            xlsx(
+                [["姓名", "县级河长", None, "镇级河长", None], [None, "姓名", "电话", "姓名", "电话"], ["a"]],
+                merges=("A1:A2", "B1:C1", "D1:E1"),
+            )
+        )
+
+
+def test_the_phone_behind_a_person_is_that_persons_and_told_if_nobody_asked() -> None:
+    sheet = read(xlsx([["姓名", "紧急联系人", "电话"], ["张三", "李四", "111111"]]))
+    assert sheet.rows[0].values == {"name": "张三"}
+    assert sheet.ignored == ["紧急联系人", "电话"]
+    fields = {"name": ("责任人",), "phone": ("电话",)}
+    asked = sheets.read(io.BytesIO(xlsx([["责任人", "电话"], ["张三", "1"]])), "a.xlsx", fields)
+    assert asked.rows[0].values == {"name": "张三", "phone": "1"}
 
 
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])
@@ -106,6 +120,42 @@ def test_a_header_in_two_rows_with_and_without_its_merges(ending: str) -> None:
     assert sheet.rows[0].values == {"township": "戴南镇", "name": "张三", "phone": "13812345678"}
     assert sheet.rows[0].number == 3
     assert sheet.ignored == ["备注"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_one_heading_over_the_columns_of_a_person(ending: str) -> None:
+    heads = ["河道名称", "县级河长/职务/电话", None, None, "银发河长/电话", None, "备注"]
+    rows = [heads, ["中心河", "张三", "县长", "13812345678", "李四", "13912345678", "好"]]
+    data = "\n".join(",".join(text or "" for text in row) for row in rows).encode()
+    if ending == "xlsx":
+        data = xlsx(rows, merges=("B1:D1", "E1:F1"))
+    form = forms.RIVERS
+    sheet = sheets.read(io.BytesIO(data), f"a.{ending}", form.fields, required=form.required)
+    people = {post.key: repr(post.people(sheet.rows[0].values)) for post in form.posts}
+    assert people["county_chief"] == "[张三 县长 13812345678]"
+    assert people["steward"] == "[李四 13912345678]"
+    assert sheet.notes == []
+
+
+def test_one_heading_over_one_cell_that_holds_all_of_a_person() -> None:
+    form = forms.RIVERS
+    rows = [
+        ["河道名称", "县级河长/职务/电话", "银发河长/电话"],
+        ["中心河", "张三 县长 13812345678", "李四13912345678"],
+    ]
+    sheet = sheets.read(io.BytesIO(xlsx(rows)), "a.xlsx", form.fields, required=form.required)
+    people = {post.key: repr(post.people(sheet.rows[0].values)) for post in form.posts}
+    assert people["county_chief"] == "[张三 县长 13812345678]"
+    assert people["steward"] == "[李四 13912345678]"
+
+
+def test_a_title_of_two_cells_is_no_row_of_the_header() -> None:
+    sheet = read(xlsx([["银发志愿者", "2024年"], ["姓名", "电话"], ["张三", "12345"]]))
+    assert (names(sheet), sheet.titles, sheet.headers) == (
+        ["张三"],
+        ["银发志愿者", "2024年"],
+        ["姓名", "电话"],
+    )
 
 
 def test_a_row_below_the_header_that_numbers_the_columns_is_no_record() -> None:
@@ -189,6 +239,25 @@ def test_a_printed_page_begins_with_the_header_again() -> None:
     sheet = read(xlsx([*head, ["a", 12345], *head, ["b", 12345]], merges=("A1:B1", "A4:B4")))
     assert names(sheet) == ["a", "b"]
     assert any("重复的表头" in note for note in sheet.notes)
+
+
+def test_a_second_table_below_with_other_columns_is_not_read_by_the_first_header() -> None:
+    rows = [
+        ["姓名", "电话"],
+        ["a", 12345],
+        ["名字", "联系电话"],
+        ["b", 12345],
+        ["电话", "姓名"],
+        [12345, "c"],
+    ]
+    sheet = read(xlsx([*rows, ["姓名", "电话"], ["d", 12345]]))
+    assert [row.problem for row in sheet.rows] == [
+        None,
+        None,
+        "第 5 行换了一种表头，这一行不知道按哪种读；请把它们分成两张工作表",
+        None,
+    ]
+    assert "另一种表头 1 行没有当作记录（第 5 行）。" in sheet.notes
 
 
 def test_a_line_across_the_table_is_told_and_stays_with_its_rows() -> None:

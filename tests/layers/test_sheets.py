@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layers import said, sheets
+from layers import sheets
 from layers.errors import BadFile
 from layers.sheets import door, xlsx
 
@@ -159,6 +159,23 @@ def test_zip_bomb_is_refused_before_it_is_unpacked() -> None:
         archive.writestr("xl/worksheets/sheet1.xml", b"0" * (xlsx.MAX_UNPACKED_BYTES + 1))
     with pytest.raises(BadFile, match="解压后超过"):
         read(saved.getvalue(), "a.xlsx")
+
+
+def test_a_part_that_stands_for_many_sheets_is_refused() -> None:
+    twice = '<workbook xmlns:r="x"><sheets><sheet r:id="r1"/><sheet r:id="r1"/></sheets></workbook>'
+    with pytest.raises(BadFile, match="损坏"):
+        read(with_part(shared_book(TEXTS, ROWS), "xl/book.xml", twice.encode()), "a.xlsx")
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("tag", ["mergeCell", "x:mergeCell"])
+def test_merged_cells_are_found_behind_the_rows_in_any_coding(coding: str, tag: str) -> None:
+    rows = '<row><c t="s"><v>0</v></c></row><row r="2"><c r="A2" t="s"><v>1</v></c></row>'
+    rows += "".join(f'<row r="{k}"><c r="B{k}"><v>{k}</v></c></row>' for k in range(3, 9000))
+    merge = f'<{tag.replace("Cell", "Cells")}><{tag} ref="A2:A8999"/></{tag.replace("Cell", "Cells")}>'
+    sheet = f'<?xml version="1.0"?><worksheet xmlns:x="y"><sheetData>{rows}</sheetData>{merge}</worksheet>'
+    found = read(with_part(shared_book(TEXTS, ROWS), "xl/s/one.xml", sheet.encode(coding)), "a.xlsx").rows
+    assert [row.values for row in found] == [{"name": "张三"}] * 8998
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
@@ -341,38 +358,3 @@ def test_the_file_can_be_read_again(tmp_path: Path) -> None:
     path.write_bytes(saved_book(["姓名"], ["张三"]))
     with path.open("rb") as file:
         assert sheets.read(file, path.name, FIELDS) == sheets.read(file, path.name, FIELDS)
-
-
-@pytest.mark.parametrize(
-    "text", ["2024-13-01", "2024-02-30", "1.3.2024", "昨天", "9999-01-01", "0024-01-01", "4535"]
-)
-def test_no_date(text: str) -> None:
-    with pytest.raises(ValueError, match="不是日期"):
-        said.day(text)
-
-
-@given(st.dates(dt.date(1900, 1, 1), dt.date(2199, 12, 31)))
-def test_dates_are_read_in_every_spelling(date: dt.date) -> None:
-    spellings = [
-        date.isoformat(),
-        f"{date.year}/{date.month}/{date.day}",
-        f"{date.year}.{date.month}.{date.day}",
-        f"{date.year}年{date.month}月{date.day}日",
-        f"{date:%Y%m%d}",
-        f"{date} 00:00:00",
-    ]
-    assert {said.day(spelling) for spelling in spellings} == {date}
-
-
-@pytest.mark.parametrize("text", ["-5", "1e9", "nan", "五百", "1,25", "", "1.2.3", "1公里"])
-def test_no_metres(text: str) -> None:
-    with pytest.raises(ValueError, match="不是米数"):
-        said.metres(text)
-
-
-def test_stretches() -> None:
-    assert said.stretches("０－500；900～1200米") == [(0, 500), (900, 1200)]
-    assert said.stretches("0至80.5、100到200，300—400") == [(0, 80.5), (100, 200), (300, 400)]
-    for text in ("0-500-900", "500", "a-b", "0-1,200"):
-        with pytest.raises(ValueError, match=r"不是一段|不是米数"):
-            said.stretches(text)
