@@ -290,3 +290,23 @@ def test_roster_and_duties_by_command(run: Callable[..., object], db: Session, t
     assert run("roster").exit_code == 2
     assert db.scalars(select(Audit.os_user).where(Audit.action.like("%.import"))).all() != [None]
     uuid.UUID(str(db.scalars(select(Duty.person_id).order_by(Duty.id.desc())).first()))
+
+
+def test_an_areas_workbook_goes_out_and_comes_back_by_command(
+    run: Callable[..., object], db: Session, town: Watertown, tmp_path: Path
+) -> None:
+    assert run("roster-sheet", "--area", town.east.code, "-o", "东湖.csv").exit_code == 1
+    sent = run("roster-sheet", "--area", town.east.code, "-o", "东湖.xlsx")
+    assert sent.exit_code == 0, sent.output
+    unchanged = run("roster", "东湖.xlsx")
+    assert unchanged.exit_code == 0
+    assert "表和登记的一样" in unchanged.stderr
+    (tmp_path / "河长.csv").write_text(
+        "河道名称,银发河长,银发河长电话\n生产河,王桂兰,\n新河,李爱民,13800000001\n"
+    )
+    new = run("roster", "河长.csv")
+    assert "对象：新增 1" in new.stderr, new.output
+    (tmp_path / "河长.csv").write_text("河道名称,银发河长,银发河长电话\n生产河,王桂兰,\n")
+    gone = run("roster", "河长.csv", "--reconcile", "--dry-run", "--as", "json").stdout
+    assert "名册里没有了" in gone
+    assert "李爱民" in gone
