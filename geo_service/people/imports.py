@@ -13,10 +13,10 @@ from geo_service.accounts.narrow import CHANGE, people_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused, record
-from geo_service.people import duty_queries, matching, queries, roster, rota, service
+from geo_service.people import charges, duty_queries, matching, queries, roster, rota, service
 from geo_service.people.drafts import DutyDraft, DutySpan, PersonDraft
+from geo_service.people.known import Known
 from geo_service.people.lookup import Areas, Ground, People, Places
-from geo_service.people.matching import Known
 from geo_service.tables import Duty, Place
 from layers import sheets
 from layers.sheets import Sheet
@@ -125,7 +125,7 @@ def store_people(
 
 
 def store_duties(
-    db: Session, county_id: int, added: Sequence[DutyDraft], ended: Sequence[rota.Ending]
+    db: Session, county_id: int, added: Sequence[DutyDraft], ended: Sequence[charges.Ending]
 ) -> None:
     """Store new duties, and the last days of known ones."""
     duty_queries.insert_duties(db, county_id, added)

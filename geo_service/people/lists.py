@@ -15,8 +15,9 @@ from geo_service.areas import service as areas_service
 from geo_service.bulk import among
 from geo_service.columns import Column, Listing
 from geo_service.people import duty_queries, queries, service
+from geo_service.people.charges import PARTLY
 from geo_service.people.lookup import Areas
-from geo_service.people.rota import FORGOTTEN, PARTLY
+from geo_service.people.rota import FORGOTTEN
 from geo_service.tables import County, Duty, Person, Place
 from layers import crs as crs_
 from layers import masks

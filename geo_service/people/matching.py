@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from geo_service.imports import Outcome, ReportRow
+from geo_service.people import known as known_
 from geo_service.people.drafts import PersonDraft, question_id
+from geo_service.people.known import Known
 from geo_service.people.lookup import Areas, Unclear, answer_to
 from geo_service.people.roster import (
-    COLUMNS,
     FIELDS,
     Entry,
     Told,
@@ -24,20 +25,6 @@ from layers.sheets import Row
 
 NEW = "new"
 SAME = "same"
-
-
-@dataclass(frozen=True)
-class Known:
-    """A person of the register, or of an earlier row of the file."""
-
-    id: uuid.UUID
-    name: str
-    number: str | None
-    phone: str | None
-    area_id: int | None
-    attributes: Mapping[str, Any]
-    mine: bool = True
-    """Whether the user may change him."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +186,9 @@ class _Matcher:
     def changed(self) -> list[Change]:
         """Return what differs from the stored."""
         pairs = ((old, self._people[id_]) for id_, old in self._stored.items())
-        return [Change(new.id, _differences(_as_draft(new), old)) for old, new in pairs if old != new]
+        return [
+            Change(new.id, known_.differences(known_.as_draft(new), old)) for old, new in pairs if old != new
+        ]
 
     def take(self, row: int, draft: PersonDraft) -> ReportRow:
         """Decide what a row, or several, say. Raises Unclear for one that is refused."""
@@ -207,17 +196,17 @@ class _Matcher:
         if known is not None:
             decide = self._identified if known.id == draft.id else self._numbered
             return decide(row, draft, known)
-        alike = [k for k in self._namesakes(draft) if not _told_apart(draft, k)]
-        sure = [k for k in alike if draft.phone and k.phone == draft.phone and _no_conflict(draft, k)]
+        alike = [k for k in self._namesakes(draft) if not known_.told_apart(draft, k)]
+        sure = [k for k in alike if draft.phone and k.phone == draft.phone and known_.no_conflict(draft, k)]
         if len(sure) == 1:
             return self._same_person(row, draft, sure[0])
-        exact = [k for k in alike if _bare(draft, k) and k.id not in self._row_of]
+        exact = [k for k in alike if known_.bare(draft, k) and k.id not in self._row_of]
         if exact:
             return self._same_person(row, draft, exact[0])
         if alike:
             return self._doubtful(row, draft, alike)
         for other, question in self.asked[draft.name]:
-            if not _told_apart(draft, other):
+            if not known_.told_apart(draft, other):
                 return self._ask(row, draft, question)
         return self._perhaps_new(row, draft)
 
@@ -228,8 +217,8 @@ class _Matcher:
         """
         if draft.number in self._by_number:
             return self._numbered(row, draft, self._people[self._by_number[draft.number]], aside=True)
-        alike = [k for k in self._namesakes(draft) if not _told_apart(draft, k)]
-        sure = [k for k in alike if draft.phone and k.phone == draft.phone and _no_conflict(draft, k)]
+        alike = [k for k in self._namesakes(draft) if not known_.told_apart(draft, k)]
+        sure = [k for k in alike if draft.phone and k.phone == draft.phone and known_.no_conflict(draft, k)]
         if len(sure) == 1:
             return self._same_person(row, draft, sure[0], aside=True)
         around = [k for k in alike if self._areas.around(draft.area_id, k.area_id)]
@@ -241,7 +230,7 @@ class _Matcher:
         if around or sure:
             return self._doubtful(row, draft, sure or around, aside=True)
         for other, question in self.asked[draft.name]:
-            if not _told_apart(draft, other) and self._areas.around(draft.area_id, other.area_id):
+            if not known_.told_apart(draft, other) and self._areas.around(draft.area_id, other.area_id):
                 return self._ask(row, draft, question)
         return self._perhaps_new(row, draft, aside=True)
 
@@ -251,7 +240,7 @@ class _Matcher:
             known
             for known in self._namesakes(draft)
             if self._cautious and known.id in self._stored and known.id not in self._row_of
-            if known.area_id == draft.area_id and _no_conflict(draft, known)
+            if known.area_id == draft.area_id and known_.no_conflict(draft, known)
         ]
         if twins:
             return self._doubtful(row, draft, twins, aside=aside)
@@ -276,12 +265,12 @@ class _Matcher:
             raise Unclear("标识是别的辖区的人，请核对")
         if draft.number and self._by_number.get(draft.number, known.id) != known.id:
             raise Unclear(f"编号 {draft.number} 已经有人在用，请换一个")
-        return self._same_person(row, _unmasked(draft, known), known)
+        return self._same_person(row, known_.unmasked(draft, known), known)
 
     def _numbered(self, row: int, draft: PersonDraft, found: Known, *, aside: bool = False) -> ReportRow:
         if not found.mine:
             raise Unclear(f"编号 {draft.number} 已在别的辖区使用，请核对编号")
-        draft = _unmasked(draft, found)
+        draft = known_.unmasked(draft, found)
         if found.name == draft.name or (draft.phone and found.phone == draft.phone):
             return self._same_person(row, draft, found, aside=aside)
         question = Question(
@@ -322,10 +311,10 @@ class _Matcher:
     def _same_person(self, row: int, draft: PersonDraft, known: Known, *, aside: bool = False) -> ReportRow:
         self._person_of[draft.id] = known.id
         if aside:
-            draft = _beside(draft, known, told_before=known.id in self._row_of)
-        values = _differences(draft, known)
+            draft = known_.beside(draft, known, told_before=known.id in self._row_of)
+        values = known_.differences(draft, known)
         earlier = self._row_of.setdefault(known.id, row)
-        if earlier != row and not consistent(draft, _as_draft(known)):
+        if earlier != row and not consistent(draft, known_.as_draft(known)):
             raise Unclear(f"与第 {earlier} 行是同一个人，内容却不一样，请合成一行")
         repeated = f"与第 {earlier} 行是同一个人；" if earlier != row else ""
         if not values:
@@ -392,60 +381,3 @@ class _Matcher:
 
 _KEPT_WORDS = {"post": "职务", "phones": "备用电话"}
 _WORDS = {"name": "姓名", "number": "编号", "phone": "电话", "area_id": "镇村"}
-
-
-def _told_apart(draft: PersonDraft, known: Known | PersonDraft) -> bool:
-    """Tell whether number or phone say that two people of one name are two people."""
-    if draft.number and draft.number == known.number:
-        return False
-    by_number = bool(draft.number and known.number and draft.number != known.number)
-    by_phone = bool(draft.phone and known.phone and draft.phone != known.phone)
-    # The same phone under another number is doubtful: renumbered, or a family's phone.
-    return by_phone or (by_number and not (draft.phone and draft.phone == known.phone))
-
-
-def _no_conflict(draft: PersonDraft, known: Known) -> bool:
-    return not (draft.number and known.number and draft.number != known.number)
-
-
-def _bare(draft: PersonDraft, known: Known) -> bool:
-    """Tell whether both have a name and an area only, the same."""
-    nothing_more = not (draft.number or draft.phone or known.number or known.phone)
-    return nothing_more and draft.area_id == known.area_id
-
-
-def _unmasked(draft: PersonDraft, known: Known) -> PersonDraft:
-    """Return a draft with what is stored where it has the mask of it. Raises Unclear for another mask."""
-    if masks.is_masked(draft.name):
-        if draft.name != masks.name(known.name):
-            raise Unclear(f"姓名「{draft.name}」是遮挡过的，和登记的对不上；要改名请写全名")
-        draft = replace(draft, name=known.name)
-    if draft.phone and masks.is_masked(draft.phone):
-        if draft.phone != masks.phone(known.phone):
-            raise Unclear("电话是遮挡过的，和登记的对不上；要改号码请写全")
-        draft = replace(draft, phone=None)
-    return draft
-
-
-def _beside(draft: PersonDraft, known: Known, *, told_before: bool) -> PersonDraft:
-    """Return what a name beside a place says of a known person: not where he lives, if that is known.
-
-    What another row of the file has said of him stays.
-    """
-    draft = replace(draft, area_id=None) if known.area_id is not None or told_before else draft
-    if not told_before:
-        return draft
-    new = {key: value for key, value in draft.attributes.items() if key not in known.attributes}
-    return replace(draft, attributes=new)
-
-
-def _as_draft(known: Known) -> PersonDraft:
-    return PersonDraft(known.name, known.number, known.phone, known.area_id, known.attributes, known.id)
-
-
-def _differences(draft: PersonDraft, known: Known) -> dict[str, Any]:
-    """Return what the draft says otherwise; a blank cell never takes anything away."""
-    values = {key: getattr(draft, key) for key in COLUMNS}
-    values = {key: value for key, value in values.items() if value not in (None, getattr(known, key))}
-    attributes = {**known.attributes, **draft.attributes}
-    return values if attributes == dict(known.attributes) else {**values, "attributes": attributes}

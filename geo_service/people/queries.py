@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from geo_service.bulk import copy_rows
 from geo_service.people.drafts import PersonDraft, Spans
+from geo_service.people.known import Known
 from geo_service.people.lookup import Ground, PersonName
-from geo_service.people.matching import Known
 from geo_service.tables import (
     Account,
     Area,

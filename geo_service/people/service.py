@@ -23,9 +23,9 @@ from geo_service.areas import service as areas
 from geo_service.bulk import among
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.people import duty_queries, parts, queries, roster
+from geo_service.people.charges import check_overlap
 from geo_service.people.drafts import DutyDraft, DutySpan, Part, PersonDraft
 from geo_service.people.lookup import Ground, Unclear
-from geo_service.people.rota import check_overlap
 from geo_service.tables import County, Duty, Person
 from layers.vocabulary import DutyKind, Level, Role
 

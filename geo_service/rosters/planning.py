@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from geo_service.imports import Outcome, ReportRow
-from geo_service.people import matching, rota
+from geo_service.people import charges, matching
 from geo_service.people.drafts import DutyDraft, DutySpan, PersonDraft
+from geo_service.people.known import Known
 from geo_service.people.lookup import Areas, Ground, PersonName, Unclear
-from geo_service.people.matching import Known, Rights
+from geo_service.people.matching import Rights
 from geo_service.people.roster import Told
 from geo_service.rosters import placing
 from geo_service.rosters.placing import NewPlace, PlaceChange
@@ -215,7 +216,7 @@ class _Deciding:
         register = self._register
         names = {known.id: known for known in register.people}
         new = {draft.id: draft for draft in self.settled.added}
-        self.planner = rota.Planner(register.duties, register.today)
+        self.planner = charges.Planner(register.duties, register.today)
         for k, (row, one) in enumerate(self.named):
             ground, person_id = self.ground_of.get(id(row)), self.settled.people.get(k)
             if one.wish is None or ground is None or person_id is None:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from geo_service.people.charges import Wish
 from geo_service.people.drafts import PersonDraft
 from geo_service.people.lookup import Areas, Unclear
 from geo_service.people.roster import draft_of, tidy_name
-from geo_service.people.rota import Wish
 from geo_service.rosters.records import Fault, Named, PlaceSaid, Record
 from layers import named, said
 from layers.forms import Form, Post

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from geo_service.imports import Outcome, ReportRow
+from geo_service.people.charges import Ending
 from geo_service.people.drafts import DutySpan, question_id
+from geo_service.people.known import Known
 from geo_service.people.lookup import Ground, answer_to, plain
-from geo_service.people.matching import Known
-from geo_service.people.rota import Ending
 from geo_service.rosters.planning import Register, RosterPlan, contact
 from geo_service.rosters.records import Record
 from layers.drafts import Question

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from geo_service.people.charges import Wish
 from geo_service.people.drafts import PersonDraft
-from geo_service.people.rota import Wish
 from layers.sheets import Row
 from layers.vocabulary import Layer
 
