@@ -13,7 +13,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused
 from geo_service.memory import rarely_searched
-from geo_service.people import imports
+from geo_service.people import imports, rota
 from geo_service.rosters import planning, reading, reconciling, returning, workbooks
 from geo_service.rosters.options import RosterOptions
 from geo_service.rosters.reconciling import Gone
@@ -27,7 +27,12 @@ from layers.sheets.recognising import Asked, recognised
 from layers.vocabulary import DutyKind, Level
 
 FORMS = (forms.RIVERS, forms.ROADS, forms.GRIDS, forms.COMPOUNDS, forms.VOLUNTEERS)
-"""What is recognised here, the most telling first."""
+"""What is taken here, the most telling first."""
+_ELSEWHERE = (
+    (rota.FIELDS, rota.REQUIRED, "这是职责表（谁负责哪里），不是名册。请作为职责导入。"),
+    (forms.OUTINGS.fields, forms.OUTINGS.required, "这是巡查记录表，不是名册。请作为巡查记录导入。"),
+)
+"""Tables that look like a register and are none: fields, what they need, and where they belong."""
 
 
 def import_roster(
@@ -74,7 +79,11 @@ def workbook(db: Session, scope: Scope, area: str, *, full: bool) -> tuple[str, 
 def read(file: BinaryIO, name: str, encoding: str | None) -> tuple[Form, Sheet]:
     """Return which form a file is, and its rows. Raises BadFile."""
     asked = [Asked(form.fields, form.required) for form in FORMS]
-    form = FORMS[recognised(file, name, asked, encoding=encoding)]
+    others = [Asked(fields, required) for fields, required, _ in _ELSEWHERE]
+    found = recognised(file, name, [*asked, *others], encoding=encoding)
+    if found >= len(FORMS):
+        raise BadFile(f"{name}：{_ELSEWHERE[found - len(FORMS)][2]}")
+    form = FORMS[found]
     fields = {"id": ("标识", "人员标识"), **form.fields} if form.layer is None else form.fields
 
     def read_(fill_down: Sequence[Sequence[str]]) -> Sheet:

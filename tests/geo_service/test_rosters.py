@@ -264,6 +264,16 @@ def test_a_file_that_is_no_roster_says_what_was_read(db: Session, scope: Scope) 
         take(db, scope, "颜色,形状\n红,圆\n")
 
 
+def test_a_table_of_duties_or_of_patrols_is_no_register(db: Session, scope: Scope) -> None:
+    for text, hint in (
+        ("人员,河道名称,责任段\n张三,东河,0-100\n", "职责表"),
+        ("日期,巡查人,河道,天气,巡查内容\n2026-05-01,张三,东河,晴,正常\n", "巡查记录表"),
+        ("图层,编码,名称\n河道,R1,东河\n", "对象清单"),
+    ):
+        with pytest.raises(BadFile, match=hint):
+            take(db, scope, text)
+
+
 # --- reconciled with the last one
 
 
