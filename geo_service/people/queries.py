@@ -8,7 +8,20 @@ from typing import Any
 
 import shapely
 from psycopg.types.json import Jsonb
-from sqlalchemy import ColumnElement, Row, bindparam, delete, func, literal, or_, select, true, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -30,7 +43,7 @@ from geo_service.tables import (
     PlaceVersion,
 )
 from layers.cells import CellSet
-from layers.vocabulary import Layer
+from layers.vocabulary import Layer, Level
 
 Condition = ColumnElement[bool]
 
@@ -188,6 +201,7 @@ def grounds(
             PlaceVersion.length_dm,
             lies_in.c.ids,
             Place.area_id,
+            case((Area.level == Level.VILLAGE, Area.parent_id)),
             Place.code_made,
             Place.in_scheme,
             Place.attributes,
@@ -195,14 +209,15 @@ def grounds(
         )
         .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
         .outerjoin(lies_in, lies_in.c.place_version_id == Place.version_id)
+        .outerjoin(Area, Area.id == Place.area_id)
         .where(visible)
         .order_by(Place.id)
     )
     if place_ids is not None:
         query = query.where(Place.id.in_(list(place_ids)))
     return [
-        Ground(id_, Layer(layer), code, name, version_id, length_dm, _areas(ids, listed), *more)
-        for id_, layer, code, name, version_id, length_dm, ids, listed, *more in db.execute(query)
+        Ground(id_, Layer(layer), code, name, version_id, length_dm, _areas(ids, listed, above), *more)
+        for id_, layer, code, name, version_id, length_dm, ids, listed, above, *more in db.execute(query)
     ]
 
 
@@ -211,8 +226,9 @@ def pairs(spans: Iterable[Range[int]]) -> Spans:
     return tuple((int(span.lower or 0), int(span.upper or 0)) for span in spans)
 
 
-def _areas(ids: Sequence[int] | None, listed: int | None) -> frozenset[int]:
-    return frozenset(ids) if ids else frozenset({listed} if listed else ())
+def _areas(ids: Sequence[int] | None, listed: int | None, above: int | None) -> frozenset[int]:
+    """Return the areas of a version, else the one a place is listed under with its township."""
+    return frozenset(ids or filter(None, (listed, above)))
 
 
 def village_spans(db: Session, version_id: int, area_id: int) -> Spans | None:

@@ -217,6 +217,13 @@ def test_volunteers_keep_their_many_fields(db: Session, scope: Scope, areas: dic
     assert outcomes(take(db, scope, text)) == ["same"]
 
 
+def test_a_place_by_name_is_found_by_its_township_for_duties(db: Session, scope: Scope) -> None:
+    take(db, scope, RIVERS)
+    text = "人员,河道名称,镇街,类别,级别\n孙大妈,西河,戴窑镇,志愿者,村\n".encode()
+    report = import_duties(db, scope, io.BytesIO(text), "职责.csv", ImportOptions())
+    assert outcomes(report) == ["added"], told(report)
+
+
 # --- rows that are not taken
 
 
