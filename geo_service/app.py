@@ -35,6 +35,7 @@ from geo_service.people import routes as people
 from geo_service.places import routes as places
 from geo_service.privacy import routes as privacy
 from geo_service.room import lack_of_room
+from geo_service.rosters import routes as rosters
 from geo_service.services import routes as services
 from geo_service.settings import Settings
 from geo_service.web import routes as web
@@ -53,6 +54,7 @@ ROUTERS = (
     areas.router,
     places.router,
     people.router,
+    rosters.router,
     coverage.router,
     patrols.router,
     patrol_clients.router,

@@ -4,13 +4,14 @@ import datetime as dt
 import math
 import unicodedata
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
+from layers import masks
 from layers.vocabulary import Word
 
 Kind = Literal["text", "whole", "number", "flag", "day", "time", "geometry"]
@@ -29,6 +30,8 @@ class Column:
     name: str
     title: str
     kind: Kind = "text"
+    mask: Literal["name", "phone"] | None = None
+    """Whose values (a text, or a list of texts) are masked in files, unless all of them is asked for."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,35 @@ class Listing:
     title: str
     columns: Sequence[Column]
     rows: Iterable[Sequence[Any]]
+    marked: Collection[tuple[int, int]] = frozenset()
+    """Cells (row, column, from 0) that a workbook shows in colour."""
 
     @cached_property
     def geometry_at(self) -> int | None:
         """The position of the geometry column, if there is one."""
         return next((i for i, column in enumerate(self.columns) if column.kind == "geometry"), None)
 
+    @property
+    def masked(self) -> "Listing":
+        """The same with the names and phones of its people masked."""
+        at = {i: _MASKS[column.mask] for i, column in enumerate(self.columns) if column.mask}
+        if not at:
+            return self
+        rows = ([at[i](v) if i in at else v for i, v in enumerate(row)] for row in self.rows)
+        return replace(self, rows=rows)
+
     @cached_property
     def plain(self) -> list[tuple[int, Column]]:
         """Every other column with its position."""
         return [(i, column) for i, column in enumerate(self.columns) if column.kind != "geometry"]
+
+
+def _each(mask: Callable[[str | None], str | None]) -> Callable[[Any], Any]:
+    """Return a mask that takes lists too."""
+    return lambda value: [mask(item) for item in value] if isinstance(value, list | tuple) else mask(value)
+
+
+_MASKS: dict[str, Callable[[Any], Any]] = {"name": _each(masks.name), "phone": _each(masks.phone)}
 
 
 def json_value(value: Any, column: Column) -> Any:

@@ -13,8 +13,8 @@ import openpyxl
 import pyogrio.raw
 import shapely
 from numpy.typing import NDArray
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font
+from openpyxl.cell import Cell, WriteOnlyCell
+from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
 from shapely.geometry.base import BaseGeometry
 
@@ -53,7 +53,10 @@ def write_sheet(book: openpyxl.Workbook, listing: Listing) -> None:
     for count, row in enumerate(listing.rows, 2):
         if count > ROWS_OF_EXCEL:
             raise Invalid(f"超过 Excel 的 {ROWS_OF_EXCEL} 行，请改用 csv，或缩小范围。")
-        sheet.append([_cell(sheet, row[i], column) for i, column in listing.plain])
+        cells = [_cell(sheet, row[i], column) for i, column in listing.plain]
+        sheet.append(
+            [_marked(sheet, c) if (count - 2, i) in listing.marked else c for i, c in enumerate(cells)]
+        )
 
 
 def _cell(sheet: Any, value: Any, column: Column) -> Any:
@@ -66,13 +69,28 @@ def _cell(sheet: Any, value: Any, column: Column) -> Any:
         cell = WriteOnlyCell(sheet, value=value.replace(tzinfo=None) if column.kind == "time" else value)
         cell.number_format = "yyyy-mm-dd hh:mm:ss" if column.kind == "time" else "yyyy-mm-dd"
         return cell
-    text = printable(words(value, column))[:_TEXT_OF_EXCEL]
+    return as_text(sheet, printable(words(value, column)))
+
+
+def as_text(sheet: Any, text: str) -> Any:
+    """Return what a sheet takes for a text: no formula, also after someone has edited the cell."""
+    text = text[:_TEXT_OF_EXCEL]
     if not text.startswith((*FORMULA_STARTS, "#")):
         return text
     cell = WriteOnlyCell(sheet, value=text)
-    cell.data_type = "s"  # a text and no formula, also after someone has edited the cell
+    cell.data_type = "s"
     cell.quotePrefix = True
     return cell
+
+
+_MARK = PatternFill("solid", start_color="FFD966")
+
+
+def _marked(sheet: Any, cell: Any) -> Any:
+    """Return a cell, or a plain value as one, in colour."""
+    coloured = cell if isinstance(cell, Cell) else WriteOnlyCell(sheet, value=cell)
+    coloured.fill = _MARK
+    return coloured
 
 
 def gpkg(listing: Listing) -> Iterator[bytes]:

@@ -22,6 +22,7 @@ class Outcome(Word):
 
     ADDED = "added", "新增"
     CHANGED = "changed", "变更"
+    MOVED = "moved", "换了地方"
     SAME = "same", "不变"
     GONE = "gone", "文件里没有"
     LOST = "lost", "未能沿用"
@@ -55,6 +56,8 @@ class ReportRow:
     """The code of a place."""
     cells: tuple[str, ...] = ()
     """The row as it stood in a table."""
+    wrong: tuple[str, ...] = ()
+    """The fields of a table in which stands why it is not taken."""
 
     @property
     def numbers(self) -> str:
@@ -82,6 +85,8 @@ class ImportReport:
     """Whether the rows are about places, which have codes."""
     headers: Sequence[str] = ()
     """Of a table whose rows have `cells`."""
+    columns: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Where the fields of a table stand among its headers."""
     same: int = 0
     """Places that did not change."""
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -103,7 +108,7 @@ class ImportReport:
     @property
     def changes(self) -> bool:
         """Tell whether anything is, or would be, different afterwards."""
-        return bool(self.of(Outcome.ADDED, Outcome.CHANGED))
+        return bool(self.of(Outcome.ADDED, Outcome.CHANGED, Outcome.MOVED))
 
     def summary(self) -> str:
         """Return the counts in one line of plain Chinese."""
@@ -127,17 +132,40 @@ class ImportReport:
         part = replace(self, rows=self.of(outcome)[:first]).listing()
         return replace(part, title=f"{self.title}：{outcome.zh}")
 
-    def not_taken(self) -> Listing:
-        """Return the rows that were not taken: of a table as they stood in it, with the reason behind them.
+    def left_out_rows(self) -> list[ReportRow]:
+        """Return the rows of a table that were not taken, each once, with all that is said of it.
 
-        Of a table that are also those that wait for an answer; places that wait are taken as new ones.
+        Also those that wait for an answer; places that wait are taken as new ones.
+        """
+        found: dict[int, ReportRow] = {}
+        for row in self.of(Outcome.REFUSED, Outcome.ASKED):
+            for number in row.rows:
+                first = found.get(number)
+                detail = row.detail if first is None else f"{first.detail}；{row.detail}"
+                wrong = row.wrong if first is None else (*first.wrong, *row.wrong)
+                found[number] = replace(first or row, rows=[number], detail=detail, wrong=wrong)
+        return [found[number] for number in sorted(found)]
+
+    def not_taken(self) -> Listing:
+        """Return the rows that were not taken: of a table as they stood in it, the wrong cells marked.
+
+        The reason stands behind them.
         """
         if not self.headers:
             return self.listing(Outcome.REFUSED)
         titles = [*self.headers, "原因"]
         columns = [Column(f"column{i}", title) for i, title in enumerate(titles, 1)]
-        rows = [(*row.cells, row.detail) for row in self.of(Outcome.REFUSED, Outcome.ASKED)]
-        return Listing(f"left_out_{self.what}", f"{self.title}未导入的行", columns, rows)
+        left = self.left_out_rows()
+        rows = [(*_padded(row.cells, len(self.headers)), row.detail) for row in left]
+        marked = frozenset(
+            (k, at)
+            for k, row in enumerate(left)
+            for field_ in row.wrong
+            for at in self.columns.get(field_, ())
+            if at < len(row.cells) and (row.cells[at] or len(row.wrong) == 1)
+        )
+        name, title = f"left_out_{self.what}", f"{self.title}未导入的行"
+        return Listing(name, title, columns, rows, marked=marked)
 
 
 class RowsRefused(YinxunError):
@@ -180,6 +208,10 @@ def record(
             db, keep_in, source, county_id=county_id, subject=f"import/{number}", name=file_name
         )
     return number
+
+
+def _padded(cells: Sequence[str], width: int) -> tuple[str, ...]:
+    return tuple(cells) + ("",) * (width - len(cells))
 
 
 def _asked(question: Question | None) -> tuple[str | None, str | None, str | None]:

@@ -30,7 +30,18 @@ from geo_service.errors import Invalid
 from geo_service.exports import gpkg, xlsx
 from geo_service.imports import ImportReport
 
-__all__ = ["As", "Column", "Listing", "content", "download", "emit", "records", "report_answer", "show"]
+__all__ = [
+    "As",
+    "Column",
+    "Listing",
+    "content",
+    "download",
+    "emit",
+    "records",
+    "report_answer",
+    "show",
+    "write_file",
+]
 
 MOST_ROWS = 1000
 """Rows of an import's report in a JSON answer; another form gives all of them."""
@@ -57,9 +68,12 @@ MEDIA_TYPES = {
 }
 
 
-def content(listing: Listing, form: As) -> Iterator[bytes]:
-    """Yield the bytes of a list in a form, piece by piece. Raises Invalid when XLSX cannot hold the rows."""
-    return _WRITERS[form](listing)
+def content(listing: Listing, form: As, *, full: bool = False) -> Iterator[bytes]:
+    """Yield the bytes of a list in a form, piece by piece. Raises Invalid when XLSX cannot hold the rows.
+
+    Whatever leaves passes here: names and phones are masked unless `full`.
+    """
+    return _WRITERS[form](listing if full else listing.masked)
 
 
 def records(listing: Listing) -> list[dict[str, Any]]:
@@ -67,9 +81,12 @@ def records(listing: Listing) -> list[dict[str, Any]]:
     return [_record(listing, row) for row in listing.rows]
 
 
-def download(listing: Listing, form: As) -> StreamingResponse:
-    """Answer a request with a list as a file. The rows must not need the request's own session."""
-    pieces = content(listing, form)
+def download(listing: Listing, form: As, *, full: bool = False) -> StreamingResponse:
+    """Answer a request with a list as a file; names and phones in full only if that was asked for.
+
+    The rows must not need the request's own session.
+    """
+    pieces = content(listing, form, full=full)
     first = next(pieces, b"")  # an error is still an error, not half a file
     name = f"{listing.title}.{form}"
     return StreamingResponse(
@@ -103,20 +120,20 @@ def report_answer(report: ImportReport, form: str) -> Response:
     return JSONResponse(told)
 
 
-def emit(listing: Listing, form: As | None = None, path: Path | None = None) -> None:
+def emit(listing: Listing, form: As | None = None, path: Path | None = None, *, full: bool = False) -> None:
     """Print a list on standard output, or write it to a file: a table for people unless a form is told.
 
-    A file is complete or absent. Raises Invalid for a binary form on a terminal.
+    A file is complete or absent, names and phones in it masked unless `full`. Raises Invalid for a binary
+    form on a terminal.
     """
     if path is not None:
-        _save(listing, form or _form_of(path), path)
-        print(f"已写好 {path}。", file=sys.stderr)
+        write_file(path, content(listing, form or _form_of(path), full=full))
     elif form is None:
         show(listing)
     elif form in (As.XLSX, As.GPKG) and sys.stdout.isatty():
         raise Invalid(f"{form} 是二进制文件，不能显示在屏幕上。请加 -o 文件名.{form}。")
     else:
-        for piece in content(listing, form):
+        for piece in content(listing, form, full=full):
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
 
@@ -144,16 +161,18 @@ def _form_of(path: Path) -> As:
         raise Invalid(f"看不出 {path.name} 要什么格式，请用这些扩展名之一：{forms}，或加 --as。") from None
 
 
-def _save(listing: Listing, form: As, path: Path) -> None:
+def write_file(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file that is complete or absent, and say so. Raises Invalid."""
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
-            file.writelines(content(listing, form))
+            file.writelines(pieces)
         part.replace(path)
     except OSError as error:
         raise Invalid(f"写不了 {path}：{error.strerror}。请换一个位置。") from error
     finally:
         part.unlink(missing_ok=True)
+    print(f"已写好 {path}。", file=sys.stderr)
 
 
 # --- the streamed forms

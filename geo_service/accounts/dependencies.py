@@ -18,6 +18,7 @@ from fastapi import Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from geo_service.accounts import cookies, doors, service
+from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.accounts.service import Identity
 from geo_service.db import Db
@@ -113,6 +114,21 @@ def require(*rights: Right) -> Any:
         return scope
 
     return Depends(check)
+
+
+def _full(
+    scope: Signed,
+    full: Annotated[
+        bool, Query(description="In files: names and phones in full, for those who may change people.")
+    ] = False,
+) -> bool:
+    if full:
+        scope.demand(*CHANGE)
+    return full
+
+
+InFull = Annotated[bool, Depends(_full)]
+"""Whether a file is asked for with names and phones in full; who may not is refused."""
 
 
 def csrf_token_of(request: Request) -> str:

@@ -14,7 +14,7 @@ from geo_service.accounts import service as accounts_service
 from geo_service.accounts.scope import Scope
 from geo_service.cli.connect import connect
 from geo_service.cli.map_files import Made, PaperSize, Wanted, write
-from geo_service.cli.options import CountyCode, Form, Output
+from geo_service.cli.options import CountyCode, Form, InFull, Output
 from geo_service.columns import Column, Listing
 from geo_service.coverage import answers, gaps, lists
 from geo_service.coverage.answers import Total
@@ -65,15 +65,15 @@ _SUMS = (
 def coverage(
     layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
     duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",
-    county: CountyCode = None, form: Form = None, output: Output = None,
+    county: CountyCode = None, form: Form = None, output: Output = None, full: InFull = False,
 ) -> None:  # fmt: skip
     """Print or write the coverage by place, and by layer in sum."""
     with _asking(county) as (db, scope):
         query = _query(db, scope, layer, area, first, last, duty, level, register)
         table = answers.coverage(db, scope, query)
         canvas = Canvas.of(db, table.ground, _county(db, scope)) if _is_drawn(form, output) else None
-        _record(db, scope, "coverage.export", output)
-    emit(lists.coverage_list(table, canvas), form, output)
+        _record(db, scope, "coverage.export", output, full=full)
+    emit(lists.coverage_list(table, canvas), form, output, full=full)
     _tell_if_empty(table.ground)
     if form is None and output is None:
         emit(Listing("totals", "合计", _SUMS, [_sum(total) for total in table.totals]))
@@ -84,14 +84,15 @@ def gaps_(
     kind: Kind, layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
     duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",
     shortest: Shortest = SHORTEST_M, county: CountyCode = None, form: Form = None, output: Output = None,
+    full: InFull = False,
 ) -> None:  # fmt: skip
     """Print or write the gaps of one kind."""
     with _asking(county) as (db, scope):
         query = _query(db, scope, layer, area, first, last, duty, level, register, shortest)
         table = gaps.gaps(db, scope, query, kind)
         canvas = Canvas.of(db, table.ground, _county(db, scope))
-        _record(db, scope, "gaps.export", output)
-    emit(lists.gap_list(table, canvas, drawn=_is_drawn(form, output)), form, output)
+        _record(db, scope, "gaps.export", output, full=full)
+    emit(lists.gap_list(table, canvas, drawn=_is_drawn(form, output)), form, output, full=full)
     _tell_if_empty(table.ground)
     if form is None and len(table.short):
         left = lists.short(table)
@@ -179,12 +180,11 @@ def _county(db: Session, scope: Scope) -> County:
     return db.get_one(County, scope.county_id)
 
 
-def _record(db: Session, scope: Scope, action: str, output: Path | None) -> None:
-    """Write into the audit what leaves as a file; a look on the own screen is none."""
-    if output is not None:
-        audit.record(
-            db, scope.actor, action, county_id=scope.county_id, form=output.suffix.lower().removeprefix(".")
-        )
+def _record(db: Session, scope: Scope, action: str, output: Path | None, *, full: bool = False) -> None:
+    """Write into the audit what leaves as a file, or with full names; another look on the screen is none."""
+    if output is not None or full:
+        form = output.suffix.lower().removeprefix(".") if output else ""
+        audit.record(db, scope.actor, action, county_id=scope.county_id, form=form, full=full)
 
 
 def _is_drawn(form: As | None, output: Path | None) -> bool:

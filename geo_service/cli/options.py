@@ -14,6 +14,9 @@ CountyCode = Annotated[str | None, typer.Option("--county", help="县的代码�
 Form = Annotated[As | None, typer.Option("--as", help="结果的格式，不写就显示表格")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="把结果写到文件")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="文字编码，例如 GBK；不写就自己认")]
+InFull = Annotated[
+    bool, typer.Option("--full", help="文件里写全姓名和电话；不写就遮挡（王*英、138****5678）")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="只逐行说明会怎样，什么也不改")]
 AnswerFile = Annotated[Path | None, typer.Option("--answers", help="填好「答复」一列的结果表，或 JSON")]
 SkipRefused = Annotated[

@@ -1,13 +1,15 @@
 """`geo-service roster` and `geo-service duties`: people, and who looks after what, from tables."""
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, TypeVar
 
 import typer
 from sqlalchemy.orm import Session
 
+from geo_service import audit
 from geo_service.accounts.scope import Scope
 from geo_service.accounts.service import command_scope
 from geo_service.cli.connect import connect
@@ -17,6 +19,7 @@ from geo_service.cli.options import (
     DryRun,
     Encoding,
     Form,
+    InFull,
     Output,
     SkipRefused,
     answers_in,
@@ -25,25 +28,47 @@ from geo_service.cli.options import (
 )
 from geo_service.columns import printable
 from geo_service.db import transaction
+from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, RowsRefused
-from geo_service.listing import As, emit
+from geo_service.listing import As, emit, write_file
 from geo_service.people import imports
 from geo_service.people.imports import ImportOptions
+from geo_service.rosters.options import RosterOptions
+from geo_service.rosters.service import import_roster, workbook
 
 app = typer.Typer()
 
 Table = Annotated[Path, typer.Argument(help="XLSX、XLS 或 CSV（UTF-8、GBK 都可以）", show_default=False)]
-Take = Callable[[Session, Scope, BinaryIO, str, ImportOptions], ImportReport]
+Reconcile = Annotated[
+    bool, typer.Option("--reconcile", help="与登记的核对：列出名册里没有了的，逐项问是结束职责还是保留")
+]
+LastDay = Annotated[
+    dt.datetime | None,
+    typer.Option("--last-day", formats=["%Y-%m-%d"], help="结束的职责的最后一天；不写就是昨天"),
+]
+Chosen = TypeVar("Chosen", bound=ImportOptions)
+Take = Callable[[Session, Scope, BinaryIO, str, Chosen], ImportReport]
 
 
-@app.command(help="导入人员名册：姓名、编号、电话、镇街、村。同一个文件再导入什么也不变；不删除任何人。")
+@app.command(
+    help="导入名册：河道名录、路长名册、网格员名册、小区名录、志愿者登记表，按表头自己认。"
+    "名册里的对象、人员、职责一次登记；同一个文件再导入什么也不变；不删除任何人。"
+)
 def roster(
-    file: Table, answer_file: AnswerFile = None, skip_refused: SkipRefused = None, dry_run: DryRun = False,
-    encoding: Encoding = None, county: CountyCode = None, form: Form = None, output: Output = None,
+    file: Table, reconcile: Reconcile = False, last_day: LastDay = None, answer_file: AnswerFile = None,
+    skip_refused: SkipRefused = None, dry_run: DryRun = False, encoding: Encoding = None,
+    county: CountyCode = None, form: Form = None, output: Output = None,
 ) -> None:  # fmt: skip
-    """Bring people up to date from a roster."""
-    options = _options(answer_file, skip_refused, encoding, dry_run=dry_run)
-    run_import(imports.import_people, file, options, county, form, output, skip_refused)
+    """Bring places, people and duties up to date from a roster."""
+    options = RosterOptions(
+        dry_run,
+        skip_refused is not None,
+        answers_in(answer_file),
+        encoding,
+        reconcile=reconcile,
+        last_day=last_day.date() if last_day else None,
+    )
+    run_import(import_roster, file, options, county, form, output, skip_refused)
 
 
 @app.command(
@@ -58,6 +83,28 @@ def duties(
     run_import(imports.import_duties, file, options, county, form, output, skip_refused)
 
 
+@app.command(
+    "roster-sheet",
+    help="把一个镇街或村的对象、人员、职责写成一个表发下去改；改好后用 roster 导入，和登记的合并。",
+)
+def roster_sheet(
+    area: Annotated[str, typer.Option("--area", help="镇街或村的代码")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="写到这个 .xlsx 文件")],
+    full: InFull = False, county: CountyCode = None,
+) -> None:  # fmt: skip
+    """Write the workbook of an area."""
+    if output.suffix.lower() != ".xlsx":
+        raise Invalid("辖区表只能写成 .xlsx 文件。")
+    with connect() as (engine, _), transaction(engine) as db:
+        scope = command_scope(db, county)
+        _, data = workbook(db, scope, area, full=full)
+        subject = f"area/{area}"
+        audit.record(
+            db, scope.actor, "workbook.export", county_id=scope.county_id, subject=subject, full=full
+        )
+    write_file(output, [data])
+
+
 def _options(
     answer_file: Path | None, skip_refused: Path | None, encoding: str | None, *, dry_run: bool
 ) -> ImportOptions:
@@ -65,7 +112,7 @@ def _options(
 
 
 def run_import(
-    take: Take, path: Path, options: ImportOptions, county: str | None, form: As | None, output: Path | None,
+    take: Take[Chosen], path: Path, options: Chosen, county: str | None, form: As | None, output: Path | None,
     skip_refused: Path | None,
 ) -> None:  # fmt: skip
     """Import a table and tell what became of its rows; refused rows are shown before the error."""

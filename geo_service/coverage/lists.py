@@ -28,8 +28,8 @@ _COVERAGE = (
     Column("times", "巡查次数", "whole"),
     Column("people", "巡查人数", "whole"),
     Column("last_day", "最近巡查", "day"),
-    Column("holders", "责任人"),
-    Column("walkers", "巡查人"),
+    Column("holders", "责任人", mask="name"),
+    Column("walkers", "巡查人", mask="name"),
 )
 _GAP = (
     Column("kind", "空白"),
@@ -38,7 +38,7 @@ _GAP = (
     Column("to_m", "止点（米）", "number"),
     Column("length_m", "长度（米）", "number"),
     Column("area_m2", "面积（平方米）", "number"),
-    Column("holders", "责任人"),
+    Column("holders", "责任人", mask="name"),
 )
 _UNMAPPED = "未上图"
 

@@ -7,7 +7,7 @@ from fastapi import Query as Parameter
 from starlette.responses import JSONResponse, Response
 
 from geo_service import audit, cursors
-from geo_service.accounts.dependencies import Signed
+from geo_service.accounts.dependencies import InFull, Signed
 from geo_service.accounts.scope import Scope
 from geo_service.coverage import answers, gaps, lists
 from geo_service.coverage.asked import FromTheAddress
@@ -26,7 +26,7 @@ Form = Annotated[Format, Parameter(alias="as", description="json: a page of rows
 
 @router.get("/coverage", summary="What was covered, by place")
 def coverage(
-    db: Db, scope: Signed, asked: FromTheAddress, form: Form = "json",
+    db: Db, scope: Signed, asked: FromTheAddress, form: Form = "json", full: InFull = False,
     limit: cursors.Limit = 100, cursor: cursors.Cursor = None,
 ) -> Response:  # fmt: skip
     """Return share covered, how often, by how many and when last, for each place, with sums by layer."""
@@ -42,12 +42,12 @@ def coverage(
         ]  # fmt: skip
         return _page(lists.coverage_list(table), query, limit, cursor, totals=sums)
     canvas = Canvas.of(db, table.ground, _county(db, scope)) if form in ("geojson", "gpkg") else None
-    return _file(db, scope, "coverage.export", lists.coverage_list(table, canvas), As(form))
+    return _file(db, scope, "coverage.export", lists.coverage_list(table, canvas), As(form), full=full)
 
 
 @router.get("/gaps", summary="What is missing: a duty, a patrol, or a patrol where there is a duty")
 def gaps_(
-    db: Db, scope: Signed, asked: FromTheAddress, form: Form = "json",
+    db: Db, scope: Signed, asked: FromTheAddress, form: Form = "json", full: InFull = False,
     limit: cursors.Limit = 100, cursor: cursors.Cursor = None,
 ) -> Response:  # fmt: skip
     """Return the gaps of one kind with place, stretch in metres and in words, length or area, township."""
@@ -61,7 +61,7 @@ def gaps_(
             lists.gap_list(table, canvas), query, limit, cursor, kind=table.kind, short=lists.short(table)
         )
     drawn = form in ("geojson", "gpkg")
-    return _file(db, scope, "gaps.export", lists.gap_list(table, canvas, drawn=drawn), As(form))
+    return _file(db, scope, "gaps.export", lists.gap_list(table, canvas, drawn=drawn), As(form), full=full)
 
 
 def _page(listing: Listing, query: Query, limit: int, cursor: str | None, **more: Any) -> JSONResponse:
@@ -77,11 +77,10 @@ def _page(listing: Listing, query: Query, limit: int, cursor: str | None, **more
     )
 
 
-def _file(db: Db, scope: Scope, action: str, listing: Listing, form: As) -> Response:
-    audit.record(
-        db, scope.actor, action, county_id=scope.county_id, form=form.value, rows=len(list(listing.rows))
-    )
-    return download(listing, form)
+def _file(db: Db, scope: Scope, action: str, listing: Listing, form: As, *, full: bool) -> Response:
+    rows = len(list(listing.rows))
+    audit.record(db, scope.actor, action, county_id=scope.county_id, form=form.value, rows=rows, full=full)
+    return download(listing, form, full=full)
 
 
 def _county(db: Db, scope: Scope) -> County:

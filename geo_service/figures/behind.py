@@ -13,7 +13,7 @@ from geo_service.columns import Column, Listing
 from geo_service.errors import Forbidden
 from geo_service.figures import row_queries, service
 from geo_service.people.lookup import Areas
-from geo_service.people.roster import masked_name
+from layers import masks
 from layers.figures import Behind, Counted
 from layers.vocabulary import Level, Right
 
@@ -74,7 +74,7 @@ def rows(db: Session, scope: Scope, counted: Counted, day: dt.date, *, masked: b
 
 
 def _named(name: str | None, masked: bool) -> str:
-    return GONE if name is None else masked_name(name) if masked else name
+    return (masks.name(name) if masked else name) or GONE
 
 
 def _ids(ids: Sequence[str], kind: str) -> list[str]:

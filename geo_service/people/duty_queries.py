@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Text, and_, cast, delete, func, or_, select, update
+from sqlalchemy import Date, Text, and_, bindparam, cast, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -140,6 +140,15 @@ def set_last_day(db: Session, county_id: int, duty_id: int, last_day: dt.date) -
         .where(Duty.county_id == county_id, Duty.id == duty_id)
         .values(in_force=func.daterange(func.lower(Duty.in_force), stop))
     )
+
+
+def set_last_days(db: Session, county_id: int, days: Sequence[tuple[int, dt.date]]) -> None:
+    """Let duties (id, day) end on a day, inclusive."""
+    if days:
+        ends = func.daterange(func.lower(Duty.in_force), cast(bindparam("stop"), Date))
+        of_county = Duty.county_id == county_id, Duty.id == bindparam("duty")
+        rows = [{"duty": id_, "stop": day + dt.timedelta(days=1)} for id_, day in days]
+        db.connection().execute(update(Duty).where(*of_county).values(in_force=ends), rows)
 
 
 def in_areas(county_id: int, area_ids: Collection[int]) -> Condition:

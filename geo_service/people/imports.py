@@ -1,11 +1,12 @@
 """Rosters and duties from files: read, decide row by row, then store in one transaction or not at all."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from geo_service import audit
@@ -13,9 +14,11 @@ from geo_service.accounts.narrow import CHANGE, people_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused, record
-from geo_service.people import duty_queries, matching, queries, roster, rota, service
-from geo_service.people.lookup import Areas, People, Places
-from geo_service.tables import Duty
+from geo_service.people import charges, duty_queries, matching, queries, roster, rota, service
+from geo_service.people.drafts import DutyDraft, DutySpan, PersonDraft
+from geo_service.people.known import Known
+from geo_service.people.lookup import Areas, Ground, People, Places
+from geo_service.tables import Duty, Place
 from layers import sheets
 from layers.sheets import Sheet
 
@@ -53,9 +56,8 @@ def import_people(
     )
     report = _report("roster", "人员名册", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:
-        queries.insert_people(db, scope.county_id, plan.added)
-        queries.update_people(db, scope.county_id, ((change.id, change.values) for change in plan.changed))
-        _record(db, scope, file, name, report, options.keep_in)
+        store_people(db, scope.county_id, plan.added, plan.changed)
+        record_import(db, scope, file, name, report, options.keep_in)
     return report
 
 
@@ -70,17 +72,16 @@ def import_duties(
     sheet = sheets.read(file, name, rota.FIELDS, required=rota.REQUIRED, encoding=options.encoding)
     queries.lock_register(db, scope.county_id)
     day = service.today(db, scope.county_id)
-    plan = rota.plan(sheet.rows, _land(db, scope), day, options.answers)
+    plan = rota.plan(sheet.rows, land_of(db, scope), day, options.answers)
     report = _report("duties", "职责", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:
-        duty_queries.insert_duties(db, scope.county_id, plan.added)
-        for ending in plan.ended:
-            duty_queries.set_last_day(db, scope.county_id, ending.duty_id, ending.last_day)
-        _record(db, scope, file, name, report, options.keep_in)
+        store_duties(db, scope.county_id, plan.added, plan.ended)
+        record_import(db, scope, file, name, report, options.keep_in)
     return report
 
 
-def _land(db: Session, scope: Scope) -> rota.Land:
+def land_of(db: Session, scope: Scope) -> rota.Land:
+    """Return the people, places and duties that the user may speak of."""
     return rota.Land(
         People(queries.person_names(db, people_in(scope, *CHANGE))),
         Places(queries.grounds(db, places_in(scope, *CHANGE))),
@@ -103,9 +104,41 @@ def _report(
     return report
 
 
-def _record(
+def locked_register(
+    db: Session, scope: Scope, own_people: ColumnElement[bool], own_places: ColumnElement[bool]
+) -> tuple[list[Known], list[Ground], list[DutySpan]]:
+    """Return everybody, every place and every duty of a county; until the end only this import decides.
+
+    The conditions say who and what the user may change.
+    """
+    queries.lock_register(db, scope.county_id)
+    return (
+        queries.register(db, scope.county_id, own_people),
+        queries.grounds(db, Place.county_id == scope.county_id, mine=own_places),
+        duty_queries.duty_spans(db, Duty.county_id == scope.county_id),
+    )
+
+
+def store_people(
+    db: Session, county_id: int, added: Sequence[PersonDraft], changed: Iterable[matching.Change]
+) -> None:
+    """Store new people, and new values of known ones."""
+    queries.insert_people(db, county_id, added)
+    queries.update_people(db, county_id, ((change.id, change.values) for change in changed))
+
+
+def store_duties(
+    db: Session, county_id: int, added: Sequence[DutyDraft], ended: Sequence[charges.Ending]
+) -> None:
+    """Store new duties, and the last days of known ones."""
+    duty_queries.insert_duties(db, county_id, added)
+    duty_queries.set_last_days(db, county_id, [(ending.duty_id, ending.last_day) for ending in ended])
+
+
+def record_import(
     db: Session, scope: Scope, file: BinaryIO, name: str, report: ImportReport, keep_in: Path | None
 ) -> None:
+    """Write down which file changed something, in the register of imports and in the audit."""
     file.seek(0)
     digest = hashlib.sha256(file.read()).digest()
     counts = report.counts()

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,15 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.narrow import CHANGE, duties_in, people_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas_service
+from geo_service.bulk import among
 from geo_service.columns import Column, Listing
 from geo_service.people import duty_queries, queries, service
+from geo_service.people.charges import PARTLY
 from geo_service.people.lookup import Areas
-from geo_service.people.roster import masked
+from geo_service.people.rota import FORGOTTEN
 from geo_service.tables import County, Duty, Person, Place
 from layers import crs as crs_
+from layers import masks
 from layers.cells import CellSet
 from layers.lines import LineSet
 from layers.spans import SpanSet
@@ -26,8 +29,8 @@ from layers.vocabulary import DutyKind, Layer, Level, Role
 PEOPLE = (
     Column("id", "标识"),
     Column("number", "编号"),
-    Column("name", "姓名"),
-    Column("phone", "电话"),
+    Column("name", "姓名", mask="name"),
+    Column("phone", "电话", mask="phone"),
     Column("area", "辖区编码"),
     Column("township", "镇街"),
     Column("village", "村（社区）"),
@@ -40,7 +43,7 @@ DUTIES = (
     Column("id", "职责号", "whole"),
     Column("person_id", "人员标识"),
     Column("number", "人员编号"),
-    Column("person", "人员"),
+    Column("person", "人员", mask="name"),
     Column("place_id", "对象号", "whole"),
     Column("layer", "图层"),
     Column("code", "对象编码"),
@@ -66,6 +69,7 @@ def people(
     person_id: uuid.UUID | None = None,
     after: tuple[str, uuid.UUID] | None = None,
     limit: int | None = None,
+    offset: int = 0,
 ) -> Listing:
     """Return the people of the scope by name: of an area (code) and all below it, behind `after`.
 
@@ -80,6 +84,7 @@ def people(
         area_ids=_below(db, scope, area),
         after=after,
         limit=limit,
+        offset=offset,
         day=service.today(db, scope.county_id),
     )
     tree = Areas(areas_service.areas_of(db, scope.county_id, borders=False))
@@ -88,7 +93,7 @@ def people(
             row.id,
             row.number,
             row.name,
-            row.phone if row.may_call else masked(row.phone),
+            row.phone if row.may_call else masks.phone(row.phone),
             *_situated(tree, row.area_id),
             *(row.attributes.get(key) for key in ("gender", "born", "note")),
             row.duties,
@@ -114,7 +119,7 @@ def duties(
     db: Session,
     scope: Scope,
     *,
-    person_id: uuid.UUID | None = None,
+    person_id: uuid.UUID | Collection[uuid.UUID] | None = None,
     place_id: int | None = None,
     area: str | None = None,
     day: dt.date | None = None,
@@ -123,13 +128,16 @@ def duties(
     limit: int | None = None,
     drawn: bool = False,
 ) -> Listing:
-    """Return the duties of the scope by id: of a person, a place, the places of an area, in force on a day.
+    """Return the duties of the scope by id: of one person or several, a place, an area, in force on a day.
 
     `drawn` adds the geometry of each duty's part of its place.
     """
     conditions = [duties_in(scope)]
-    stated = ((Duty.person_id, person_id), (Duty.place_id, place_id), (Place.layer, layer))
+    stated = ((Duty.place_id, place_id), (Place.layer, layer))
     conditions += [column == value for column, value in stated if value is not None]
+    if person_id is not None:
+        among_them = [person_id] if isinstance(person_id, uuid.UUID) else person_id
+        conditions.append(among(Duty.person_id, among_them))
     below = _below(db, scope, area)
     if below is not None:
         conditions.append(duty_queries.in_areas(scope.county_id, below))
@@ -151,13 +159,13 @@ def _duty_row(row: Any) -> tuple[Any, ...]:
         row.id,
         row.person_id,
         row.number,
-        row.person or "（已删除）",
+        row.person or FORGOTTEN,
         row.place_id,
         Layer(row.layer),
         row.code,
         row.place,
         None if spans is None else ";".join(f"{a / 10:.10g}-{b / 10:.10g}" for a, b in spans),
-        "部分范围" if row.has_cells else None,
+        PARTLY if row.has_cells else None,
         Role(row.role),
         DutyKind(row.kind),
         Level(row.level),

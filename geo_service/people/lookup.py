@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from geo_service.areas.names import AreaNames
 from geo_service.areas.tree import StoredArea
@@ -98,6 +98,7 @@ class Areas:
         self._names = AreaNames.of(areas)
         self._hints = Names([area.name for area in areas])
         self._found: dict[tuple[str | None, str | None], int | None] = {}
+        self._townships: dict[int | None, int | None] = {}
 
     def find(self, township: str | None, village: str | None) -> int | None:
         """Return the id of the village, else of the township; None if neither is said. Raises Unclear."""
@@ -121,6 +122,23 @@ class Areas:
         """Return the name of an area behind that of its township, as people write it."""
         return "".join(
             area.name for area in reversed(self.upwards(area_id)) if area.level is not Level.COUNTY
+        )
+
+    def township(self, area_id: int | None) -> int | None:
+        """Return the id of the township of an area; of the county, and of None, None."""
+        if area_id not in self._townships:
+            found = (area.id for area in self.upwards(area_id) if area.level is Level.TOWNSHIP)
+            self._townships[area_id] = next(found, None)
+        return self._townships[area_id]
+
+    def around(self, one: int | None, other: int | None) -> bool:
+        """Tell whether two areas are in one township; the county (None) is around itself only."""
+        return self.township(one) == self.township(other)
+
+    def within(self, one: int | None, other: int | None) -> bool:
+        """Tell whether one of two areas lies in the other, or is it; the county is None."""
+        return one == other or any(
+            area.id == b for a, b in ((one, other), (other, one)) if b for area in self.upwards(a)
         )
 
     def upwards(self, area_id: int | None) -> list[StoredArea]:
@@ -183,11 +201,16 @@ class Ground:
     """None unless it is a line with a geometry."""
     area_ids: frozenset[int] = frozenset()
     """The villages and townships it lies in or is listed under."""
+    code_made: bool = False
+    in_scheme: bool = True
+    attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    mine: bool = True
+    """Whether the user may change it."""
 
     @property
     def label(self) -> str:
         """How messages call it."""
-        return f"{self.name}（{self.code}）" if self.name else self.code
+        return f"{self.name}（{self.code}）" if self.name and self.code else self.name or self.code
 
 
 class Places:

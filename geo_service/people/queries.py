@@ -2,19 +2,32 @@
 
 import datetime as dt
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import shapely
 from psycopg.types.json import Jsonb
-from sqlalchemy import ColumnElement, Row, func, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from geo_service.bulk import copy_rows
 from geo_service.people.drafts import PersonDraft, Spans
+from geo_service.people.known import Known
 from geo_service.people.lookup import Ground, PersonName
-from geo_service.people.matching import Known
 from geo_service.tables import (
     Area,
     County,
@@ -26,7 +39,7 @@ from geo_service.tables import (
     PlaceVersion,
 )
 from layers.cells import CellSet
-from layers.vocabulary import Layer
+from layers.vocabulary import Layer, Level
 
 Condition = ColumnElement[bool]
 
@@ -82,6 +95,7 @@ def people_rows(
     after: tuple[str, uuid.UUID] | None,
     limit: int | None,
     day: dt.date,
+    offset: int = 0,
 ) -> Sequence[Row[Any]]:
     """Return people by name: id, number, name, phone, may_call, area_id, attributes, duties in force."""
     duties = (
@@ -110,7 +124,7 @@ def people_rows(
         query = query.where(Person.area_id.in_(list(area_ids)))
     if after is not None:
         query = query.where(tuple_(Person.name, Person.id) > tuple_(literal(after[0]), literal(after[1])))
-    return db.execute(query.limit(limit)).all()
+    return db.execute(query.limit(limit).offset(offset)).all()
 
 
 def insert_people(db: Session, county_id: int, drafts: Sequence[PersonDraft]) -> None:
@@ -125,10 +139,17 @@ def insert_people(db: Session, county_id: int, drafts: Sequence[PersonDraft]) ->
 def update_people(
     db: Session, county_id: int, changes: Iterable[tuple[uuid.UUID, Mapping[str, Any]]]
 ) -> None:
-    """Give people new values by column."""
+    """Give people new values by column, those with the same columns in one go."""
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for person_id, values in changes:
-        known = Person.county_id == county_id, Person.id == person_id
-        db.execute(update(Person).where(*known).values(dict(values)))
+        if values:
+            row = {f"new_{column}": value for column, value in values.items()} | {"person": person_id}
+            by_columns[tuple(sorted(values))].append(row)
+    for columns, rows in by_columns.items():
+        changed: dict[str, Any] = {column: bindparam(f"new_{column}") for column in columns}
+        known = Person.county_id == county_id, Person.id == bindparam("person")
+        db.connection().execute(update(Person).where(*known).values(changed), rows)
+    db.expire_all()
 
 
 # --- areas and places, as people and duties need them
@@ -139,8 +160,13 @@ def has_area(db: Session, visible: Condition, area_id: int) -> bool:
     return db.scalar(select(Area.id).where(visible, Area.id == area_id)) is not None
 
 
-def grounds(db: Session, visible: Condition, place_ids: Iterable[int] | None = None) -> list[Ground]:
-    """Return the places that the condition lets see (of `place_ids`), with the areas they lie in."""
+def grounds(
+    db: Session, visible: Condition, place_ids: Iterable[int] | None = None, *, mine: Condition | None = None
+) -> list[Ground]:
+    """Return the places that the condition lets see (of `place_ids`), with the areas they lie in.
+
+    `mine` is the condition for those that the user may change.
+    """
     lies_in = (
         select(PlaceArea.place_version_id, func.array_agg(PlaceArea.area_id).label("ids"))
         .group_by(PlaceArea.place_version_id)
@@ -156,17 +182,23 @@ def grounds(db: Session, visible: Condition, place_ids: Iterable[int] | None = N
             PlaceVersion.length_dm,
             lies_in.c.ids,
             Place.area_id,
+            case((Area.level == Level.VILLAGE, Area.parent_id)),
+            Place.code_made,
+            Place.in_scheme,
+            Place.attributes,
+            true() if mine is None else mine,
         )
         .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
         .outerjoin(lies_in, lies_in.c.place_version_id == Place.version_id)
+        .outerjoin(Area, Area.id == Place.area_id)
         .where(visible)
         .order_by(Place.id)
     )
     if place_ids is not None:
         query = query.where(Place.id.in_(list(place_ids)))
     return [
-        Ground(id_, Layer(layer), code, name, version_id, length_dm, _areas(ids, listed))
-        for id_, layer, code, name, version_id, length_dm, ids, listed in db.execute(query)
+        Ground(id_, Layer(layer), code, name, version_id, length_dm, _areas(ids, listed, above), *more)
+        for id_, layer, code, name, version_id, length_dm, ids, listed, above, *more in db.execute(query)
     ]
 
 
@@ -175,8 +207,9 @@ def pairs(spans: Iterable[Range[int]]) -> Spans:
     return tuple((int(span.lower or 0), int(span.upper or 0)) for span in spans)
 
 
-def _areas(ids: Sequence[int] | None, listed: int | None) -> frozenset[int]:
-    return frozenset(ids) if ids else frozenset({listed} if listed else ())
+def _areas(ids: Sequence[int] | None, listed: int | None, above: int | None) -> frozenset[int]:
+    """Return the areas of a version, else the one a place is listed under with its township."""
+    return frozenset(ids or filter(None, (listed, above)))
 
 
 def village_spans(db: Session, version_id: int, area_id: int) -> Spans | None:

@@ -1,39 +1,47 @@
 """The rows of a roster: what they say of people, and which of them speak of the same person."""
 
 import unicodedata
+import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from geo_service.people.drafts import PersonDraft
 from geo_service.people.lookup import Areas, Unclear
-from layers import forms, named
+from layers import forms, masks, named, said
 from layers.sheets import Row
 
-FIELDS = {
-    "name": ("姓名", "名字", "人员姓名", "志愿者姓名"),
-    "number": ("编号", "人员编号", "志愿者编号", "工号"),
-    "phone": forms.PHONE,
-    "township": forms.TOWNSHIP,
-    "village": forms.VILLAGE,
-    "gender": ("性别", "sex"),
-    "born": ("出生年月", "出生日期", "birth"),
-    "note": ("备注", "说明", "remark"),
-}
-"""Columns of the simple roster and the headers that mean them."""
+FIELDS = {"id": ("标识", "人员标识"), **forms.VOLUNTEERS.fields}
+"""Columns of a roster of people and the headers that mean them."""
 REQUIRED = (("name",),)
 COLUMNS = ("name", "number", "phone", "area_id")
-KEPT = ("gender", "born", "note")
+KEPT = tuple(key for key in forms.VOLUNTEERS.fields if key not in (*COLUMNS, "township", "village"))
 """Columns that are only kept, in the person's attributes."""
 
 
 @dataclass(frozen=True)
+class Told:
+    """What one place of a file says of a person."""
+
+    row: int
+    draft: PersonDraft
+    aside: bool = False
+    """Named beside a place: naming somebody twice is no doubt then, and his area is where the place lies."""
+    by_id: bool = False
+    """Whether the draft's id is one that the file states."""
+
+
+@dataclass(frozen=True)
 class Entry:
-    """What a roster says of one person, in one row or several that do not contradict each other."""
+    """What a file says of one person, in one place of it or several that do not contradict each other."""
 
     draft: PersonDraft
     rows: Sequence[int]
     """Row numbers, the first of them speaks for all."""
+    at: Sequence[int] = ()
+    """Which of what was told it joins, in the order of `rows`."""
+    aside: bool = False
+    """Whether he is only named beside places."""
 
 
 def tidy_name(text: str) -> str:
@@ -69,26 +77,6 @@ def tidy_number(text: str) -> str:
     return number
 
 
-def masked(phone: str | None) -> str | None:
-    """Return a phone number as those see it who need not call.
-
-    >>> masked("13812345678"), masked("83212345"), masked("95588"), masked(None)
-    ('138****5678', '****2345', '****88', None)
-    """
-    if phone is None:
-        return None
-    return f"{phone[:3] if len(phone) > 10 else ''}****{phone[-4 if len(phone) > 7 else -2 :]}"
-
-
-def masked_name(name: str) -> str:
-    """Return a name as files hold it that may be passed on: the family name alone.
-
-    >>> masked_name("王桂兰"), masked_name("王")
-    ('王**', '王*')
-    """
-    return name[:1] + "*" * max(len(name) - 1, 1)
-
-
 def draft_of(row: Row, areas: Areas, allowed: frozenset[int] | None) -> PersonDraft:
     """Return what a row says of a person; `allowed` are the user's areas (None: all). Raises Unclear."""
     values = row.values
@@ -99,54 +87,103 @@ def draft_of(row: Row, areas: Areas, allowed: frozenset[int] | None) -> PersonDr
     area_id = areas.find(values.get("township"), values.get("village"))
     if allowed is not None and area_id is not None and area_id not in allowed:
         raise Unclear(f"{areas.path(area_id)}不在您管理的辖区内")
-    return PersonDraft(
-        name=tidy_name(values["name"]),
+    first, *others = _phones(values["phone"]) if "phone" in values else [None]
+    attributes = {key: _kept(key, values[key][:500]) for key in KEPT if key in values}
+    draft = PersonDraft(
+        name=values["name"] if masks.is_masked(values["name"]) else tidy_name(values["name"]),
         number=tidy_number(values["number"]) if "number" in values else None,
-        phone=tidy_phone(values["phone"]) if "phone" in values else None,
+        phone=first,
         area_id=area_id,
-        attributes={key: values[key][:500] for key in KEPT if key in values},
+        attributes=attributes | ({"phones": others} if others else {}),
     )
+    return replace(draft, id=_id(values["id"])) if "id" in values else draft
 
 
-def entries(drafts: Iterable[tuple[int, PersonDraft]]) -> tuple[list[Entry], dict[int, str]]:
-    """Join rows (number, draft) of the same number, or else of the same name and phone.
+def _id(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise Unclear(f"标识「{text[:40]}」不是本系统给的，请改回原样或删去") from None
 
-    Returns the entries, and for rows that contradict each other the reason why all of them are refused:
-    which of them is right cannot be known, and must not hang on their order.
+
+def _phones(text: str) -> list[str | None]:
+    """Return the phones of a cell, the first of them None for 无 and the like."""
+    if masks.is_masked(text):
+        return [text]
+    try:
+        return [*named.phones(text)] or [None]
+    except ValueError as reason:
+        raise Unclear(str(reason)) from None
+
+
+def _kept(key: str, text: str) -> str:
+    """Return what is kept of a cell: in one spelling where it can be read, else as it stands."""
+    try:
+        if key == "gender":
+            return said.gender(text) or text
+        return str(said.born(text)) if key in ("born", "joined", "retired") else text
+    except ValueError:
+        return text
+
+
+def entries(told: Sequence[Told]) -> tuple[list[Entry], dict[int, str]]:
+    """Join what is told of the same number, or else of the same name and phone.
+
+    Beside places also of the same name in the same area. Returns the entries, and for what contradicts
+    each other (by its position) the reason why all of it is refused: which is right cannot be known, and
+    must not hang on the order.
     """
-    groups: dict[object, list[tuple[int, PersonDraft]]] = defaultdict(list)
+    groups: dict[object, list[int]] = defaultdict(list)
     by_phone: dict[tuple[str, str], list[object]] = defaultdict(list)
-    for row, draft in sorted(drafts, key=lambda pair: (pair[1].number is None, pair[0])):
-        key: object = draft.number
-        if draft.number is None:
+    for k in sorted(range(len(told)), key=lambda k: (told[k].draft.number is None, told[k].row, k)):
+        draft = told[k].draft
+        key: object = ("id", draft.id) if told[k].by_id else draft.number
+        if key is None:
             same = by_phone[draft.name, draft.phone] if draft.phone else []
+            alone = ("aside", draft.name, draft.area_id, draft.phone) if told[k].aside else ("row", k)
             # A phone under several numbers is asked about later; this row is then one of its own.
-            key = same[0] if len(same) == 1 else ("row", row)
-        groups[key].append((row, draft))
+            key = same[0] if len(same) == 1 else alone
+        groups[key].append(k)
         if draft.phone and key not in by_phone[draft.name, draft.phone]:
             by_phone[draft.name, draft.phone].append(key)
     found: list[Entry] = []
     refused: dict[int, str] = {}
     for group in groups.values():
-        rows = sorted(row for row, _ in group)
-        joined = _joined([draft for _, draft in sorted(group, key=lambda pair: pair[0])])
+        at = sorted(group, key=lambda k: (told[k].row, k))
+        rows = [told[k].row for k in at]
+        joined = _joined([told[k] for k in at])
         if joined is not None:
-            found.append(Entry(joined, rows))
+            found.append(Entry(joined, rows, at, all(told[k].aside for k in at)))
             continue
         listed = "、".join(map(str, rows[:10]))
-        refused |= dict.fromkeys(rows, f"第 {listed} 行是同一编号或电话，内容却不一样，请合成一行")
+        refused |= dict.fromkeys(at, f"第 {listed} 行是同一编号或电话，内容却不一样，请合成一行")
     return sorted(found, key=lambda entry: entry.rows[0]), refused
 
 
-def _joined(drafts: Sequence[PersonDraft]) -> PersonDraft | None:
-    """Return one draft that says all that the drafts say; None if they contradict each other."""
-    first = drafts[0]
-    for draft in drafts[1:]:
+def _joined(told: Sequence[Told]) -> PersonDraft | None:
+    """Return one draft that says all that is told; None if it contradicts itself.
+
+    What is only said aside never contradicts: where it lies and the post are different things in each row.
+    """
+    full = [one.draft for one in told if not one.aside] or [told[0].draft]
+    first = full[0]
+    for draft in full[1:]:
         if not consistent(draft, first):
             return None
-        stated = {key: getattr(first, key) or getattr(draft, key) for key in COLUMNS}
-        first = replace(first, **stated, attributes={**draft.attributes, **first.attributes})
+        first = with_more(first, draft)
+    asides = [one.draft for one in told if one.aside]
+    # Whatever order the rows have, the same is taken.
+    for draft in sorted(asides, key=lambda d: (d.area_id or 0, sorted(d.attributes.items()))):
+        if None not in (first.number, draft.number) and first.number != draft.number:
+            return None
+        first = with_more(first, draft) if first is not draft else first
     return first
+
+
+def with_more(first: PersonDraft, more: PersonDraft) -> PersonDraft:
+    """Return a draft that also says what another says and it does not."""
+    stated = {key: getattr(first, key) or getattr(more, key) for key in COLUMNS}
+    return replace(first, **stated, attributes={**more.attributes, **first.attributes})
 
 
 def consistent(one: PersonDraft, other: PersonDraft) -> bool:

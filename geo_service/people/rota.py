@@ -1,27 +1,40 @@
 """What a file of duties would do: who, which part of which place, as what, from when until when."""
 
 import datetime as dt
-from collections import defaultdict
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from geo_service.imports import Outcome, ReportRow
 from geo_service.people import parts
+from geo_service.people.charges import PARTLY, Ending, Overlap, Planner, Wish
 from geo_service.people.drafts import (
     DutyDraft,
     DutySpan,
     Part,
     question_id,
 )
-from geo_service.people.lookup import Areas, Ground, People, PersonName, Places, Unclear, answer_to, word_of
+from geo_service.people.lookup import (
+    Areas,
+    Ground,
+    People,
+    PersonName,
+    Places,
+    Unclear,
+    answer_to,
+    plain,
+    word_of,
+)
 from geo_service.people.roster import FIELDS as PERSON_FIELDS
-from geo_service.people.roster import masked, tidy_phone
-from layers import said, sheets
+from geo_service.people.roster import tidy_phone
+from layers import masks, said, sheets
 from layers.drafts import Question
 from layers.vocabulary import DutyKind, Layer, Level, Role
 
 FIELDS = {
+    "duty": ("职责号",),
+    "person_id": ("人员标识",),
     "person": ("人员", "姓名", "责任人", "人员姓名", "志愿者", "巡查人", "name"),
     "number": ("人员编号", "志愿者编号"),
     "phone": PERSON_FIELDS["phone"],
@@ -45,11 +58,16 @@ FIELDS = {
     "until": ("结束日期", "截止日期", "到期日期", "任职结束"),
 }
 """Columns of a file of duties and the headers that mean them."""
-REQUIRED = (("person", "number", "phone"), ("place", "place_code", "river", "road", "grid", "compound"))
+REQUIRED = (
+    ("person", "number", "phone", "person_id"),
+    ("place", "place_code", "river", "road", "grid", "compound"),
+)
 
 _OPEN_END = ("长期", "至今", "无")
 
-_WHO = ("person", "number", "phone")
+_WHO = ("person", "number", "phone", "person_id")
+FORGOTTEN = "（已删除）"
+"""How a list calls somebody who was forgotten."""
 _WHERE = ("place", *(layer.value for layer in Layer), "place_code", "layer", "township", "village")
 T = TypeVar("T")
 
@@ -72,14 +90,6 @@ class Land:
 
 
 @dataclass(frozen=True)
-class Ending:
-    """A stored duty that gets a last day, inclusive."""
-
-    duty_id: int
-    last_day: dt.date
-
-
-@dataclass(frozen=True)
 class Plan:
     """What a file of duties would do."""
 
@@ -88,29 +98,14 @@ class Plan:
     ended: Sequence[Ending]
 
 
-@dataclass(frozen=True)
-class _Wish:
-    """A row as understood; days that are not said are None."""
-
-    role: Role
-    kind: DutyKind
-    level: Level
-    part: Part
-    first_day: dt.date | None
-    last_day: dt.date | None
-
-
-class Overlap(Unclear):
-    """The person already has such a duty on a part of the place at that time."""
-
-
 def plan(rows: Iterable[sheets.Row], land: Land, today: dt.date, answers: Mapping[str, str]) -> Plan:
     """Decide for each row of a file of duties what it does; nothing is stored.
 
     Rows that say their first day are decided first: the others may speak of the same duties. What overlaps
     is tried again after another row has ended a duty, so that the order of the rows does not matter.
     """
-    planner = _Planner(land, today, answers)
+    planner = Planner(land.duties, today)
+    taking = _Rows(land, planner, answers)
     reports: dict[int, ReportRow] = {}
     waiting = sorted(rows, key=lambda row: ("from" not in row.values, row.number))
     while waiting:
@@ -118,7 +113,7 @@ def plan(rows: Iterable[sheets.Row], land: Land, today: dt.date, answers: Mappin
         endings = len(planner.ended)
         for row in waiting:
             try:
-                report = planner.take(row)
+                report = taking.take(row)
             except ValueError as reason:  # Unclear, and what layers.said makes of a cell
                 report = ReportRow(Outcome.REFUSED, [row.number], _subject(row), str(reason))
                 overlapping += [row] if isinstance(reason, Overlap) else []
@@ -127,132 +122,46 @@ def plan(rows: Iterable[sheets.Row], land: Land, today: dt.date, answers: Mappin
     return Plan([reports[number] for number in sorted(reports)], planner.added, planner.ended)
 
 
-def check_overlap(held: Iterable[DutySpan], wanted: DutyDraft | DutySpan) -> None:
-    """Raise Overlap if the person already has such a duty on a part of the place at that time."""
-    for duty in held:
-        at_once = duty.meets(wanted.first_day, wanted.last_day) and parts.overlap(duty.part, wanted.part)
-        if at_once and _office(duty) == _office(wanted):
-            until = f"至 {duty.last_day}" if duty.last_day else "起长期"
-            raise Overlap(
-                f"这个人对{parts.in_words(duty.part)}已有同样的职责（{duty.first_day} {until}），"
-                "时间和范围有重叠。请先结束原来的，或改正起止"
-            )
+class _Rows:
+    """Rows of a file of duties: whom and which place they mean."""
 
-
-class _Planner:
-    """Takes rows one by one; what a row adds is known to the rows after it."""
-
-    def __init__(self, land: Land, today: dt.date, answers: Mapping[str, str]) -> None:
-        self.added: list[DutyDraft] = []
-        self.ended: list[Ending] = []
-        self._land, self._today, self._answers = land, today, answers
-        self._held: dict[int, list[DutySpan]] = defaultdict(list)
-        for duty in land.duties:
-            self._held[duty.place_id].append(duty)
-        self._row_of: dict[DutySpan, int] = {}
+    def __init__(self, land: Land, planner: Planner, answers: Mapping[str, str]) -> None:
+        self._land, self._planner, self._answers = land, planner, answers
 
     def take(self, row: sheets.Row) -> ReportRow:
         """Decide one row. Raises ValueError (Unclear) for one that is refused."""
         if row.problem:
             raise Unclear(row.problem)
+        if row.values.get("person") == FORGOTTEN:
+            return ReportRow(Outcome.SAME, [row.number], _subject(row), "已删除的人员，职责不变")
         person = self._person(row)
         if isinstance(person, Question):
             return ReportRow(Outcome.ASKED, [row.number], _subject(row), person.text, person)
         place = self._place(row)
         if isinstance(place, Question):
             return ReportRow(Outcome.ASKED, [row.number], _subject(row), place.text, place)
-        subject = f"{person.name} {place.label}"
-        wish = _wish(row, place, self._part(row, place))
-        held = self._this_one(person, place, wish)
-        if held is not None:
-            return self._existing(row.number, subject, held, wish)
-        return self._add(row.number, subject, person, place, wish)
-
-    def _this_one(self, person: PersonName, place: Ground, wish: _Wish) -> DutySpan | None:
-        """Return the duty that the row speaks of, if it is there.
-
-        With a first day it is the one of that day, else the one in force, else the latest: a row without
-        days does not begin again what has ended since.
-        """
-        office = (person.id, wish.role, wish.kind, wish.level)
-        own = [
-            held
-            for held in self._held[place.id]
-            if (held.person_id, held.role, held.kind, held.level) == office
-            if parts.equal(held.part, wish.part)
-        ]
-        if wish.first_day is not None:
-            return next((held for held in own if held.first_day == wish.first_day), None)
-        own = [held for held in own if wish.last_day in (None, held.last_day) or self._lasts(held)]
-        return max(own, key=lambda held: (self._lasts(held), held.first_day), default=None)
-
-    def _lasts(self, held: DutySpan) -> bool:
-        return held.last_day is None or held.last_day >= self._today
-
-    def _existing(self, row: int, subject: str, held: DutySpan, wish: _Wish) -> ReportRow:
-        earlier = self._row_of.get(held)
-        if wish.last_day is None or wish.last_day == held.last_day:
-            self._row_of[held] = row
-            return ReportRow(Outcome.SAME, [row], subject, self._unchanged(held, wish, earlier))
-        if earlier:
-            raise Unclear(f"与第 {earlier} 行是同一职责，结束日期却不一样，请合成一行")
-        changed = replace(held, last_day=wish.last_day)
-        _check_order(held.first_day, wish.last_day)
-        here = self._held[held.place_id]
-        check_overlap((other for other in here if other is not held), changed)
-        here.remove(held)
-        self._hold(changed, row)
-        self.ended.append(Ending(held.duty_id, wish.last_day))
-        detail = f"结束日期 {held.last_day or '长期'} → {wish.last_day}"
-        return ReportRow(Outcome.CHANGED, [row], subject, detail)
-
-    def _unchanged(self, held: DutySpan, wish: _Wish, earlier: int | None) -> str:
-        if earlier:
-            return f"与第 {earlier} 行重复"
-        if held.last_day is None or wish.last_day is not None:
-            return ""
-        again = "" if self._lasts(held) else "；要重新开始请写开始日期"
-        return f"已登记到 {held.last_day} 为止{again}"
-
-    def _add(self, row: int, subject: str, person: PersonName, place: Ground, wish: _Wish) -> ReportRow:
-        first_day = wish.first_day or self._today
-        _check_order(first_day, wish.last_day)
-        draft = DutyDraft(
-            person.id,
-            place.id,
-            wish.role,
-            first_day,
-            wish.last_day,
-            wish.kind,
-            wish.level,
-            **parts.stored_as(wish.part),
-        )
-        here = self._held[place.id]
-        check_overlap(here, draft)
-        others = {
-            held.name or "（已删除）"
-            for held in here
-            if held.kind is draft.kind and held.person_id != person.id
-            if held.meets(first_day, draft.last_day) and parts.overlap(held.part, draft.part)
-        }
-        self.added.append(draft)
-        self._hold(_as_held(draft, person.name), row)
-        told = f"{draft.role.zh} {parts.in_words(draft.part)}，自 {first_day}"
-        shared = f"；同一段还有{'、'.join(sorted(others)[:5])}" if others else ""
-        return ReportRow(Outcome.ADDED, [row], subject, told + shared)
-
-    def _hold(self, duty: DutySpan, row: int) -> None:
-        self._held[duty.place_id].append(duty)
-        self._row_of[duty] = row
+        part = self._part(row, person, place)
+        return self._planner.settle(row.number, person, place, _wish(row, place, part))
 
     def _person(self, row: sheets.Row) -> PersonName | Question:
         values = row.values
+        if known := self._land.people.by_id.get(_uuid(values.get("person_id", ""))):
+            return _checked(known, values)
+        if masks.is_masked(values.get("person", "") + values.get("phone", "")):
+            return self._masked(values)
         phone = tidy_phone(values["phone"]) if "phone" in values else None
         if not (values.get("person") or values.get("number") or phone):
             raise Unclear("没有人员，请写姓名、编号或电话")
         found = self._land.people.find(values.get("person"), values.get("number"), phone)
         choices = [(person, str(person.id), self._described(person)) for person in found]
         return self._one_of(choices, f"有 {len(found)} 位「{_person_text(row)}」，是哪一位？", row)
+
+    def _masked(self, values: Mapping[str, str]) -> PersonName:
+        """Return who stands behind a mask: only his number can tell. Raises Unclear."""
+        if "number" not in values:
+            raise Unclear("姓名或电话是遮挡过的，又没有认得的人员标识或编号，请写全")
+        (known, *_) = self._land.people.find(None, values["number"], None)
+        return _checked(known, values)
 
     def _place(self, row: sheets.Row) -> Ground | Question:
         name, layer = _place_text(row)
@@ -276,8 +185,10 @@ class _Planner:
         answer = answer_to(question, self._answers)
         return question if answer is None else choices[int(answer) - 1][0]
 
-    def _part(self, row: sheets.Row, place: Ground) -> Part:
+    def _part(self, row: sheets.Row, person: PersonName, place: Ground) -> Part:
         values = row.values
+        if values.get("part") == PARTLY:
+            return self._planner.part_of(values.get("duty", ""), person, place)
         stretches = said.stretches(values["stretches"]) if "stretches" in values else []
         if "from_m" in values or "to_m" in values:
             start = said.metres(values["from_m"]) if "from_m" in values else 0.0
@@ -294,7 +205,7 @@ class _Planner:
         return self._land.in_village(place, self._land.areas.village(values["part"]))
 
     def _described(self, person: PersonName) -> str:
-        marks = [f"编号 {person.number}" if person.number else "", masked(person.phone) or ""]
+        marks = [f"编号 {person.number}" if person.number else "", masks.phone(person.phone) or ""]
         marks.append(self._land.areas.path(person.area_id))
         return f"{person.name}（{'，'.join(filter(None, marks)) or '无编号、电话'}）"
 
@@ -305,7 +216,7 @@ class _Planner:
         return f"{place.layer.zh} {place.label}（{'、'.join(townships) or '镇街不详'}{length}）"
 
 
-def _wish(row: sheets.Row, place: Ground, part: Part) -> _Wish:
+def _wish(row: sheets.Row, place: Ground, part: Part) -> Wish:
     values = row.values
     role = word_of(Role, values["role"]) if "role" in values else Role.of(place.layer)
     if role.layer is not place.layer:
@@ -314,7 +225,7 @@ def _wish(row: sheets.Row, place: Ground, part: Part) -> _Wish:
     if kind is DutyKind.OFFICIAL and "level" not in values:
         raise Unclear("责任人要写级别（县级、镇级或村级）")
     until = values.get("until")
-    return _Wish(
+    return Wish(
         role,
         kind,
         word_of(Level, values["level"]) if "level" in values else Level.VILLAGE,
@@ -324,33 +235,23 @@ def _wish(row: sheets.Row, place: Ground, part: Part) -> _Wish:
     )
 
 
-def _office(duty: DutyDraft | DutySpan) -> tuple[object, ...]:
-    return duty.person_id, duty.place_id, duty.role, duty.kind, duty.level
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return uuid.UUID(int=0)
 
 
-def _check_order(first_day: dt.date, last_day: dt.date | None) -> None:
-    if last_day is not None and last_day < first_day:
-        raise Unclear(f"结束日期 {last_day} 早于开始日期 {first_day}")
-
-
-def _as_held(draft: DutyDraft, name: str) -> DutySpan:
-    return DutySpan(
-        0,
-        draft.place_id,
-        draft.person_id,
-        name,
-        draft.role,
-        draft.kind,
-        draft.level,
-        draft.first_day,
-        draft.last_day,
-        draft.spans,
-        draft.cells,
-    )
+def _checked(known: PersonName, values: Mapping[str, str]) -> PersonName:
+    """Return the person whose id a row states, if its name is his, masked or not. Raises Unclear."""
+    said = plain(values.get("person", known.name))
+    if said not in (plain(known.name), plain(masks.name(known.name) or "")):
+        raise Unclear(f"人员标识是{known.name}的，表里写的是「{said}」，请核对；换人请删去标识，另写一行")
+    return known
 
 
 def _person_text(row: sheets.Row) -> str:
-    return row.values.get("person") or row.values.get("number") or masked(row.values.get("phone")) or ""
+    return row.values.get("person") or row.values.get("number") or masks.phone(row.values.get("phone")) or ""
 
 
 def _place_text(row: sheets.Row) -> tuple[str | None, Layer | None]:

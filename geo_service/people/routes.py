@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from geo_service import answers, audit, cursors
-from geo_service.accounts.dependencies import Signed, require
+from geo_service.accounts.dependencies import InFull, Signed, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
@@ -21,7 +21,6 @@ from geo_service.listing import As, download, records, report_answer
 from geo_service.people import imports, lists, service
 from geo_service.people.drafts import PersonDraft
 from geo_service.people.imports import ImportOptions
-from geo_service.people.roster import KEPT
 from geo_service.people.service import DutyRequest
 from layers.vocabulary import DeletionReason, DutyKind, Layer, Level, Role
 
@@ -122,12 +121,13 @@ def people(
     q: Annotated[str, Query(max_length=100, description="Part of the name or phone, or the number.")] = "",
     area: AreaCode = None,
     form: Format = "json",
+    full: InFull = False,
     limit: cursors.Limit = 100,
     cursor: cursors.Cursor = None,
 ) -> Response:
-    """Return people; phones are masked for those who may not change them."""
+    """Return people; phones are masked for those who may not change them, and in files names too."""
     if form != "json":
-        return _file(db, scope, lists.people(db, scope, q=q, area=area), As(form))
+        return _file(db, scope, lists.people(db, scope, q=q, area=area), As(form), full=full)
     after = _after(cursor)
     rows = records(lists.people(db, scope, q=q, area=area, after=after, limit=limit + 1))
     return _page(rows, limit, "name", "id")
@@ -172,10 +172,7 @@ def delete_person(
 # --- duties
 
 
-@router.get("/duties", summary="Duties in my scope: a page of rows, or all as a file")
-def duties(
-    db: Db,
-    scope: Signed,
+def _wanted_duties(
     person_id: uuid.UUID | None = None,
     place_id: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
     area: AreaCode = None,
@@ -183,21 +180,24 @@ def duties(
     day: Annotated[
         dt.date | None, Query(description="In force on this day; past ones too without it.")
     ] = None,
+) -> dict[str, Any]:
+    return {"person_id": person_id, "place_id": place_id, "area": area, "layer": layer, "day": day}
+
+
+@router.get("/duties", summary="Duties in my scope: a page of rows, or all as a file")
+def duties(
+    db: Db,
+    scope: Signed,
+    wanted: Annotated[dict[str, Any], Depends(_wanted_duties)],
     form: FormatOfDuties = "json",
+    full: InFull = False,
     limit: cursors.Limit = 100,
     cursor: cursors.Cursor = None,
 ) -> Response:
     """Return duties by id, with person, place, part of it, role, kind, level and days."""
-    wanted: dict[str, Any] = {
-        "person_id": person_id,
-        "place_id": place_id,
-        "area": area,
-        "layer": layer,
-        "day": day,
-    }
     if form != "json":
         drawn = form in ("geojson", "gpkg")
-        return _file(db, scope, lists.duties(db, scope, drawn=drawn, **wanted), As(form))
+        return _file(db, scope, lists.duties(db, scope, drawn=drawn, **wanted), As(form), full=full)
     after = cursors.number(cursor)
     return _page(records(lists.duties(db, scope, after=after, limit=limit + 1, **wanted)), limit, "id")
 
@@ -277,7 +277,7 @@ def _values(db: Db, scope: Scope, new: PersonChange) -> dict[str, Any]:
     values: dict[str, Any] = {key: said[key] for key in ("name", "number", "phone") if key in said}
     if "area" in said:
         values["area_id"] = areas.area_id_of(db, scope, said["area"]) if said["area"] else None
-    attributes = {key: said[key] for key in KEPT if key in said}
+    attributes = {key: said[key] for key in ("gender", "born", "note") if key in said}
     return values | ({"attributes": attributes} if attributes else {})
 
 
@@ -299,10 +299,12 @@ def _page(rows: list[dict[str, Any]], limit: int, *key: str) -> JSONResponse:
     return JSONResponse({"rows": rows[:limit], "next": more})
 
 
-def _file(db: Db, scope: Scope, listing: Listing, form: As) -> Response:
+def _file(db: Db, scope: Scope, listing: Listing, form: As, *, full: bool) -> Response:
     action, rows = f"{listing.name}.export", list(listing.rows)
-    audit.record(db, scope.actor, action, county_id=scope.county_id, form=form.value, rows=len(rows))
-    return download(listing, form)
+    audit.record(
+        db, scope.actor, action, county_id=scope.county_id, form=form.value, rows=len(rows), full=full
+    )
+    return download(listing, form, full=full)
 
 
 def _name(upload: UploadFile) -> str:

@@ -28,9 +28,9 @@ from geo_service.backups import deletions
 from geo_service.bulk import among
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.people import duty_queries, parts, queries, roster
+from geo_service.people.charges import check_overlap
 from geo_service.people.drafts import DutyDraft, DutySpan, Part, PersonDraft
 from geo_service.people.lookup import Areas, Ground, People, Places, Unclear
-from geo_service.people.rota import check_overlap
 from geo_service.privacy import forgetting, traces
 from geo_service.tables import County, Duty, Person
 from layers.vocabulary import DeletionReason, DutyKind, Level, Right, Role

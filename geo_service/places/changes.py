@@ -36,7 +36,7 @@ def change_of(stored: StoredPlace, prepared: Prepared, districts: Districts) -> 
         **_area(stored, prepared, districts),
     }
     told = [_told(key, getattr(stored, key), value, districts) for key, value in values.items()]
-    attributes = {**stored.attributes, **prepared.draft.attributes}
+    attributes = {**stored.attributes, **_said(stored, prepared)}
     if attributes != stored.attributes:
         values["attributes"] = attributes
         told.append("属性")
@@ -48,6 +48,13 @@ def change_of(stored: StoredPlace, prepared: Prepared, districts: Districts) -> 
     if values.get("code") is not None:
         values["code_made"] = False
     return Change(values, shape, sources, told)
+
+
+def _said(stored: StoredPlace, prepared: Prepared) -> dict[str, Any]:
+    """Return the attributes that a draft states; areas in which the place is known to lie are nothing new."""
+    known = bool(prepared.areas) and stored.areas.issuperset(prepared.areas)
+    said = prepared.draft.attributes.items()
+    return {key: value for key, value in said if not (known and key in ("township", "village"))}
 
 
 def _code(stored: StoredPlace, prepared: Prepared) -> dict[str, Any]:

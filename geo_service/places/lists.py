@@ -30,12 +30,16 @@ def read(
     `mapping`: standard name to column; `name` is what messages call the file. Raises BadFile; rows that
     cannot be read come as refused.
     """
-    heads = {key: (mapping[key],) if key in mapping else SYNONYMS[layer][key] for key in ("name", "code")}
+    heads: dict[str, Sequence[str]] = {"layer": ("图层", "对象类型")}
+    heads |= {key: (mapping[key],) if key in mapping else SYNONYMS[layer][key] for key in ("name", "code")}
     with path.open("rb") as file:
         sheet = sheets.read(file, name, heads, required=[["name", "code"]], encoding=encoding)
     columns = fields.choose(sheet.headers, layer, mapping, file=name)
-    rows, refused = [], []
+    rows, refused, others = [], [], 0
     for row in sheet.rows:
+        if row.values.get("layer", layer.zh) not in (layer.zh, layer.value):
+            others += 1
+            continue
         try:
             rows.append((row.number, _values(row, sheet.headers, columns)))
         except Refusal as refusal:
@@ -48,6 +52,7 @@ def read(
         rows=[number for number, _ in rows],
         ids=[None] * len(rows),
         refused=refused,
+        left_out={"是别的图层的": others} if others else {},
         notes=[
             "表格里没有图形，先按名称登记（未上图）。",
             *([f"没有用到的列：{'、'.join(unused)}。"] if unused else []),

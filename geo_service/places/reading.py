@@ -27,9 +27,35 @@ COLUMNS = (
     Column("township", "镇街"),
     Column("village", "村居"),
     Column("on_map", "已上图", "flag"),
-    Column("length_m", "长度（米）", "number"),
-    Column("area_m2", "面积（平方米）", "number"),
+    # Called otherwise than what a list says of a length, so that an export comes back unchanged.
+    Column("length_m", "图上长度（米）", "number"),
+    Column("area_m2", "图上面积（平方米）", "number"),
 )
+ATTRIBUTES = (
+    Column("level", "级别"),
+    Column("class", "类型"),
+    Column("length_km", "长度（公里）", "number"),
+    Column("width_m", "宽度（米）", "number"),
+    Column("start", "起点"),
+    Column("end", "终点"),
+    Column("surface", "路面类型"),
+    Column("manager", "管理单位"),
+    Column("signs", "公示牌数量"),
+    Column("households", "户数", "number"),
+    Column("population", "人口", "number"),
+    Column("extent", "四至范围"),
+    Column("grid_code", "所属网格"),
+    Column("address", "地址"),
+    Column("built_year", "建成年份"),
+    Column("floor_area_m2", "建筑面积（平方米）", "number"),
+    Column("buildings", "楼栋数", "number"),
+    Column("committee", "业委会"),
+    Column("committee_term", "业委会届期"),
+    Column("party_members", "业委会老党员人数"),
+    Column("studio", "工作室名称"),
+    Column("note", "备注"),
+)
+"""What files give of a place besides: as its list said it, under headings that an import reads."""
 GEOMETRY = Column("geometry", "图形", "geometry")
 _AT_A_TIME = 500
 
@@ -102,13 +128,15 @@ def page(db: Session, scope: Scope, wanted: Wanted, *, after: int, limit: int) -
 
 
 def every(db: Session, scope: Scope, wanted: Wanted, *, drawn: bool) -> Iterator[tuple[Any, ...]]:
-    """Yield the values of COLUMNS for all places, fetched as they are used; `drawn`: and GEOMETRY."""
-    chosen = _rows(db, scope, wanted)
-    if not drawn:
-        yield from _streamed(db, chosen)
-        return
-    for *row, binary in _streamed(db, chosen.add_columns(_BINARY)):
-        yield (*row, shapely.from_wkb(binary))
+    """Yield the values of COLUMNS and ATTRIBUTES for all places, fetched as they are used.
+
+    `drawn`: and GEOMETRY.
+    """
+    chosen = _rows(db, scope, wanted).add_columns(Place.attributes, *((_BINARY,) if drawn else ()))
+    for id_, layer, *row in _streamed(db, chosen):
+        *plain, attributes = row[:-1] if drawn else row
+        own = (attributes.get(column.name) for column in ATTRIBUTES)
+        yield (id_, Layer(layer), *plain, *own, *((shapely.from_wkb(row[-1]),) if drawn else ()))
 
 
 def card(db: Session, scope: Scope, place_id: int) -> PlaceCard:

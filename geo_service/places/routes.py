@@ -25,7 +25,7 @@ from geo_service.db import Db
 from geo_service.errors import Invalid
 from geo_service.listing import As, download, records, report_answer
 from geo_service.places import drawing, reading, scheme, service
-from geo_service.places.reading import COLUMNS, GEOMETRY, Wanted
+from geo_service.places.reading import ATTRIBUTES, COLUMNS, GEOMETRY, Wanted
 from geo_service.places.service import ImportOptions
 from layers import adopting
 from layers.vocabulary import Datum, Layer
@@ -79,7 +79,8 @@ def _every(engine: Engine | Connection, scope: Scope, wanted: Wanted, form: As) 
         with Session(engine) as db:
             yield from reading.every(db, scope, wanted, drawn=drawn)
 
-    return Listing("places", "对象", (*COLUMNS, GEOMETRY) if drawn else COLUMNS, rows())
+    columns = (*COLUMNS, *ATTRIBUTES, *((GEOMETRY,) if drawn else ()))
+    return Listing("places", "对象", columns, rows())
 
 
 @router.get("/{place_id}", summary="One place with its geometry, areas, versions and holders")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,7 @@ from geo_service.places.changes import change_of
 from geo_service.places.matching import ID_PREFIX, StoredPlace, match
 from geo_service.places.membership import Districts, main_area
 from geo_service.places.prepared import Prepared, areas_of, listed_under, prepare
+from geo_service.places.queries import NewPlace
 from geo_service.places.report import told
 from geo_service.tables import County
 from layers import compounds, grids, readers, rivers, roads
@@ -124,6 +125,29 @@ def add_places(db: Session, county: County, layer: Layer, drafts: Sequence[Place
     if refused:
         raise refused[0]
     return [place.id for place in versions.add(db, county, layer, prepared, ground.districts)]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A place that exists by name only, and the areas it is listed under, the first of them its own."""
+
+    draft: PlaceDraft
+    area_ids: Sequence[int]
+
+
+def list_places(db: Session, county: County, layer: Layer, listed: Sequence[Listed]) -> list[NewPlace]:
+    """Store places by name (未上图) and return them in order; needs no extent of the county.
+
+    Codes are made where there are none, names of unnamed areas too.
+    """
+    districts = Districts.of(areas.areas_of(db, county.id, borders=False), county.crs or "")
+    prepared = [Prepared(place.draft, None, {}, next(iter(place.area_ids), None)) for place in listed]
+    return versions.add(db, county, layer, prepared, districts)
+
+
+def change_listed(db: Session, changes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Give places new values of code, name, in_scheme, area_id or attributes, by id."""
+    queries.update_places(db, changes)
 
 
 def lay_on_areas(db: Session, county: County) -> int:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from geo_service.columns import Column, Listing, words
-from geo_service.people.roster import masked_name
 from geo_service.services.service import ServiceAnswer
+from layers import masks
 
 SERVICES = (
     Column("id", "标识"),
@@ -46,7 +46,7 @@ def _row(service: ServiceAnswer, masked: bool) -> tuple[object, ...]:
         service.service_id,
         service.day,
         service.kind,
-        [masked_name(person.name) if masked else person.name for person in service.persons],
+        [masks.name(person.name) if masked else person.name for person in service.persons],
         service.people,
         service.hours,
         service.layer,

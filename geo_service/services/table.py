@@ -13,7 +13,6 @@ from typing import TypeVar
 from geo_service.imports import Outcome, ReportRow
 from geo_service.people.drafts import question_id
 from geo_service.people.lookup import Areas, Ground, People, PersonName, Places, Unclear, answer_to, plain
-from geo_service.people.roster import masked
 from geo_service.services.service import (
     FIRST_DAY,
     MOST_HOURS,
@@ -22,7 +21,7 @@ from geo_service.services.service import (
     MOST_SERVED,
     ServiceRequest,
 )
-from layers import said, sheets
+from layers import masks, said, sheets
 from layers.drafts import Question
 from layers.vocabulary import Evidence, Layer, ServiceKind, Word
 
@@ -268,7 +267,7 @@ class _Planner:
         return question if answer is None else choices[int(answer) - 1][0]
 
     def _described(self, person: PersonName) -> str:
-        marks = [f"编号 {person.number}" if person.number else "", masked(person.phone) or ""]
+        marks = [f"编号 {person.number}" if person.number else "", masks.phone(person.phone) or ""]
         marks.append(self.register.areas.path(person.area_id))
         return f"{person.name}（{'，'.join(filter(None, marks)) or '无编号、电话'}）"
 

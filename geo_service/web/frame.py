@@ -99,7 +99,7 @@ class Frame:
         if self.scope is not None and self.scope.holds(Right.COORDINATOR, Right.VOLUNTEER):
             pages.append(("/upload", "上传轨迹"))
         if self.scope is not None and self.scope.holds(Right.COORDINATOR):
-            pages.append(("/import", "导入"))
+            pages += [("/people", "人员"), ("/import", "导入")]
         if self.scope is not None and self.scope.person_id is not None:
             pages.append(("/me", "我的资料"))
         if self.scope is not None and self.scope.areas(Right.AUDITOR) is None:

@@ -8,13 +8,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, UploadFile
 from fastapi.responses import HTMLResponse, Response
 
+from geo_service import audit
 from geo_service.accounts.dependencies import SignedIn, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.errors import Invalid
-from geo_service.imports import Outcome
+from geo_service.imports import ImportReport, Outcome
+from geo_service.listing import As, download
 from geo_service.settings import Settings
 from geo_service.web import held, trials
 from geo_service.web.frame import Frame, Framed
@@ -41,6 +43,16 @@ class Said:
         return self.words.get(name, "").strip()[:500]
 
     @property
+    def step(self) -> str:
+        """What is to be done: try, do, rest (give the rows that are left out), report (give all rows)."""
+        return self.word("step").partition(":")[0]
+
+    @property
+    def only(self) -> str:
+        """The outcome that the list is to show, as in "try:refused"; empty: all."""
+        return self.word("step").partition(":")[2]
+
+    @property
     def kind(self) -> Kind:
         """What the file is imported as. Raises Invalid."""
         if self.word("kind") not in set(Kind):
@@ -60,6 +72,7 @@ class Said:
             encoding=self.word("encoding") or None,
             all_in_scheme=self.word("scheme") == "all",
             skip_refused=self.word("skip") == "yes",
+            reconcile=self.word("reconcile") == "yes",
             answers={
                 name.removeprefix(_ANSWER): value
                 for name, value in self.words.items()
@@ -101,7 +114,7 @@ def import_(
             sent = held.hold(folder, who.account_id, said.file.file, name)
         path = _file(folder, who.account_id, sent)
         word = sent
-        kind, doing = said.kind, said.word("step") == "do"
+        kind, doing = said.kind, said.step == "do"
         choices = replace(said.choices, keep_in=settings.files_dir)
         with db.begin_nested():
             trial = trials.run(db, scope, kind, path, name, choices, dry_run=not doing)
@@ -110,9 +123,18 @@ def import_(
                 trial = trials.run(db, scope, kind, path, name, choices, dry_run=True)
     except YinxunError as error:
         return _form(frame, said, error=error, word=word, name=name)
-    if done:
+    if said.step in ("rest", "report") and trial.report is not None:
+        return _as_file(db, scope, trial.report, said.step)
+    if done and not trial.left_out:
         held.drop(folder, who.account_id, word)
     return _report(frame, said, trial, kind, done=done, word=word, name=name)
+
+
+def _as_file(db: Db, scope: Scope, report: ImportReport, step: str) -> Response:
+    """Give back the rows that are left out as they stood, with the reasons; or the report of all rows."""
+    listing = report.not_taken() if step == "rest" else report.listing()
+    audit.record(db, scope.actor, f"{listing.name}.export", county_id=scope.county_id, form="xlsx")
+    return download(listing, As.XLSX)
 
 
 def _file(folder: Path, account_id: Any, word: str) -> Path:
@@ -139,13 +161,15 @@ def _form(
 def _report(
     frame: Frame, said: Said, trial: Trial, kind: Kind, *, done: bool, word: str, name: str
 ) -> Response:
-    first = [line for line in trial.lines if line.outcome is Outcome.REFUSED]
-    others = [line for line in trial.lines if line.outcome is not Outcome.REFUSED]
+    lines = [line for line in trial.lines if said.only in ("", line.outcome.value)]
+    first = [line for line in lines if line.outcome is Outcome.REFUSED]
+    others = [line for line in lines if line.outcome is not Outcome.REFUSED]
     values = {
         "said": said,
         "trial": trial,
         "kind": kind,
         "lines": [*first, *others][:SHOWN_ROWS],
+        "count": len(lines),
         "done": done,
         "held": word,
         "name": name,

@@ -23,6 +23,7 @@ from geo_service.web import (
     import_pages,
     norm_pages,
     patrol_pages,
+    people_pages,
     pictures,
     prints,
     privacy_pages,
@@ -238,5 +239,6 @@ router.include_router(import_pages.router)
 router.include_router(privacy_pages.router)
 router.include_router(norm_pages.router)
 router.include_router(drawing_pages.router)
+router.include_router(people_pages.router)
 router.include_router(pages)
 router.include_router(api)

@@ -1,5 +1,6 @@
 """Imports of every kind as one page shows them: what would happen row by row, and what is asked."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,6 +16,8 @@ from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.patrols.paper_sheet import import_records
 from geo_service.people import imports as people
 from geo_service.places import service as places
+from geo_service.rosters.options import RosterOptions
+from geo_service.rosters.service import import_roster
 from geo_service.services import imports as services
 from geo_service.tables import County
 from layers.drafts import Question
@@ -38,7 +41,7 @@ class Kind(StrEnum):
     def zh(self) -> str:
         """What people read."""
         others = {
-            Kind.ROSTER: "人员名册",
+            Kind.ROSTER: "名册（河道、道路、网格、小区、志愿者）",
             Kind.DUTIES: "职责（谁负责哪里）",
             Kind.SERVICES: "服务记录（网格服务、走访、议事、值守）",
             Kind.RECORDS: "巡查记录表（纸质）",
@@ -48,11 +51,11 @@ class Kind(StrEnum):
 
 
 _TABLES = {
-    Kind.ROSTER: people.import_people,
     Kind.DUTIES: people.import_duties,
+    Kind.SERVICES: services.import_services,
     Kind.RECORDS: import_records,
 }
-"""What takes a table of people or of what they did."""
+"""What takes a table of duties, or of what people did."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Choices:
     encoding: str | None = None
     all_in_scheme: bool = False
     skip_refused: bool = False
+    reconcile: bool = False
+    """Of a roster: also ask about what it no longer names."""
     answers: Mapping[str, str] = field(default_factory=dict)
     keep_in: Path | None = None
     """Where the original is kept once it is imported."""
@@ -88,18 +93,24 @@ class Trial:
     questions: Sequence[Question]
     notes: Sequence[str]
     changes: bool
+    report: ImportReport | None = None
+    """None of areas, which have no rows to be left out."""
 
     @property
     def refused(self) -> int:
         """How many rows cannot be taken."""
         return sum(line.outcome is Outcome.REFUSED for line in self.lines)
 
+    @property
+    def left_out(self) -> int:
+        """How many rows of a table would be, or were, left out."""
+        return len(self.report.left_out_rows()) if self.report and self.report.headers else 0
 
-_TABLES = {
-    Kind.ROSTER: people.import_people,
-    Kind.DUTIES: people.import_duties,
-    Kind.SERVICES: services.import_services,
-}
+    @property
+    def outcomes(self) -> dict[Outcome, int]:
+        """How many lines there are of each outcome that occurs."""
+        found = Counter(line.outcome for line in self.lines)
+        return {outcome: found[outcome] for outcome in Outcome if found[outcome]}
 
 
 def run(
@@ -113,7 +124,7 @@ def run(
     try:
         if kind is Kind.AREAS:
             return _areas(db, scope, path, choices, dry_run=dry_run)
-        if kind in _TABLES:
+        if kind is Kind.ROSTER or kind in _TABLES:
             return _people(db, scope, kind, path, name, choices, dry_run=dry_run)
         options = _options(choices, dry_run)
         return _trial(places.import_layer(db, scope, Layer(kind.value), path, options, name=name))
@@ -137,14 +148,17 @@ def _options(choices: Choices, dry_run: bool) -> places.ImportOptions:
 def _people(
     db: Session, scope: Scope, kind: Kind, path: Path, name: str, choices: Choices, *, dry_run: bool
 ) -> Trial:
-    options = people.ImportOptions(
+    options = RosterOptions(
         dry_run=dry_run,
         skip_refused=choices.skip_refused,
         answers=choices.answers,
         encoding=choices.encoding,
         keep_in=choices.keep_in,
+        reconcile=choices.reconcile,
     )
     with path.open("rb") as file:
+        if kind is Kind.ROSTER:
+            return _trial(import_roster(db, scope, file, name, options))
         return _trial(_TABLES[kind](db, scope, file, name, options))
 
 
@@ -176,7 +190,7 @@ def _trial(report: ImportReport) -> Trial:
     ]
     asked = [row.question for row in report.rows if row.question is not None]
     notes = [*report.notes, *(f"略过 {count} 个：{reason}" for reason, count in report.left_out.items())]
-    return Trial(report.summary(), lines, _once(asked), notes, report.changes)
+    return Trial(report.summary(), lines, _once(asked), notes, report.changes, report)
 
 
 def _of_areas(report: AreaReport) -> Trial:

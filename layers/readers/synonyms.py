@@ -27,6 +27,7 @@ _RIVER = {
     "width_m": "宽度 河宽 河道宽度 平均宽度 水面宽 width width_m",
     "start": "起点 起点位置 河道起点 start",
     "end": "终点 终点位置 河道终点 end",
+    "signs": "公示牌数量 公示牌 公示牌数",
 }
 _ROAD = {
     "name": "道路名称 路线名称 公路名称 路名 道路名 街道名称 lxmc road road_name",
@@ -39,7 +40,7 @@ _ROAD = {
     "start": "起点 起点桩号 起点(桩号) 起点名称 start",
     "end": "终点 终点桩号 终点(桩号) 终点名称 end",
     "ref": "ref",
-    "manager": "管养单位 养护单位",
+    "manager": "管养单位 养护单位 管理单位",
 }
 _GRID = {
     "name": "网格名称 网格名 wgmc grid grid_name",
@@ -51,12 +52,16 @@ _COMPOUND = {
     "name": "小区名称 小区名 住宅小区名称 楼盘名称 xqmc compound compound_name",
     "code": "小区编码 小区编号 小区代码 xqbm compound_code",
     "grid_code": "网格编码 网格编号 所属网格 grid_code",
-    "class": "landuse",
+    "class": "landuse 类型",
     "building": "building",
     "built_year": "建成年份 建成年代 built_year",
     "floor_area_m2": "建筑面积 总建筑面积 floor_area",
     "buildings": "楼栋数 栋数 楼幢数 buildings",
-    "manager": "物业公司 物业企业 物业",
+    "manager": "物业公司 物业企业 物业 管理单位",
+    "committee": "业委会 有无业委会",
+    "committee_term": "业委会届期 成立及届满日期",
+    "party_members": "业委会老党员人数 业委会中老党员人数",
+    "studio": "工作室名称 工作室",
 }
 _AREA = {
     "name": "行政区名称 区划名称 政区名称 xzqmc",

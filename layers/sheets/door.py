@@ -45,7 +45,7 @@ def read(
     file.seek(0)
     try:
         words = Words(fields, required)
-        found, notes, seen = _looked_through(_tables(file, name, encoding), words, name)
+        found, notes, seen = _looked_through(tables(file, name, encoding), words, name)
         if not found:
             raise _without_headers(name, fields, required, seen)
         bodies = _bodies(found, words, fill_down, lengths)
@@ -55,7 +55,9 @@ def read(
         file.seek(0)
 
 
-def _tables(file: BinaryIO, name: str, encoding: str | None) -> Iterator[Table]:
+def tables(file: BinaryIO, name: str, encoding: str | None) -> Iterator[Table]:
+    """Yield the sheets of a file, also the hidden ones, whatever its format. Raises BadFile."""
+    file.seek(0)
     start = file.read(8)
     file.seek(0)
     ending = "." + name.lower().rpartition(".")[2]
@@ -162,6 +164,7 @@ def _records(bodies: list[tuple[Body, Rows]], name: str) -> list[Row]:
 
 def _sheet(bodies: list[Body], rows: list[Row], notes: list[str]) -> Sheet:
     headers: dict[int, str] = {}
+    columns: dict[str, list[int]] = {}
     ignored: dict[str, None] = {}
     for body in bodies:
         names = body.head.names
@@ -171,6 +174,8 @@ def _sheet(bodies: list[Body], rows: list[Row], notes: list[str]) -> Sheet:
                 headers[place] = (
                     f"{header}（{body.sheet}）" if header in headers.values() and header else header
                 )
+            if i in body.head.columns and place not in columns.setdefault(body.head.columns[i], []):
+                columns[body.head.columns[i]].append(place)
             if header and i not in body.head.columns:
                 ignored[header] = None
         where = f"「{body.sheet}」" if body.index is not None else ""
@@ -181,7 +186,7 @@ def _sheet(bodies: list[Body], rows: list[Row], notes: list[str]) -> Sheet:
     if any(len(row.cells) < width for row in rows):
         rows = [_wide(row, width) for row in rows]
     titles = dict.fromkeys(title for body in bodies for title in body.head.titles)
-    return Sheet([headers[i] for i in range(width)], rows, list(ignored), notes, list(titles))
+    return Sheet([headers[i] for i in range(width)], rows, list(ignored), notes, columns, list(titles))
 
 
 def _wide(row: Row, width: int) -> Row:

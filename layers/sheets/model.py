@@ -64,5 +64,7 @@ class Sheet:
     """Headers nobody asked for."""
     notes: list[str] = field(default_factory=list)
     """What was left out or filled, with row numbers, in plain Chinese."""
+    columns: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Field -> where it stands among the headers; in several places where sheets differ."""
     titles: list[str] = field(default_factory=list)
     """The lines above the headers, such as 「填报单位：戴南镇」."""

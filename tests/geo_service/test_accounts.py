@@ -882,7 +882,7 @@ def run(db: Session, county: County, monkeypatch: pytest.MonkeyPatch) -> Callabl
     """Run `geo-service user ...` on the test's own transaction."""
 
     @contextmanager
-    def connect() -> Iterator[tuple[Connection, Settings]]:
+    def connect(**_: bool) -> Iterator[tuple[Connection, Settings]]:
         yield db.connection(), Settings(public_url="https://xunhe.example/")
 
     monkeypatch.setattr(commands, "connect", connect)

@@ -388,7 +388,7 @@ def test_a_second_making_changes_nothing(stored, here, own_engine):
 
 
 def test_the_command_says_that_it_is_there_already(stored, own_engine, monkeypatch):
-    monkeypatch.setattr(command, "connect", lambda: contextlib.nullcontext((own_engine, None)))
+    monkeypatch.setattr(command, "connect", lambda **_: contextlib.nullcontext((own_engine, None)))
     result = CliRunner().invoke(command.app, [])
     assert result.exit_code == 0, result.output
     assert "已经有了" in result.output

@@ -26,7 +26,7 @@ def run(db: Session, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command on the test's own transaction."""
 
     @contextmanager
-    def connect() -> Iterator[tuple[Connection, Settings]]:
+    def connect(**_: bool) -> Iterator[tuple[Connection, Settings]]:
         yield db.connection(), Settings()
 
     monkeypatch.setattr(commands, "connect", connect)

@@ -34,7 +34,7 @@ def run(db: Session, town: Watertown, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command on the test's own transaction, for the county of the water town."""
 
     @contextmanager
-    def connect() -> Iterator[tuple[Connection, Settings]]:
+    def connect(**_: bool) -> Iterator[tuple[Connection, Settings]]:
         yield db.connection(), Settings()
 
     monkeypatch.setattr(commands, "connect", connect)

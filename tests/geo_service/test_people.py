@@ -25,7 +25,7 @@ from geo_service.db import transaction
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.listing import As, content
-from geo_service.people import lists, matching, roster, service
+from geo_service.people import lists, matching, service
 from geo_service.people.drafts import DutyDraft, PersonDraft
 from geo_service.people.imports import ImportOptions, import_people
 from geo_service.people.lookup import Areas
@@ -43,6 +43,7 @@ from geo_service.tables import (
     Place,
     PlaceVersion,
 )
+from layers import masks
 from layers.errors import BadFile
 from layers.sheets import Row
 from layers.vocabulary import Level, Right, Role
@@ -168,7 +169,7 @@ def test_refused_rows_stop_everything_or_are_left_out(db: Session, scope: Scope)
     with pytest.raises(RowsRefused) as caught:
         take(db, scope, text)
     assert "有 4 行不能导入，什么也没有改动" in caught.value.detail
-    assert "第 2 行 张三：电话「1381234567x」不是一个号码" in caught.value.detail
+    assert "第 2 行 张三：电话「1381234567x」看不懂" in caught.value.detail
     assert people(db) == []
     report = take(db, scope, text, skip_refused=True)
     assert people(db) == [("李四", None, None)]
@@ -568,7 +569,7 @@ def test_phone_masks_never_show_more_than_four_digits() -> None:
     rng = np.random.default_rng(1)
     for length in range(5, 16):
         phone = "".join(map(str, rng.integers(0, 10, length)))
-        shown = roster.masked(phone)
+        shown = masks.phone(phone)
         assert shown is not None
         assert shown.count("*") == 4
         assert len(shown) <= 11

@@ -133,19 +133,20 @@ def test_people_come_in_pages_and_are_found(ask: Ask, ask_east: Ask, town: Water
 
 def test_lists_leave_as_files_and_the_audit_knows(ask: Ask, town: Watertown, db: Session) -> None:
     book = openpyxl.load_workbook(io.BytesIO(ask("GET", "/people", params={"as": "xlsx"}).content))
-    assert [cell.value for cell in book.active[2]][2] == "王桂兰"
-    answer = ask("GET", "/duties", params={"as": "csv"})
+    assert [cell.value for cell in book.active[2]][2] == "王*兰"
+    answer = ask("GET", "/duties", params={"as": "csv", "full": True})
     assert answer.content.decode("utf-8-sig").splitlines()[1].split(",")[3] == "王桂兰"
     features = ask("GET", "/duties", params={"as": "geojson", "layer": "river"}).json()["features"]
     assert [feature["geometry"]["type"] for feature in features] == ["MultiLineString"]
     assert ask("GET", "/duties", params={"as": "gpkg"}).content[:15] == b"SQLite format 3"
     assert ask("GET", "/people", params={"as": "pdf"}).status_code == 422
-    exports = db.execute(select(Audit.action, Audit.detail["form"].as_string()).order_by(Audit.id)).all()
+    detail = Audit.detail["form"].as_string(), Audit.detail["full"].as_boolean()
+    exports = db.execute(select(Audit.action, *detail).order_by(Audit.id)).all()
     assert [tuple(row) for row in exports if row[0].endswith("export")] == [
-        ("people.export", "xlsx"),
-        ("duties.export", "csv"),
-        ("duties.export", "geojson"),
-        ("duties.export", "gpkg"),
+        ("people.export", "xlsx", False),
+        ("duties.export", "csv", True),
+        ("duties.export", "geojson", False),
+        ("duties.export", "gpkg", False),
     ]
 
 
@@ -214,7 +215,7 @@ def test_a_roster_is_tried_dry_asked_about_answered_and_taken(ask: Ask, town: Wa
     taken = ask(
         "POST", "/people/import", files={**csv(text), "answers": answer}, data={"skip_refused": "true"}
     )
-    assert some(taken.json()["counts"]) == {"added": 1, "changed": 1, "refused": 1}
+    assert some(taken.json()["counts"]) == {"added": 1, "moved": 1, "refused": 1}
     assert taken.json()["stored"] is True
     steward = db.get_one(Person, town.person_id, populate_existing=True)
     assert (steward.phone, steward.area_id) == ("13812345678", town.east.id)
@@ -245,7 +246,7 @@ def run(
     """Run a command on the test's own transaction."""
 
     @contextmanager
-    def connect() -> Iterator[tuple[Connection, Settings]]:
+    def connect(**_: bool) -> Iterator[tuple[Connection, Settings]]:
         yield db.connection(), Settings(data_dir=tmp_path)
 
     monkeypatch.setattr(people_commands, "connect", connect)
@@ -289,3 +290,23 @@ def test_roster_and_duties_by_command(run: Callable[..., object], db: Session, t
     assert run("roster").exit_code == 2
     assert db.scalars(select(Audit.os_user).where(Audit.action.like("%.import"))).all() != [None]
     uuid.UUID(str(db.scalars(select(Duty.person_id).order_by(Duty.id.desc())).first()))
+
+
+def test_an_areas_workbook_goes_out_and_comes_back_by_command(
+    run: Callable[..., object], db: Session, town: Watertown, tmp_path: Path
+) -> None:
+    assert run("roster-sheet", "--area", town.east.code, "-o", "东湖.csv").exit_code == 1
+    sent = run("roster-sheet", "--area", town.east.code, "-o", "东湖.xlsx")
+    assert sent.exit_code == 0, sent.output
+    unchanged = run("roster", "东湖.xlsx")
+    assert unchanged.exit_code == 0
+    assert "表和登记的一样" in unchanged.stderr
+    (tmp_path / "河长.csv").write_text(
+        "河道名称,银发河长,银发河长电话\n生产河,王桂兰,\n新河,李爱民,13800000001\n"
+    )
+    new = run("roster", "河长.csv")
+    assert "对象：新增 1" in new.stderr, new.output
+    (tmp_path / "河长.csv").write_text("河道名称,银发河长,银发河长电话\n生产河,王桂兰,\n")
+    gone = run("roster", "河长.csv", "--reconcile", "--dry-run", "--as", "json").stdout
+    assert "名册里没有了" in gone
+    assert "李爱民" in gone

@@ -289,7 +289,7 @@ class TestTheCommand:
     @pytest.fixture
     def runner(self, office: Office, db: Session, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
         @contextmanager
-        def connect() -> Iterator[tuple[Connection, Settings]]:
+        def connect(**_: bool) -> Iterator[tuple[Connection, Settings]]:
             yield db.connection(), office.settings
 
         monkeypatch.setattr(commands, "connect", connect)

@@ -365,6 +365,8 @@ WALKS: dict[tuple[str, str], Walk] = {
     ),
     ("DELETE", "/api/people/{person_id}"): Walk(SEE_PEOPLE, _of_walker, ok=204, without=404),
     ("POST", "/api/people/import"): Walk(STAFF, _dry_table("姓名,编号\n新人,1\n"), beyond=200),
+    ("POST", "/api/rosters/import"): Walk(STAFF, _dry_table("姓名,编号\n新人,1\n"), beyond=200),
+    ("GET", "/api/rosters/workbook"): Walk(STAFF, lambda town: {"params": {"area": town.area.code}}),
     ("GET", "/api/duties"): Walk(shows="people"),
     ("POST", "/api/duties"): Walk(STAFF, _new_duty, ok=201),
     ("POST", "/api/duties/import"): Walk(STAFF, _dry_table("人员,对象\n西独老王,西独格\n"), beyond=200),
@@ -580,6 +582,36 @@ WALKS: dict[tuple[str, str], Walk] = {
         lambda town: {**_of_patrol(town), "files": {"photo": ("a.png", PICTURE)}},
         ok=303,
         without=404,
+    ),
+    ("GET", "/people"): Walk(shows="people"),
+    ("GET", "/people/{person_id}"): Walk(SEE_PEOPLE, _of_walker, without=404, shows="people"),
+    ("POST", "/people"): Walk(
+        STAFF, lambda town: {"data": {"name": "新人", "area": town.area.code}}, ok=303, beyond=404
+    ),
+    ("POST", "/people/{person_id}"): Walk(
+        STAFF,
+        lambda town: {**_of_walker(town), "data": {"name": "新名", "area": town.area.code}},
+        ok=303,
+    ),
+    ("POST", "/people/{person_id}/duties"): Walk(
+        STAFF,
+        lambda town: {"path": {"person_id": town.neighbour.id}, "data": {"place": town.grid.id}},
+        ok=303,
+    ),
+    ("POST", "/people/{person_id}/end"): Walk(
+        STAFF, lambda town: {**_of_walker(town), "data": {"duty": town.duty.id, "day": DAY}}, ok=303
+    ),
+    ("POST", "/people/{person_id}/hand-over"): Walk(
+        STAFF,
+        lambda town: {
+            **_of_walker(town),
+            "data": {
+                "duty": town.duty.id,
+                "to": str(town.neighbour.id),
+                "day": f"{NOON.date() + dt.timedelta(days=1)}",
+            },
+        },
+        ok=422,  # the neighbour has the same duty already: said above the card
     ),
     ("GET", "/places"): Walk(shows="places"),
     ("GET", "/places/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="people"),

@@ -1,0 +1,1 @@
+"""Rosters and registers of offices: places by name, people and duties from one table, and back again."""
