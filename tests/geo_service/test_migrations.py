@@ -1,6 +1,7 @@
 """Migrations and tables say the same, and no upgrade loses anything."""
 
 import subprocess
+import uuid
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -19,17 +20,15 @@ from geo_service.tables import Table
 @pytest.fixture
 def fresh(server: str):
     """An engine on an empty database that is dropped after the test."""
+    name = f"yinxun_test_migrations_{uuid.uuid4().hex[:8]}"
     admin = create_engine(psycopg_url(server), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text("drop database if exists yinxun_test_migrations with (force)"))
-        connection.execute(text("create database yinxun_test_migrations"))
-    engine = make_engine(
-        admin.url.set(database="yinxun_test_migrations").render_as_string(hide_password=False)
-    )
+        connection.execute(text(f"create database {name}"))
+    engine = make_engine(admin.url.set(database=name).render_as_string(hide_password=False))
     yield engine
     engine.dispose()
     with admin.connect() as connection:
-        connection.execute(text("drop database yinxun_test_migrations with (force)"))
+        connection.execute(text(f"drop database {name} with (force)"))
     admin.dispose()
 
 
