@@ -10,14 +10,14 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from geo_service import audit
-from geo_service.accounts.narrow import CHANGE, people_in, places_in
+from geo_service.accounts.narrow import CHANGE, people_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused, record
 from geo_service.people import charges, duty_queries, matching, queries, roster, rota, service
 from geo_service.people.drafts import DutyDraft, DutySpan, PersonDraft
 from geo_service.people.known import Known
-from geo_service.people.lookup import Areas, Ground, People, Places
+from geo_service.people.lookup import Areas, Ground
 from geo_service.tables import Duty, Place
 from layers import sheets
 from layers.sheets import Sheet
@@ -83,9 +83,7 @@ def import_duties(
 def land_of(db: Session, scope: Scope) -> rota.Land:
     """Return the people, places and duties that the user may speak of."""
     return rota.Land(
-        People(queries.person_names(db, people_in(scope, *CHANGE))),
-        Places(queries.grounds(db, places_in(scope, *CHANGE))),
-        Areas(areas.areas_of(db, scope.county_id, borders=False)),
+        *service.nameable(db, scope, *CHANGE),
         duty_queries.duty_spans(db, Duty.county_id == scope.county_id),
         lambda place, area_id: service.in_village(db, scope, place, area_id),
         lambda place, polygon: service.in_polygon(db, scope, place, polygon),
