@@ -12,15 +12,14 @@ from geo_service import audit, cursors
 from geo_service.accounts.dependencies import Signed, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
+from geo_service.clock import today_in
 from geo_service.columns import Listing
-from geo_service.coverage.asked import today
 from geo_service.db import Db
 from geo_service.errors import Invalid
 from geo_service.listing import As, download, records
 from geo_service.norms import due, exemptions, service, trials
 from geo_service.norms.due import By, DueTable
 from geo_service.norms.service import NormRow
-from geo_service.tables import County
 from layers.dues import Rates, counted_share
 from layers.norm_words import in_words
 from layers.norms import Rule
@@ -93,7 +92,7 @@ class NewId(_Body):
 @router.get("/norms", summary="The norms of the county: drafts first, then the latest adopted")
 def norms(db: Db, scope: Signed) -> list[dict[str, Any]]:
     """Return every norm with its rule, in words too, and its days."""
-    now = today(db.get_one(County, scope.county_id))
+    now = today_in(db, scope.county_id)
     return [_told(norm, now) for norm in service.listed(db, scope)]
 
 
@@ -112,7 +111,7 @@ def presets(_scope: Signed) -> list[dict[str, Any]]:
 @router.get("/norms/{norm_id}", summary="One norm")
 def norm(db: Db, scope: Signed, norm_id: Id) -> dict[str, Any]:
     """Return a norm with its rule and days."""
-    return _told(service.told(db, scope, norm_id), today(db.get_one(County, scope.county_id)))
+    return _told(service.told(db, scope, norm_id), today_in(db, scope.county_id))
 
 
 @router.post("/norms", status_code=201, summary="Draft a norm")

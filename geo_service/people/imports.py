@@ -13,6 +13,7 @@ from geo_service import audit
 from geo_service.accounts.narrow import CHANGE, people_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.clock import today_in
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused, record
 from geo_service.people import charges, duty_queries, matching, queries, roster, rota, service
 from geo_service.people.drafts import DutyDraft, DutySpan, PersonDraft
@@ -71,7 +72,7 @@ def import_duties(
     scope.demand(*CHANGE)
     sheet = sheets.read(file, name, rota.FIELDS, required=rota.REQUIRED, encoding=options.encoding)
     queries.lock_register(db, scope.county_id)
-    day = service.today(db, scope.county_id)
+    day = today_in(db, scope.county_id)
     plan = rota.plan(sheet.rows, land_of(db, scope), day, options.answers)
     report = _report("duties", "职责", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:

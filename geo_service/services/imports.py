@@ -5,18 +5,17 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from typing import BinaryIO
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from geo_service import audit
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
+from geo_service.clock import zone_in
 from geo_service.imports import ImportReport, Outcome, RowsRefused, record
 from geo_service.people import service as people
 from geo_service.people.imports import ImportOptions
 from geo_service.services import lists, queries, service, table
-from geo_service.tables import County
 from layers import sheets
 from layers.sheets import Row
 from layers.vocabulary import ServiceKind
@@ -58,7 +57,7 @@ def _register(db: Session, scope: Scope, rows: Sequence[Row]) -> table.Register:
         table.Known(ServiceKind(row.kind), row.day, persons, row.place_id, row.area_id, row.sha256)
         for row, persons in queries.on_days(db, scope.county_id, table.days(rows))
     ]
-    zone = ZoneInfo(db.get_one(County, scope.county_id).time_zone)
+    zone = zone_in(db, scope.county_id)
     listed = {
         str(told.service_id): [lists.as_table(told, masked=masked) for masked in (False, True)]
         for told in service.among(db, scope, table.ids(rows))

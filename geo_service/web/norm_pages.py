@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 from geo_service.accounts.dependencies import require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
-from geo_service.coverage.asked import today
+from geo_service.clock import today
 from geo_service.db import Db
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.norms import due, exemptions, service, trials

@@ -14,6 +14,7 @@ from geo_service.accounts.dependencies import require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.clock import today_in
 from geo_service.db import Db
 from geo_service.errors import Invalid, NotFound
 from geo_service.people import lists, service
@@ -173,7 +174,7 @@ def _card(
         "takers": takers,
         "places": places,
         "q": q,
-        "today": service.today(db, scope.county_id),
+        "today": today_in(db, scope.county_id),
         "error": error,
     }
     return frame.show("person.html", values, status=200 if error is None else 422)
@@ -188,7 +189,7 @@ def _records(listing: Any) -> list[dict[str, Any]]:
 def _held(db: Db, scope: Scope, ids: list[uuid.UUID]) -> dict[uuid.UUID, list[dict[str, Any]]]:
     """Return the duties in force of some people."""
     found: dict[uuid.UUID, list[dict[str, Any]]] = {}
-    today = service.today(db, scope.county_id)
+    today = today_in(db, scope.county_id)
     for row in _records(lists.duties(db, scope, person_id=ids, day=today)):
         found.setdefault(row["person_id"], []).append(row)
     return found

@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from geo_service.accounts.dependencies import require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
+from geo_service.clock import today
 from geo_service.columns import printable
-from geo_service.coverage.asked import today
 from geo_service.db import Db
 from geo_service.errors import Invalid
 from geo_service.patrols import parties

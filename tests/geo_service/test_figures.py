@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from geo_service import cli
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.cli import figures as command
+from geo_service.clock import today_in
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.figures import behind, document, paper, reports, service, template
 from geo_service.figures.service import EntryRequest, Period
@@ -299,7 +300,7 @@ def test_who_asks_what(db, town, county):
 def test_without_a_period_it_is_the_year_up_to_the_latest_outing(db, town, county):
     assert service.usual_period(db, county) == Period(DAY - dt.timedelta(days=364), DAY)
     db.execute(update(Patrol).values(voided_at=func.now()))
-    today = service.today(db, county.county_id)
+    today = today_in(db, county.county_id)
     assert service.usual_period(db, county).last == today
 
 
