@@ -21,6 +21,7 @@ from geo_service.accounts.narrow import CHANGE, areas_in, people_in, places_in, 
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.clock import today_in
+from geo_service.counting import judged
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.services import queries
 from geo_service.services.queries import Held, NewService
@@ -230,7 +231,7 @@ def listed(
     """Return the services of the scope on these days, the latest first; without a limit all of them."""
     where = [services_in(scope)]
     where += [] if kind is None else [Service.kind == kind]
-    where += [] if verdict is None else [Service.verdict == verdict, Service.voided_at.is_(None)]
+    where += [] if verdict is None else [judged(verdict, Service)]
     where += [] if first_day is None else [Service.day >= first_day]
     where += [] if last_day is None else [Service.day <= last_day]
     found = queries.many(db, where, after=after, limit=None if limit is None else limit + 1)
