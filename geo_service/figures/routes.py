@@ -3,7 +3,6 @@
 import datetime as dt
 import uuid
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, UploadFile
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -13,6 +12,7 @@ from geo_service import audit, cursors, proofs
 from geo_service.accounts.dependencies import require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
+from geo_service.attachments import attachment
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.figures import behind, document, paper, reports, service
@@ -251,10 +251,8 @@ def _period(asked: Asked) -> dict[str, Any]:
 
 
 def _document(content: bytes, name: str, media_type: str) -> Response:
-    ascii_name = f"report.{name.rpartition('.')[2]}"
-    disposition = f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name)}"
-    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
-    return Response(content, media_type=media_type, headers=headers)
+    plain = f"report.{name.rpartition('.')[2]}"
+    return Response(content, media_type=media_type, headers=attachment(name, plain))
 
 
 def _settings(request: Request) -> Settings:
