@@ -55,7 +55,7 @@ def import_people(
         matching.Rights(scope.areas(*CHANGE)),
         options.answers,
     )
-    report = _report("roster", "人员名册", name, sheet, plan.rows, options)
+    report = report_on("roster", "人员名册", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:
         store_people(db, scope.county_id, plan.added, plan.changed)
         record_import(db, scope, file, name, report, options.keep_in)
@@ -74,7 +74,7 @@ def import_duties(
     queries.lock_register(db, scope.county_id)
     day = today_in(db, scope.county_id)
     plan = rota.plan(sheet.rows, land_of(db, scope), day, options.answers)
-    report = _report("duties", "职责", name, sheet, plan.rows, options)
+    report = report_on("duties", "职责", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:
         store_duties(db, scope.county_id, plan.added, plan.ended)
         record_import(db, scope, file, name, report, options.keep_in)
@@ -91,9 +91,10 @@ def land_of(db: Session, scope: Scope) -> rota.Land:
     )
 
 
-def _report(
+def report_on(
     what: str, title: str, name: str, sheet: Sheet, rows: Sequence[ReportRow], options: ImportOptions
 ) -> ImportReport:
+    """Return what became of a sheet's rows, and what of it was not read. Raises RowsRefused."""
     notes = [*([f"没有读取的列：{'、'.join(sheet.ignored[:20])}"] if sheet.ignored else []), *sheet.notes]
     report = ImportReport(
         what, title, name, rows, coded=False, headers=sheet.headers, notes=notes, dry_run=options.dry_run
