@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from psycopg import sql
 from sqlalchemy import ARRAY, ColumnElement, any_, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -63,3 +65,11 @@ def spans_in(text: str) -> tuple[tuple[int, int], ...]:
     """
     ends = [int(number) for number in re.findall(r"\d+", text)]
     return tuple(zip(ends[::2], ends[1::2], strict=True))
+
+
+def elements_of(sent: bytes, kind: str) -> NDArray[Any]:
+    """Return the elements of an array as `array_send` gives it: a head, then a length before each.
+
+    `kind` is numpy's big-endian type of them, as ">f8"; no element may be null.
+    """
+    return np.frombuffer(sent, [("length", ">i4"), ("value", kind)], offset=min(20, len(sent)))["value"]

@@ -3,7 +3,9 @@
 import base64
 import binascii
 import json
-from typing import Annotated, Any
+import uuid
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
 
@@ -12,6 +14,8 @@ from geo_service.errors import Invalid
 Limit = Annotated[int, Query(ge=1, le=1000, description="Rows in a page.")]
 """How many rows a page holds; give it the default 100."""
 Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the page before.")]
+
+T = TypeVar("T")
 
 
 def encode(*key: str | int | float | None) -> str:
@@ -55,6 +59,22 @@ def word(cursor: str | None) -> str | None:
     if len(key) != 1 or not isinstance(key[0], str) or "\x00" in key[0]:
         raise _not_ours()
     return key[0]
+
+
+def value_and_id(cursor: str | None, read: Callable[[str], T]) -> tuple[T, uuid.UUID] | None:
+    """Return the sort key of a list that is sorted by a value, then by id; None for the first page.
+
+    `read` makes the value of its text, and raises ValueError or OverflowError for what is none.
+    """
+    if cursor is None:
+        return None
+    try:
+        text, id_ = decode(cursor)
+        if not isinstance(text, str) or "\x00" in text:
+            raise _not_ours()
+        return read(text), uuid.UUID(id_)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise _not_ours() from error
 
 
 def _not_ours() -> Invalid:

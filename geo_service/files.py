@@ -48,24 +48,15 @@ def keep(
 
     `file_id`: one that its sender has chosen; it must be free.
     """
-    _make(folder)
-    source.seek(0)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix="part-", delete=False) as part:
-        try:
-            shutil.copyfileobj(source, part)
-            part.flush()
-            os.fsync(part.fileno())
-        except BaseException:
-            Path(part.name).unlink()
-            raise
-    with Path(part.name).open("rb") as written:
+    part = _written(folder, source)
+    with part.open("rb") as written:
         sha256 = hashlib.file_digest(written, "sha256").digest()
     db.execute(select(func.pg_advisory_xact_lock_shared(_LOCK_CLASS, _lock_number(sha256))))
     target = path_of(folder, sha256)
     _make(target.parent)
-    size = Path(part.name).stat().st_size
-    _hand_over(Path(part.name), folder)
-    Path(part.name).replace(target)
+    size = part.stat().st_size
+    _hand_over(part, folder)
+    part.replace(target)
     row = StoredFile(
         id=file_id or uuid.uuid4(),
         county_id=county_id,
@@ -79,6 +70,21 @@ def keep(
     db.add(row)
     db.flush()
     return row
+
+
+def _written(folder: Path, source: BinaryIO) -> Path:
+    """Write bytes into the folder under a name that nobody knows yet; half of them never stay."""
+    _make(folder)
+    source.seek(0)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="part-", delete=False) as part:
+        try:
+            shutil.copyfileobj(source, part)
+            part.flush()
+            os.fsync(part.fileno())
+        except BaseException:
+            Path(part.name).unlink()
+            raise
+    return Path(part.name)
 
 
 def keep_original(

@@ -15,7 +15,6 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import shapely
@@ -25,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 from shapely.geometry.base import BaseGeometry
 
+from geo_service.attachments import attachment
 from geo_service.columns import FORMULA_STARTS, Column, Listing, json_value, printable, words
 from geo_service.errors import Invalid
 from geo_service.exports import gpkg, xlsx
@@ -88,16 +88,8 @@ def download(listing: Listing, form: As, *, full: bool = False) -> StreamingResp
     """
     pieces = content(listing, form, full=full)
     first = next(pieces, b"")  # an error is still an error, not half a file
-    name = f"{listing.title}.{form}"
-    return StreamingResponse(
-        itertools.chain([first], pieces),
-        media_type=MEDIA_TYPES[form],
-        headers={
-            "Content-Disposition": f'attachment; filename="{listing.name}.{form}"; '
-            f"filename*=UTF-8''{quote(name)}",
-            "Cache-Control": "no-store",
-        },
-    )
+    headers = attachment(f"{listing.title}.{form}", f"{listing.name}.{form}")
+    return StreamingResponse(itertools.chain([first], pieces), media_type=MEDIA_TYPES[form], headers=headers)
 
 
 def report_answer(report: ImportReport, form: str) -> Response:

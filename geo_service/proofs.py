@@ -3,13 +3,13 @@
 import io
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from fastapi.responses import FileResponse
 from sqlalchemy.orm import Session
 
 from geo_service import files, photos
+from geo_service.attachments import attachment
 from geo_service.errors import Invalid, NotFound
 from geo_service.tables import StoredFile
 from layers.errors import BadFile
@@ -62,8 +62,5 @@ def answer(folder: Path, file: StoredFile | None, *, fallback: str = "proof") ->
     path = files.path_of(folder, file.sha256) if file else None
     if file is None or path is None or not path.exists():
         raise NotFound("没有这份文件，或不在您的权限内。")
-    disposition = f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{quote(file.name or fallback)}"
-    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
-    return FileResponse(
-        path, media_type=file.media_type, headers={**headers, "X-Content-Type-Options": "nosniff"}
-    )
+    headers = attachment(file.name or fallback, fallback) | {"X-Content-Type-Options": "nosniff"}
+    return FileResponse(path, media_type=file.media_type, headers=headers)

@@ -248,7 +248,7 @@ def _merged(standard: str, values: Sequence[tuple[int, Value]], weights: NDArray
 
 
 def most(values: Iterable[tuple[int, Value]], weights: NDArray[np.float64]) -> Value:
-    """Return the value with the greatest weight; `values` are (taken feature, value)."""
+    """Return the value of the greatest weight; `values` are (taken feature, value), `weights` by feature."""
     weight: dict[Value, float] = {}
     for member, value in values:
         weight[value] = weight.get(value, 0.0) + float(weights[member])

@@ -59,7 +59,7 @@ class Figure:
     """How it is cut down in a sentence; None: always exact."""
     by_hand: bool = False
     step: float = 1
-    """What it is rounded to, as in half hours."""
+    """What it is rounded to, in its own unit, as in half hours."""
 
     def exactly(self, value: float) -> str:
         """Return a value with its unit, not cut down.
@@ -70,7 +70,7 @@ class Figure:
         return f"{self.stepped(value):.1f}".removesuffix(".0") + self.unit
 
     def stepped(self, value: float) -> float:
-        """Return a value rounded to what it is told in.
+        """Return a value rounded to what it is told in, in the figure's unit.
 
         >>> FIGURES[Code.A3].stepped(59.12), FIGURES[Code.A4].stepped(4947.38), FIGURES[Code.X1].stepped(7)
         (59.0, 4947.4, 7)

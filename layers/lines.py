@@ -145,7 +145,7 @@ class LineSet:
 
     @cached_property
     def address(self) -> Floats:
-        """Where each place begins on one axis along all, with room between them, shape (places + 1,)."""
+        """Metres at which each place begins on one axis along all, with room between, shape (places + 1,)."""
         return np.concatenate([[0.0], np.cumsum(np.ceil(self.length_m) + 1.0)])
 
     @cached_property

@@ -86,7 +86,7 @@ class SpanSet:
         return self.stop - self.start
 
     def lengths(self, places: int) -> Floats:
-        """Return the total for each of the places 0 .. places-1, shape (places,).
+        """Return the total for each of the places 0 .. places-1, in the spans' own unit, shape (places,).
 
         >>> SpanSet.of([0, 0, 2], [0, 8, 1], [5, 9, 4]).lengths(3).tolist()
         [6.0, 0.0, 3.0]

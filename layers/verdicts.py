@@ -56,7 +56,7 @@ MISSING = (Code.SHORT_LEN, Code.OFF_ROUTE, Code.SHORT_TIME, Code.SHORT_SHARE, Co
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason, with what was measured and the limit it is held against."""
+    """One reason, with what was measured and the limit it is held against, both in `unit`."""
 
     code: Code
     value: float | None = None
@@ -65,7 +65,7 @@ class Reason:
 
     @property
     def missing(self) -> float | None:
-        """How much is missing of a minimum; None where nothing is to be added."""
+        """How much is missing of a minimum, in `unit`; None where nothing is to be added."""
         if self.code not in MISSING or self.value is None or self.limit is None:
             return None
         return max(self.limit - self.value, 0.0)

@@ -89,7 +89,7 @@ class Board:
             patch.set_clip_path(self._frame)
 
     def box(self, box: Box, *, fill: str = "none", edge: str = "none", width_pt: float = 0.6) -> None:
-        """Draw a rectangle."""
+        """Draw a rectangle of the paper, in millimetres; its edge in points."""
         self.axes.add_patch(
             Rectangle(
                 (box.west, box.south),

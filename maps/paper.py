@@ -20,12 +20,12 @@ class Box(NamedTuple):
 
     @property
     def width(self) -> float:
-        """From west to east."""
+        """From west to east, in its own unit."""
         return self.east - self.west
 
     @property
     def height(self) -> float:
-        """From south to north."""
+        """From south to north, in its own unit."""
         return self.north - self.south
 
     @property
@@ -44,7 +44,7 @@ class Paper:
 
     @property
     def zoom(self) -> float:
-        """How much larger than on A4 letters and lines are."""
+        """How many times as large as on A4 letters and lines are."""
         return max(math.sqrt(self.short_mm / A4_SHORT_MM), 0.88)
 
 

@@ -17,15 +17,14 @@ from geo_service.accounts.scope import Scope
 from geo_service.accounts.service import command_scope
 from geo_service.cli.connect import connect
 from geo_service.cli.options import CountyCode, Form, Output, existing
+from geo_service.clock import today_in
 from geo_service.columns import Column, Listing
-from geo_service.coverage.asked import today
 from geo_service.db import transaction
 from geo_service.errors import Invalid
 from geo_service.listing import emit
 from geo_service.norms import due as due_lists
 from geo_service.norms import service, trials
 from geo_service.norms.due import DueTable
-from geo_service.tables import County
 from layers.errors import BadNorm
 from layers.norm_words import in_words
 from layers.norms import Rule
@@ -73,7 +72,7 @@ def presets(form: Form = None, output: Output = None) -> None:
 def list_(county: CountyCode = None, form: Form = None, output: Output = None) -> None:
     """List the norms."""
     with _asking(county) as (db, scope):
-        now = today(db.get_one(County, scope.county_id))
+        now = today_in(db, scope.county_id)
         rows = [
             (n.id, n.name, n.state_on(now), n.days and n.days.first, n.last_day, in_words(n.rule))
             for n in service.listed(db, scope)

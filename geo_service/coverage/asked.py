@@ -2,27 +2,21 @@
 
 import datetime as dt
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import Query as FromAddress
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
+from geo_service.clock import today_in
 from geo_service.coverage import ground
 from geo_service.coverage.ground import Query, Register
-from geo_service.tables import County
 from layers.vocabulary import DutyKind, GapKind, Layer, Level
 
 SHORTEST_M = 20.0
 """The reach of a road: where a walk missed less than this, nobody goes back for it."""
 WINDOW_DAYS = 365
 """Of a question that names no window: the year up to today."""
-
-
-def today(county: County) -> dt.date:
-    """Return the county's own day."""
-    return dt.datetime.now(ZoneInfo(county.time_zone)).date()
 
 
 def _given(value: Any) -> Any:
@@ -48,7 +42,7 @@ class Asked(BaseModel):
 
     def query(self, db: Session, scope: Scope) -> Query:
         """Return the question; without a window the year up to the county's today."""
-        last = self.last or today(db.get_one(County, scope.county_id))
+        last = self.last or today_in(db, scope.county_id)
         first = self.first or dt.date.fromordinal(max(last.toordinal() - WINDOW_DAYS + 1, 1))
         return Query(
             first_day=first,

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import shapely
 from geoalchemy2 import functions as geo
-from numpy.typing import NDArray
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range as PgRange
 from sqlalchemy import (
@@ -28,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from geo_service.bulk import copy_rows
+from geo_service.bulk import copy_rows, elements_of
 from geo_service.tables import (
     AreaVisit,
     CellCoverage,
@@ -167,7 +165,7 @@ def cells_of(db: Session, county_id: int, wanted: Sequence[tuple[int, int, int]]
     return {
         version_id: AreaCells(
             CellSet.from_bytes([(x, y, bits) for _, x, y, bits, _, _ in found]),
-            {(x, y): (_elements(edge, ">i2"), _elements(m2, ">f4")) for _, x, y, _, edge, m2 in found},
+            {(x, y): (elements_of(edge, ">i2"), elements_of(m2, ">f4")) for _, x, y, _, edge, m2 in found},
         )
         for version_id, found in by_version.items()
     }
@@ -256,11 +254,6 @@ def carry_cells(db: Session, county_id: int, old_version_id: int, new_version_id
         ),
         parameters,
     )
-
-
-def _elements(sent: bytes, kind: str) -> NDArray[Any]:
-    """Return the elements of an array as PostgreSQL sends it: a head, then a length before each."""
-    return np.frombuffer(sent, [("length", ">i4"), ("value", kind)], offset=min(20, len(sent)))["value"]
 
 
 def _pairs(spans: Iterable[Range[int]]) -> Spans:

@@ -1,12 +1,12 @@
 """Coverage and gaps over HTTP: pages of rows as JSON, or everything as a file."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from fastapi import Query as Parameter
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from geo_service import audit, cursors
+from geo_service import cursors
 from geo_service.accounts.dependencies import InFull, Signed
 from geo_service.accounts.scope import Scope
 from geo_service.coverage import answers, gaps, lists
@@ -15,7 +15,8 @@ from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query
 from geo_service.db import Db
 from geo_service.errors import Invalid
-from geo_service.listing import As, Listing, download, records
+from geo_service.listing import As
+from geo_service.paging import export, page
 from geo_service.tables import County
 
 router = APIRouter(prefix="/api", tags=["coverage"])
@@ -40,9 +41,9 @@ def coverage(
             }
             for total in table.totals
         ]  # fmt: skip
-        return _page(lists.coverage_list(table), query, limit, cursor, totals=sums)
+        return page(lists.coverage_list(table), limit, cursor, {**_window(query), "totals": sums})
     canvas = Canvas.of(db, table.ground, _county(db, scope)) if form in ("geojson", "gpkg") else None
-    return _file(db, scope, "coverage.export", lists.coverage_list(table, canvas), As(form), full=full)
+    return export(db, scope, lists.coverage_list(table, canvas), As(form), full=full)
 
 
 @router.get("/gaps", summary="What is missing: a duty, a patrol, or a patrol where there is a duty")
@@ -57,30 +58,14 @@ def gaps_(
     table = gaps.gaps(db, scope, query, asked.kind[0])
     canvas = Canvas.of(db, table.ground, _county(db, scope))
     if form == "json":
-        return _page(
-            lists.gap_list(table, canvas), query, limit, cursor, kind=table.kind, short=lists.short(table)
-        )
+        told = {**_window(query), "kind": table.kind, "short": lists.short(table)}
+        return page(lists.gap_list(table, canvas), limit, cursor, told)
     drawn = form in ("geojson", "gpkg")
-    return _file(db, scope, "gaps.export", lists.gap_list(table, canvas, drawn=drawn), As(form), full=full)
+    return export(db, scope, lists.gap_list(table, canvas, drawn=drawn), As(form), full=full)
 
 
-def _page(listing: Listing, query: Query, limit: int, cursor: str | None, **more: Any) -> JSONResponse:
-    """Answer with rows from the cursor on; the rows' order is that of the register."""
-    rows = list(listing.rows)
-    begin = cursors.number(cursor) or 0
-    page = Listing(listing.name, listing.title, listing.columns, rows[begin : begin + limit])
-    following = cursors.encode(begin + limit) if begin + limit < len(rows) else None
-    window = {"first": query.first_day.isoformat(), "last": query.last_day.isoformat()}
-    return JSONResponse(
-        {"window": window, **more, "count": len(rows), "rows": records(page), "next": following},
-        headers={"Cache-Control": "no-store"},
-    )
-
-
-def _file(db: Db, scope: Scope, action: str, listing: Listing, form: As, *, full: bool) -> Response:
-    rows = len(list(listing.rows))
-    audit.record(db, scope.actor, action, county_id=scope.county_id, form=form.value, rows=rows, full=full)
-    return download(listing, form, full=full)
+def _window(query: Query) -> dict[str, dict[str, str]]:
+    return {"window": {"first": query.first_day.isoformat(), "last": query.last_day.isoformat()}}
 
 
 def _county(db: Db, scope: Scope) -> County:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.narrow import patrols_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.bulk import among, spans_in
+from geo_service.counting import covering
 from geo_service.tables import (
     Area,
     AreaVisit,
@@ -28,7 +29,7 @@ from geo_service.tables import (
 )
 from layers.cells import CellSet
 from layers.spans import SpanSet
-from layers.vocabulary import Layer, Level, Verdict
+from layers.vocabulary import Layer, Level
 
 Ints = NDArray[np.int64]
 Geometries = NDArray[np.object_]
@@ -36,8 +37,6 @@ Geometries = NDArray[np.object_]
 
 _LAYERS = {layer.value: layer for layer in Layer}
 _ORDER = {layer: k for k, layer in enumerate(Layer)}
-_COUNTS = Patrol.verdict != Verdict.NOT_COUNTED
-"""What is not counted for now keeps its rows, and takes no part in what was covered, by whom, how often."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +202,7 @@ def outings(
                 func.max(table.day),
             )
             .join(Patrol, Patrol.id == table.patrol_id)
-            .where(table.county_id == county_id, table.day.between(first, last), _COUNTS)
+            .where(table.county_id == county_id, table.day.between(first, last), covering())
             .group_by(table.place_version_id)
         )
         found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows if v in index}
@@ -220,7 +219,7 @@ def walkers(
             select(table.place_version_id, Person.name)
             .join(Patrol, Patrol.id == table.patrol_id)
             .join(Person, Person.id == Patrol.person_id)
-            .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None), _COUNTS)
+            .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None), covering())
             .group_by(table.place_version_id, Person.id)
             .order_by(func.max(table.day).desc(), Person.name)
         )

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, union, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
+from geo_service.counting import judged
 from geo_service.tables import (
     Account,
     Area,
@@ -91,10 +92,8 @@ def _patrols(db: Session, county_id: int, first: dt.date, last: dt.date, *, by_a
     mine = and_(
         Patrol.county_id == county_id,
         Patrol.day.between(first, last),
-        Patrol.verdict == Verdict.COUNTED,
-        Patrol.voided_at.is_(None),
+        judged(Verdict.COUNTED),
         Patrol.same_outing_as.is_(None),
-        Patrol.settled_at.is_not(None),
     )
     lying = _areas_of(db, county_id, _patrol_areas(county_id, mine)) if by_area else {}
     who = _people_of(
@@ -151,8 +150,7 @@ def _services(db: Session, county_id: int, first: dt.date, last: dt.date, *, by_
     mine = and_(
         Service.county_id == county_id,
         Service.day.between(first, last),
-        Service.verdict == Verdict.COUNTED,
-        Service.voided_at.is_(None),
+        judged(Verdict.COUNTED, Service),
     )
     lying = _areas_of(db, county_id, _service_areas(county_id, mine)) if by_area else {}
     who = _people_of(
@@ -255,9 +253,7 @@ def last_outing(db: Session, county_id: int) -> dt.date | None:
     """Return the last day on which anything counted was done."""
     days = [
         db.scalar(
-            select(func.max(table.day)).where(
-                table.county_id == county_id, table.voided_at.is_(None), table.verdict == Verdict.COUNTED
-            )
+            select(func.max(table.day)).where(table.county_id == county_id, judged(Verdict.COUNTED, table))
         )
         for table in (Patrol, Service)
     ]
@@ -271,8 +267,7 @@ def waiting(db: Session, county_id: int, first: dt.date, last: dt.date) -> int:
             select(func.count()).where(
                 table.county_id == county_id,
                 table.day.between(first, last),
-                table.verdict == Verdict.REVIEW,
-                table.voided_at.is_(None),
+                judged(Verdict.REVIEW, table),
             )
         )
         or 0

@@ -15,6 +15,7 @@ from geo_service import audit, files
 from geo_service.accounts.narrow import CHANGE, reports_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.clock import today_in
 from geo_service.columns import printable
 from geo_service.coverage.ground import Query
 from geo_service.coverage.townships import TownshipSums, by_township
@@ -78,7 +79,7 @@ def gather(db: Session, scope: Scope, asked: Asked, *, title: str | None = None)
         made_up=county.made_up,
         first_day=period.first,
         last_day=period.last,
-        made_on=service.today(db, scope.county_id),
+        made_on=today_in(db, scope.county_id),
         figures=table.figures,
         sentences=sentences(table.figures, period.first, period.last),
         left_out=left_out(table.figures),

@@ -3,7 +3,6 @@
 import datetime as dt
 import uuid
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, UploadFile
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -13,12 +12,14 @@ from geo_service import audit, cursors, proofs
 from geo_service.accounts.dependencies import require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
-from geo_service.columns import Listing, printable
+from geo_service.attachments import attachment
+from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.figures import behind, document, paper, reports, service
 from geo_service.figures.reports import Issued
 from geo_service.figures.service import Asked, EntryRequest
-from geo_service.listing import MEDIA_TYPES, As, download, records
+from geo_service.listing import MEDIA_TYPES, As, download
+from geo_service.paging import page
 from geo_service.settings import Settings
 from layers.figures import Code, Counted
 
@@ -109,7 +110,7 @@ def rows(
         count = len(list(listing.rows))
         audit.record(db, scope.actor, "figures.rows.export", county_id=scope.county_id, form=form, rows=count)
         return download(listing, As(form))
-    return _page(listing, limit, cursor, **_period(asked), figure=told_figure(counted))
+    return page(listing, limit, cursor, {**_period(asked), "figure": told_figure(counted)})
 
 
 # --- by hand
@@ -249,20 +250,9 @@ def _period(asked: Asked) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _page(listing: Listing, limit: int, cursor: str | None, **more: Any) -> JSONResponse:
-    found = list(listing.rows)
-    begin = cursors.number(cursor) or 0
-    page = Listing(listing.name, listing.title, listing.columns, found[begin : begin + limit])
-    following = cursors.encode(begin + limit) if begin + limit < len(found) else None
-    told = {**more, "count": len(found), "rows": records(page), "next": following}
-    return JSONResponse(told, headers={"Cache-Control": "no-store"})
-
-
 def _document(content: bytes, name: str, media_type: str) -> Response:
-    ascii_name = f"report.{name.rpartition('.')[2]}"
-    disposition = f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name)}"
-    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
-    return Response(content, media_type=media_type, headers=headers)
+    plain = f"report.{name.rpartition('.')[2]}"
+    return Response(content, media_type=media_type, headers=attachment(name, plain))
 
 
 def _settings(request: Request) -> Settings:

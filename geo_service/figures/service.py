@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
@@ -17,10 +16,11 @@ from geo_service import audit, files, proofs
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas_service
+from geo_service.clock import today_in, zone_in
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.figures import queries
 from geo_service.figures.queries import Facts
-from geo_service.tables import County, FigureEntry, StoredFile
+from geo_service.tables import FigureEntry, StoredFile
 from layers.figures import FIGURES, Code, Counted, Figure, Outing, Term, count
 from layers.vocabulary import Right
 
@@ -69,14 +69,9 @@ class FigureTable:
     """Entries by hand that meet the period but do not lie in it, and so are not counted."""
 
 
-def today(db: Session, county_id: int) -> dt.date:
-    """Return the county's local date."""
-    return dt.datetime.now(ZoneInfo(db.get_one(County, county_id).time_zone)).date()
-
-
 def usual_period(db: Session, scope: Scope) -> Period:
     """Return the period of who names none: the year up to the latest outing that counts, else up to today."""
-    now = today(db, scope.county_id)
+    now = today_in(db, scope.county_id)
     last = min(queries.last_outing(db, scope.county_id) or now, now)
     return Period(last - dt.timedelta(days=YEAR_DAYS - 1), last)
 
@@ -190,7 +185,7 @@ def enter(db: Session, scope: Scope, request: EntryRequest) -> int:
     if not figure.by_hand:
         raise Invalid(f"“{figure.title}”由登记的数据算出，不能人工填报。")
     period = Period(request.first_day, request.last_day)
-    if period.last > today(db, scope.county_id):
+    if period.last > today_in(db, scope.county_id):
         raise Invalid("时段还没有结束；请填到今天为止。")
     if not (math.isfinite(request.value) and 0 <= request.value <= MOST_VALUE and request.value % 1 == 0):
         raise Invalid("数值要是不小于 0 的整数。")
@@ -233,7 +228,7 @@ def withdraw(db: Session, scope: Scope, entry_id: int) -> None:
 def entries(db: Session, scope: Scope) -> list[EntryTold]:
     """Return all entries by hand, withdrawn ones too, the latest period first."""
     scope.demand_county(*READERS)
-    zone = ZoneInfo(db.get_one(County, scope.county_id).time_zone)
+    zone = zone_in(db, scope.county_id)
     return [
         EntryTold(
             row.id,

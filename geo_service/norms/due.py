@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.narrow import patrols_in, people_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.clock import today, today_in
 from geo_service.columns import Column, Listing
-from geo_service.coverage.asked import today as today_of
 from geo_service.errors import Invalid
 from geo_service.norms import exemptions, queries, service
 from geo_service.norms.service import NormRow
@@ -137,7 +137,7 @@ def told(
     for norm in norms:
         known: Mapping[Any, Subject] = people if norm.rule.per is Per.PERSON else places
         in_force = norm.days or Days(dt.date.min, dt.date.max)
-        for due in dues(norm.rule, in_force, holdings, outings, off, window, today_of(county)):
+        for due in dues(norm.rule, in_force, holdings, outings, off, window, today(county)):
             subject = known.get(due.subject)
             if subject is not None:
                 rows.append(DueRow(norm, subject, due, [began[id_] for id_ in due.outings]))
@@ -151,7 +151,7 @@ def verdicts(db: Session, scope: Scope, window: Days) -> Counter[Verdict]:
 
 def window_of(db: Session, scope: Scope, first: dt.date | None, last: dt.date | None) -> Days:
     """Return the days asked for; without them the four weeks up to the county's today. Raises Invalid."""
-    last = last or today_of(db.get_one(County, scope.county_id))
+    last = last or today_in(db, scope.county_id)
     first = first or dt.date.fromordinal(max(last.toordinal() - WINDOW_DAYS + 1, 1))
     return exemptions.days_of(first, last)
 

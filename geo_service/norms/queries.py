@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from geo_service.bulk import among
+from geo_service.counting import done
 from geo_service.tables import (
     Area,
     AreaVisit,
@@ -175,10 +176,10 @@ def outings(db: Session, county_id: int, days: Days, zone: ZoneInfo) -> list[Out
 
 def _patrols(db: Session, county_id: int, days: Days, zone: ZoneInfo) -> list[Outing]:
     here = (Patrol.county_id == county_id) & Patrol.day.between(days.first, days.last)
-    done = here & Patrol.voided_at.is_(None) & Patrol.settled_at.is_not(None)
+    mine = here & done()
     people: dict[uuid.UUID, set[Any]] = {}
     places: dict[uuid.UUID, set[Any]] = {}
-    walked_along = select(Companion.patrol_id, Companion.person_id).join(Patrol).where(done)
+    walked_along = select(Companion.patrol_id, Companion.person_id).join(Patrol).where(mine)
     for patrol_id, person_id in db.execute(walked_along):
         people.setdefault(patrol_id, set()).add(person_id)
     for table in (LineCoverage, AreaVisit):
@@ -186,7 +187,7 @@ def _patrols(db: Session, county_id: int, days: Days, zone: ZoneInfo) -> list[Ou
             select(table.patrol_id, PlaceVersion.place_id)
             .join(PlaceVersion, PlaceVersion.id == table.place_version_id)
             .join(Patrol, Patrol.id == table.patrol_id)
-            .where(done)
+            .where(mine)
             .distinct()
         )
         for patrol_id, place_id in db.execute(covered):
@@ -194,7 +195,7 @@ def _patrols(db: Session, county_id: int, days: Days, zone: ZoneInfo) -> list[Ou
     rows = db.execute(
         select(
             Patrol.id, Patrol.person_id, Patrol.place_id, Patrol.started_at, Patrol.evidence, Patrol.verdict
-        ).where(done)
+        ).where(mine)
     )
     return [
         Outing(
@@ -208,17 +209,17 @@ def _patrols(db: Session, county_id: int, days: Days, zone: ZoneInfo) -> list[Ou
 
 def _services(db: Session, county_id: int, days: Days, zone: ZoneInfo) -> list[Outing]:
     here = (Service.county_id == county_id) & Service.day.between(days.first, days.last)
-    done = here & Service.voided_at.is_(None)
+    mine = here & done(Service)
     people: dict[uuid.UUID, set[Any]] = {}
     took_part = (
         select(ServicePerson.service_id, ServicePerson.person_id)
         .join(Service, Service.id == ServicePerson.service_id)
-        .where(done)
+        .where(mine)
     )
     for service_id, person_id in db.execute(took_part):
         people.setdefault(service_id, set()).add(person_id)
     rows = db.execute(
-        select(Service.id, Service.kind, Service.day, Service.place_id, Service.verdict).where(done)
+        select(Service.id, Service.kind, Service.day, Service.place_id, Service.verdict).where(mine)
     )
     return [
         Outing(
@@ -231,10 +232,9 @@ def _services(db: Session, county_id: int, days: Days, zone: ZoneInfo) -> list[O
 
 def verdicts(db: Session, where: Condition, days: Days) -> dict[Verdict, int]:
     """Return how many of the patrols of some days that meet a condition have which verdict."""
-    done = (Patrol.voided_at.is_(None), Patrol.settled_at.is_not(None))
     rows = db.execute(
         select(Patrol.verdict, func.count())
-        .where(where, *done, Patrol.day.between(days.first, days.last))
+        .where(where, done(), Patrol.day.between(days.first, days.last))
         .group_by(Patrol.verdict)
     )
     return {Verdict(verdict): count for verdict, count in rows}

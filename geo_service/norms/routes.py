@@ -8,19 +8,18 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
-from geo_service import audit, cursors
+from geo_service import cursors
 from geo_service.accounts.dependencies import Signed, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
-from geo_service.columns import Listing
-from geo_service.coverage.asked import today
+from geo_service.clock import today_in
 from geo_service.db import Db
 from geo_service.errors import Invalid
-from geo_service.listing import As, download, records
+from geo_service.listing import As, records
 from geo_service.norms import due, exemptions, service, trials
 from geo_service.norms.due import By, DueTable
 from geo_service.norms.service import NormRow
-from geo_service.tables import County
+from geo_service.paging import export, page
 from layers.dues import Rates, counted_share
 from layers.norm_words import in_words
 from layers.norms import Rule
@@ -93,7 +92,7 @@ class NewId(_Body):
 @router.get("/norms", summary="The norms of the county: drafts first, then the latest adopted")
 def norms(db: Db, scope: Signed) -> list[dict[str, Any]]:
     """Return every norm with its rule, in words too, and its days."""
-    now = today(db.get_one(County, scope.county_id))
+    now = today_in(db, scope.county_id)
     return [_told(norm, now) for norm in service.listed(db, scope)]
 
 
@@ -112,7 +111,7 @@ def presets(_scope: Signed) -> list[dict[str, Any]]:
 @router.get("/norms/{norm_id}", summary="One norm")
 def norm(db: Db, scope: Signed, norm_id: Id) -> dict[str, Any]:
     """Return a norm with its rule and days."""
-    return _told(service.told(db, scope, norm_id), today(db.get_one(County, scope.county_id)))
+    return _told(service.told(db, scope, norm_id), today_in(db, scope.county_id))
 
 
 @router.post("/norms", status_code=201, summary="Draft a norm")
@@ -162,7 +161,7 @@ def trial(
     """Return what would have been due and met, and the patrols whose verdict would have been another."""
     found = trials.tried(db, scope, norm_id, due.window_of(db, scope, first, last))
     if form != "json":
-        return _file(db, scope, trials.listing(found), As(form))
+        return export(db, scope, trials.listing(found), As(form))
     return JSONResponse(
         {
             "norm": found.norm.name, "window": _window(found.window), "patrols": found.patrols,
@@ -190,19 +189,13 @@ def due_(
     found = due.table(db, scope, window, area=area or None, norm_id=norm)
     listing = due.listing(found, by)
     if form != "json":
-        return _file(db, scope, listing, As(form))
+        return export(db, scope, listing, As(form))
     verdicts = due.verdicts(db, scope, window)
-    rows, begin = list(listing.rows), cursors.number(cursor) or 0
-    page = Listing(listing.name, listing.title, listing.columns, rows[begin : begin + limit])
-    following = cursors.encode(begin + limit) if begin + limit < len(rows) else None
-    return JSONResponse(
-        {
-            "window": _window(window), "norms": [n.name for n in found.norms], **_totals(found),
-            "verdicts": verdicts,
-            "counted_share": counted_share(verdicts.elements()) if found.norms else None,
-            "count": len(rows), "rows": records(page), "next": following,
-        }
-    )  # fmt: skip
+    told = {
+        "window": _window(window), "norms": [n.name for n in found.norms], **_totals(found),
+        "verdicts": verdicts, "counted_share": counted_share(verdicts.elements()) if found.norms else None,
+    }  # fmt: skip
+    return page(listing, limit, cursor, told)
 
 
 @router.get("/exemptions", summary="Leave, weather and substitutes of my scope, the latest first")
@@ -251,11 +244,3 @@ def _rates(found: Rates) -> dict[str, Any]:
 
 def _window(days: Days) -> dict[str, str]:
     return {"first": days.first.isoformat(), "last": days.last.isoformat()}
-
-
-def _file(db: Db, scope: Scope, listing: Listing, form: As) -> Response:
-    rows = list(listing.rows)
-    audit.record(
-        db, scope.actor, f"{listing.name}.export", county_id=scope.county_id, form=form.value, rows=len(rows)
-    )
-    return download(listing, form)

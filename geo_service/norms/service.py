@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from geo_service import audit
 from geo_service.accounts.narrow import norms_in
 from geo_service.accounts.scope import Scope
-from geo_service.coverage.asked import today
+from geo_service.clock import today_in
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.norms import queries
-from geo_service.tables import County, Norm
+from geo_service.tables import Norm
 from layers.norms import Rule
 from layers.periods import DAY, Days
 from layers.presets import preset
@@ -142,7 +142,7 @@ def _end(db: Session, scope: Scope, norm: NormRow, last_day: dt.date) -> None:
     if norm.days is None or (norm.last_day is not None and norm.last_day < last_day):
         raise Conflict(f"「{norm.name}」已经定在 {norm.last_day} 结束，不能再往后改。")
     is_called_off = last_day < norm.days.first
-    if is_called_off and norm.days.first <= _today(db, scope):
+    if is_called_off and norm.days.first <= today_in(db, scope.county_id):
         raise Invalid(f"「{norm.name}」今天刚开始执行，最早今天结束。")
     # What never began has judged nothing: it is a draft again.
     days = None if is_called_off else Range(norm.days.first, last_day + DAY)
@@ -178,15 +178,11 @@ def _adopted(db: Session, scope: Scope, norm_id: int) -> NormRow:
 
 
 def _demand_not_past(db: Session, scope: Scope, day: dt.date) -> None:
-    now = _today(db, scope)
+    now = today_in(db, scope.county_id)
     if day < now:
         raise Invalid(f"日期不能早于今天（{now}）：以前的巡查不重新判定。")
     if day > now + dt.timedelta(days=3660):
         raise Invalid("日期太远了；请填十年以内的日期。")
-
-
-def _today(db: Session, scope: Scope) -> dt.date:
-    return today(db.get_one(County, scope.county_id))
 
 
 def _tidied(name: str) -> str:

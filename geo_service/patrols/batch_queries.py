@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, and_, func, select, text
 from sqlalchemy.orm import Session
 
+from geo_service.bulk import elements_of
 from geo_service.patrols.arrays import Doubles, Reals, accept_arrays
 from geo_service.patrols.content import NOTHING, sha256_of
 from geo_service.tables import Batch, Patrol
@@ -197,13 +198,7 @@ def fixes_of(db: Session, patrol_id: uuid.UUID) -> Fixes:
 
 
 def _part(received_s: Any, *arrays: bytes | None) -> tuple[Floats, ...]:
-    time_s, lon, lat = (_elements(sent or b"", ">f8") for sent in arrays[:3])
+    time_s, lon, lat = (elements_of(sent or b"", ">f8") for sent in arrays[:3])
     known = arrays[3]
-    accuracy_m = np.full(time_s.size, np.nan) if known is None else _elements(known, ">f4")
+    accuracy_m = np.full(time_s.size, np.nan) if known is None else elements_of(known, ">f4")
     return time_s, lon, lat, accuracy_m, np.full(time_s.size, float(received_s))
-
-
-def _elements(sent: bytes, kind: str) -> Floats:
-    """Return the elements of an array as PostgreSQL sends it: a head, then a length before each."""
-    found = np.frombuffer(sent, [("length", ">i4"), ("value", kind)], offset=min(20, len(sent)))
-    return found["value"].astype(np.float64)

@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
+from geo_service.counting import done
 from geo_service.coverage import service as coverage
 from geo_service.coverage.service import Neighbourhood, Recorded
 from geo_service.norms import service as norms
@@ -189,9 +190,8 @@ def _stored(db: Session, county_id: int, patrol_id: uuid.UUID) -> Patrol:
 
 def patrols_of(db: Session, where: ColumnElement[bool], window: Days) -> Sequence[tuple[Patrol, str | None]]:
     """Return the patrols of a window that are done, with their walkers' names, in the order of time."""
-    done = (where, Patrol.settled_at.is_not(None), Patrol.voided_at.is_(None))
     days = Patrol.day.between(window.first, window.last)
-    return verdict_queries.patrols(db, *done, days)
+    return verdict_queries.patrols(db, where, done(), days)
 
 
 def tried(db: Session, county: County, patrol: Patrol, norms_: Sequence[NormRow]) -> Judged:

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, and_, func, select, text, update
 from sqlalchemy.orm import Session
 
 from geo_service.bulk import among
+from geo_service.counting import done
 from geo_service.tables import Companion, Patrol
 from layers.outings import Outing, Standing
 from layers.vocabulary import Verdict
@@ -44,18 +45,13 @@ def joined(db: Session, patrol_ids: Collection[uuid.UUID]) -> list[Outing]:
             Patrol.id, Patrol.person_id, companions, func.extract("epoch", Patrol.started_at),
             func.extract("epoch", Patrol.ended_at), Patrol.walked_m, Patrol.verdict,
         )
-        .where(among(Patrol.id, ids), counts_or_might(), Patrol.person_id.is_not(None))
+        .where(among(Patrol.id, ids), done(), Patrol.person_id.is_not(None))
         .order_by(Patrol.id)
     )  # fmt: skip
     return [
         Outing(id_, person, frozenset(others or ()), float(start), float(stop), walked_m, Verdict(verdict))
         for id_, person, others, start, stop, walked_m, verdict in rows
     ]
-
-
-def counts_or_might() -> Condition:
-    """Return the condition for patrols that were computed and not voided, whatever their verdict."""
-    return and_(Patrol.settled_at.is_not(None), Patrol.voided_at.is_(None))
 
 
 def stand(db: Session, standings: Mapping[uuid.UUID, Standing]) -> None:
@@ -79,6 +75,6 @@ def sums(db: Session, where: Sequence[Condition]) -> tuple[int, int, float, floa
             func.coalesce(func.sum(Patrol.people), 0),
             func.coalesce(func.sum(Patrol.walked_m).filter(stands), 0.0),
             func.coalesce(func.sum(hours).filter(stands), 0.0),
-        ).where(counts_or_might(), *where)
+        ).where(done(), *where)
     ).one()
     return outings, people, float(metres), float(time)

@@ -158,22 +158,15 @@ def patrols(
     """Return a page of patrols: who, when, how far."""
     rows = service.listed(
         db, scope, person_id=person, area=area, first_day=first, last_day=last, verdict=verdict,
-        after=_after(cursor), limit=limit,
+        after=cursors.value_and_id(cursor, _moment), limit=limit,
     )  # fmt: skip
     full = len(rows) == limit
     more = cursors.encode(rows[-1].started_at.isoformat(), str(rows[-1].patrol_id)) if full else None
     return PatrolPage(patrols=rows, next=more)
 
 
-def _after(cursor: str | None) -> tuple[dt.datetime, uuid.UUID] | None:
-    if cursor is None:
-        return None
-    try:
-        began, patrol_id = cursors.decode(cursor)
-        moment = dt.datetime.fromisoformat(began)
-        return moment.astimezone(dt.UTC), uuid.UUID(patrol_id)
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise Invalid("翻页参数 cursor 不是这个列表给出的，请从第一页重新开始。") from error
+def _moment(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
 
 
 @router.get("/{patrol_id}", summary="One patrol and what it covered")

@@ -19,6 +19,7 @@ from geo_service import audit, files
 from geo_service.accounts.narrow import areas_in, patrols_in, people_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.counting import judged
 from geo_service.coverage import service as coverage
 from geo_service.coverage.service import Neighbourhood
 from geo_service.errors import Conflict, Invalid
@@ -172,7 +173,7 @@ def listed(
     if last_day is not None:
         where.append(Patrol.day <= last_day)
     if verdict is not None:
-        where += [Patrol.verdict == verdict, Patrol.voided_at.is_(None), Patrol.settled_at.is_not(None)]
+        where.append(judged(verdict))
     zone = ZoneInfo(county_of(db, scope).time_zone)
     return [
         Listed(

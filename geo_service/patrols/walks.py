@@ -3,7 +3,6 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import shapely
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.narrow import CHANGE, patrols_in
 from geo_service.accounts.scope import Scope
+from geo_service.clock import zone_in
 from geo_service.errors import NotFound
 from geo_service.patrols import queries, service
 from geo_service.tables import Area, County, Place
@@ -50,7 +50,7 @@ def candidates(db: Session, scope: Scope, place: Place) -> list[Candidate]:
     layer = Layer(place.layer)
     if not layer.is_line:
         return []
-    zone = ZoneInfo(db.get_one(County, scope.county_id).time_zone)
+    zone = zone_in(db, scope.county_id)
     area = None if place.area_id is None else db.get(Area, place.area_id)
     rows = queries.walks_for(
         db, patrols_in(scope, *CHANGE), place.id, layer, area.geom if area else None, _LOOKED_AT

@@ -10,14 +10,15 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from geo_service import audit
-from geo_service.accounts.narrow import CHANGE, people_in, places_in
+from geo_service.accounts.narrow import CHANGE, people_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.clock import today_in
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused, record
 from geo_service.people import charges, duty_queries, matching, queries, roster, rota, service
 from geo_service.people.drafts import DutyDraft, DutySpan, PersonDraft
 from geo_service.people.known import Known
-from geo_service.people.lookup import Areas, Ground, People, Places
+from geo_service.people.lookup import Areas, Ground
 from geo_service.tables import Duty, Place
 from layers import sheets
 from layers.sheets import Sheet
@@ -54,7 +55,7 @@ def import_people(
         matching.Rights(scope.areas(*CHANGE)),
         options.answers,
     )
-    report = _report("roster", "人员名册", name, sheet, plan.rows, options)
+    report = report_on("roster", "人员名册", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:
         store_people(db, scope.county_id, plan.added, plan.changed)
         record_import(db, scope, file, name, report, options.keep_in)
@@ -71,9 +72,9 @@ def import_duties(
     scope.demand(*CHANGE)
     sheet = sheets.read(file, name, rota.FIELDS, required=rota.REQUIRED, encoding=options.encoding)
     queries.lock_register(db, scope.county_id)
-    day = service.today(db, scope.county_id)
+    day = today_in(db, scope.county_id)
     plan = rota.plan(sheet.rows, land_of(db, scope), day, options.answers)
-    report = _report("duties", "职责", name, sheet, plan.rows, options)
+    report = report_on("duties", "职责", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:
         store_duties(db, scope.county_id, plan.added, plan.ended)
         record_import(db, scope, file, name, report, options.keep_in)
@@ -83,18 +84,17 @@ def import_duties(
 def land_of(db: Session, scope: Scope) -> rota.Land:
     """Return the people, places and duties that the user may speak of."""
     return rota.Land(
-        People(queries.person_names(db, people_in(scope, *CHANGE))),
-        Places(queries.grounds(db, places_in(scope, *CHANGE))),
-        Areas(areas.areas_of(db, scope.county_id, borders=False)),
+        *service.nameable(db, scope, *CHANGE),
         duty_queries.duty_spans(db, Duty.county_id == scope.county_id),
         lambda place, area_id: service.in_village(db, scope, place, area_id),
         lambda place, polygon: service.in_polygon(db, scope, place, polygon),
     )
 
 
-def _report(
+def report_on(
     what: str, title: str, name: str, sheet: Sheet, rows: Sequence[ReportRow], options: ImportOptions
 ) -> ImportReport:
+    """Return what became of a sheet's rows, and what of it was not read. Raises RowsRefused."""
     notes = [*([f"没有读取的列：{'、'.join(sheet.ignored[:20])}"] if sheet.ignored else []), *sheet.notes]
     report = ImportReport(
         what, title, name, rows, coded=False, headers=sheet.headers, notes=notes, dry_run=options.dry_run

@@ -13,8 +13,9 @@ from geo_service.accounts.narrow import CHANGE, duties_in, people_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas_service
 from geo_service.bulk import among
+from geo_service.clock import today_in
 from geo_service.columns import Column, Listing
-from geo_service.people import duty_queries, queries, service
+from geo_service.people import duty_queries, queries
 from geo_service.people.charges import PARTLY
 from geo_service.people.lookup import Areas
 from geo_service.people.rota import FORGOTTEN
@@ -85,7 +86,7 @@ def people(
         after=after,
         limit=limit,
         offset=offset,
-        day=service.today(db, scope.county_id),
+        day=today_in(db, scope.county_id),
     )
     tree = Areas(areas_service.areas_of(db, scope.county_id, borders=False))
     rows = [

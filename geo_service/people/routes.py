@@ -9,15 +9,16 @@ from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Respon
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from geo_service import answers, audit, cursors
+from geo_service import answers, cursors
 from geo_service.accounts.dependencies import InFull, Signed, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
-from geo_service.columns import Listing, printable
+from geo_service.columns import printable
 from geo_service.db import Db
-from geo_service.errors import Invalid, NotFound
-from geo_service.listing import As, download, records, report_answer
+from geo_service.errors import NotFound
+from geo_service.listing import As, records, report_answer
+from geo_service.paging import export
 from geo_service.people import imports, lists, service
 from geo_service.people.drafts import PersonDraft
 from geo_service.people.imports import ImportOptions
@@ -127,8 +128,8 @@ def people(
 ) -> Response:
     """Return people; phones are masked for those who may not change them, and in files names too."""
     if form != "json":
-        return _file(db, scope, lists.people(db, scope, q=q, area=area), As(form), full=full)
-    after = _after(cursor)
+        return export(db, scope, lists.people(db, scope, q=q, area=area), As(form), full=full)
+    after = cursors.value_and_id(cursor, str)
     rows = records(lists.people(db, scope, q=q, area=area, after=after, limit=limit + 1))
     return _page(rows, limit, "name", "id")
 
@@ -197,7 +198,7 @@ def duties(
     """Return duties by id, with person, place, part of it, role, kind, level and days."""
     if form != "json":
         drawn = form in ("geojson", "gpkg")
-        return _file(db, scope, lists.duties(db, scope, drawn=drawn, **wanted), As(form), full=full)
+        return export(db, scope, lists.duties(db, scope, drawn=drawn, **wanted), As(form), full=full)
     after = cursors.number(cursor)
     return _page(records(lists.duties(db, scope, after=after, limit=limit + 1, **wanted)), limit, "id")
 
@@ -281,30 +282,10 @@ def _values(db: Db, scope: Scope, new: PersonChange) -> dict[str, Any]:
     return values | ({"attributes": attributes} if attributes else {})
 
 
-def _after(cursor: str | None) -> tuple[str, uuid.UUID] | None:
-    if cursor is None:
-        return None
-    try:
-        name, id_ = cursors.decode(cursor)
-        if not isinstance(name, str) or "\x00" in name:
-            raise ValueError
-        return name, uuid.UUID(id_)
-    except (ValueError, TypeError, AttributeError):
-        raise Invalid("翻页参数 cursor 不是这个列表给出的，请从第一页重新开始。") from None
-
-
 def _page(rows: list[dict[str, Any]], limit: int, *key: str) -> JSONResponse:
     """Answer with `limit` rows; one row more was read to know whether there are more."""
     more = cursors.encode(*(rows[limit - 1][name] for name in key)) if len(rows) > limit else None
     return JSONResponse({"rows": rows[:limit], "next": more})
-
-
-def _file(db: Db, scope: Scope, listing: Listing, form: As, *, full: bool) -> Response:
-    action, rows = f"{listing.name}.export", list(listing.rows)
-    audit.record(
-        db, scope.actor, action, county_id=scope.county_id, form=form.value, rows=len(rows), full=full
-    )
-    return download(listing, form, full=full)
 
 
 def _name(upload: UploadFile) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_
 from sqlalchemy.orm import Session
@@ -26,6 +25,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.backups import deletions
 from geo_service.bulk import among
+from geo_service.clock import today_in
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.people import duty_queries, parts, queries, roster
 from geo_service.people.charges import check_overlap
@@ -53,11 +53,6 @@ class DutyRequest:
     area: str | None = None
     """Code of a village: its part of the place."""
     polygon_wkt: str | None = None
-
-
-def today(db: Session, county_id: int) -> dt.date:
-    """Return the county's local date."""
-    return dt.datetime.now(ZoneInfo(db.get_one(County, county_id).time_zone)).date()
 
 
 # --- for other features
@@ -154,7 +149,7 @@ def delete_person(
     transaction is through.
     """
     person = own_or_resident(db, scope, person_id, lock=True)
-    day = today(db, scope.county_id)
+    day = today_in(db, scope.county_id)
     ended = duty_queries.end_duties_of(db, scope.county_id, person_id, day)
     accounts = register.forget_person(db, scope, person_id)
     gone = forgetting.forget(db, person, dt.datetime.now(dt.UTC))
@@ -230,7 +225,7 @@ def add_duty(db: Session, scope: Scope, request: DutyRequest) -> int:
         person.id,
         place.id,
         role,
-        request.first_day or today(db, scope.county_id),
+        request.first_day or today_in(db, scope.county_id),
         request.last_day,
         request.kind,
         request.level,

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     BindParameter,
+    Subquery,
     any_,
     bindparam,
     delete,
@@ -81,12 +82,7 @@ def stored_places(
     db: Session, county_id: int, layer: Layer, crs: str, districts: Districts, *, place_id: int | None = None
 ) -> list[StoredPlace]:
     """Return all places of a layer with their versions in force, or the one with an id."""
-    lies_in = (
-        select(PlaceArea.place_version_id, func.array_agg(PlaceArea.area_id).label("areas"))
-        .where(PlaceArea.county_id == county_id)
-        .group_by(PlaceArea.place_version_id)
-        .subquery()
-    )
+    lies_in = _areas_by_version(county_id)
     rows = db.execute(
         select(
             Place, PlaceVersion.number, PlaceVersion.reach_m, PlaceVersion.sources, _GEOMETRY, lies_in.c.areas
@@ -121,6 +117,15 @@ def stored_places(
         )
         for k, (place, number, reach_m, sources, _, areas) in enumerate(rows)
     ]
+
+
+def _areas_by_version(county_id: int) -> Subquery:
+    return (
+        select(PlaceArea.place_version_id, func.array_agg(PlaceArea.area_id).label("areas"))
+        .where(PlaceArea.county_id == county_id)
+        .group_by(PlaceArea.place_version_id)
+        .subquery()
+    )
 
 
 def taken(db: Session, county_id: int, layer: Layer) -> tuple[set[str], set[str]]:

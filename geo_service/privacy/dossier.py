@@ -20,12 +20,13 @@ from sqlalchemy.orm import Session
 
 from geo_service import audit, files
 from geo_service.accounts.scope import Scope
+from geo_service.clock import zone_in
 from geo_service.columns import Column, Listing, json_value, printable, words
 from geo_service.patrols import tracks
 from geo_service.people.service import own_or_resident
 from geo_service.privacy import forgetting, parts
 from geo_service.privacy.parts import PARTS, Whose
-from geo_service.tables import County, Patrol, StoredFile
+from geo_service.tables import Patrol, StoredFile
 
 _SHOWN_ITEMS = 8
 """Longer sequences of numbers are counted on a page, and complete in the file."""
@@ -94,7 +95,7 @@ def look(db: Session, scope: Scope, person_id: uuid.UUID) -> Dossier:
 
 def _gather(db: Session, scope: Scope, person_id: uuid.UUID) -> tuple[Dossier, Whose]:
     person = own_or_resident(db, scope, person_id)
-    zone = ZoneInfo(db.get_one(County, scope.county_id).time_zone)
+    zone = zone_in(db, scope.county_id)
     whose = Whose(scope.county_id, person_id, forgetting.outings(db, scope.county_id, person_id))
     listings = [
         Listing(part.name, part.title, part.columns, _local(parts.rows(db, part, whose), zone))

@@ -3,7 +3,6 @@
 import datetime as dt
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
 
@@ -11,6 +10,7 @@ from geo_service import answers, audit
 from geo_service.accounts.dependencies import InFull, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
+from geo_service.attachments import attachment
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.listing import MEDIA_TYPES, As, download, report_answer
@@ -74,8 +74,5 @@ def area_workbook(
     return Response(
         data,
         media_type=MEDIA_TYPES[As.XLSX],
-        headers={
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
-            "Cache-Control": "no-store",
-        },
+        headers=attachment(name, "workbook.xlsx"),
     )

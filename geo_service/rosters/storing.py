@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.narrow import CHANGE, people_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
-from geo_service.people import imports, service
+from geo_service.clock import today_in
+from geo_service.people import imports
 from geo_service.people.lookup import Areas
 from geo_service.places import service as places
 from geo_service.places.service import Listed
@@ -26,7 +27,7 @@ def register_of(db: Session, scope: Scope) -> Register:
         *imports.locked_register(db, scope, people_in(scope, *CHANGE), places_in(scope, *CHANGE)),
         Areas(areas.areas_of(db, scope.county_id, borders=False)),
         scope.areas(*CHANGE),
-        service.today(db, scope.county_id),
+        today_in(db, scope.county_id),
     )
 
 

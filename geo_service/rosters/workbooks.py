@@ -14,9 +14,10 @@ from openpyxl.styles import Font
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
+from geo_service.clock import today_in
 from geo_service.columns import Column, Listing, printable, words
 from geo_service.exports import as_text
-from geo_service.people import lists, service
+from geo_service.people import lists
 from geo_service.places import reading as places
 from geo_service.places.reading import Wanted
 from geo_service.rosters.merging import Table
@@ -48,7 +49,7 @@ def _people(db: Session, scope: Scope, area: str) -> Listing:
 
 
 def _duties(db: Session, scope: Scope, area: str) -> Listing:
-    return lists.duties(db, scope, area=area, day=service.today(db, scope.county_id))
+    return lists.duties(db, scope, area=area, day=today_in(db, scope.county_id))
 
 
 def _titles(columns: Sequence[Column]) -> frozenset[str]:

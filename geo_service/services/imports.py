@@ -1,22 +1,18 @@
 """Services from a table: read, decide row by row, then store in one transaction or not at all."""
 
-import datetime as dt
-import hashlib
 import uuid
 from collections.abc import Sequence
 from typing import BinaryIO
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from geo_service import audit
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
-from geo_service.imports import ImportReport, Outcome, RowsRefused, record
+from geo_service.clock import today_in
+from geo_service.imports import ImportReport
 from geo_service.people import service as people
-from geo_service.people.imports import ImportOptions
+from geo_service.people.imports import ImportOptions, record_import, report_on
 from geo_service.services import lists, queries, service, table
-from geo_service.tables import County
 from layers import sheets
 from layers.sheets import Row
 from layers.vocabulary import ServiceKind
@@ -35,20 +31,12 @@ def import_services(
     scope.demand(*CHANGE)
     sheet = sheets.read(file, name, table.FIELDS, required=table.REQUIRED, encoding=options.encoding)
     plan = table.plan(sheet.rows, _register(db, scope, sheet.rows), options.answers)
-    notes = [f"没有读取的列：{'、'.join(sheet.ignored[:20])}"] if sheet.ignored else []
-    report = ImportReport(
-        "services", "服务记录", name, plan.rows, coded=False, headers=sheet.headers, notes=notes,
-        dry_run=options.dry_run,
-    )  # fmt: skip
-    if report.of(Outcome.REFUSED) and not options.dry_run and not options.skip_refused:
-        raise RowsRefused(report)
+    report = report_on("services", "服务记录", name, sheet, plan.rows, options)
     if not options.dry_run and report.changes:
         for request in plan.added:
             service_id = uuid.uuid5(_TABLES, f"{scope.county_id}/{request.sha256.hex()}")
             service.put(db, scope, service_id, request)
-        file.seek(0)
-        record(db, scope.county_id, "services", name, hashlib.sha256(file.read()).digest(), report.counts())
-        audit.record(db, scope.actor, "services.import", county_id=scope.county_id, counts=report.counts())
+        record_import(db, scope, file, name, report, options.keep_in)
     return report
 
 
@@ -58,9 +46,8 @@ def _register(db: Session, scope: Scope, rows: Sequence[Row]) -> table.Register:
         table.Known(ServiceKind(row.kind), row.day, persons, row.place_id, row.area_id, row.sha256)
         for row, persons in queries.on_days(db, scope.county_id, table.days(rows))
     ]
-    zone = ZoneInfo(db.get_one(County, scope.county_id).time_zone)
     listed = {
         str(told.service_id): [lists.as_table(told, masked=masked) for masked in (False, True)]
         for told in service.among(db, scope, table.ids(rows))
     }
-    return table.Register(known_people, places, areas, held, dt.datetime.now(zone).date(), listed)
+    return table.Register(known_people, places, areas, held, today_in(db, scope.county_id), listed)

@@ -130,14 +130,6 @@ def people_among(db: Session, ids: Sequence[uuid.UUID], visible: Condition) -> s
     return set(db.scalars(known))
 
 
-def takes_part(db: Session, service_id: uuid.UUID, person_id: uuid.UUID) -> bool:
-    """Tell whether somebody took part in a service."""
-    own = select(ServicePerson.service_id).where(
-        ServicePerson.service_id == service_id, ServicePerson.person_id == person_id
-    )
-    return db.execute(own).first() is not None
-
-
 def area_id(db: Session, visible: Condition, code: str) -> int | None:
     """Return the id of the area with a code that a condition lets see."""
     return db.scalar(select(Area.id).where(visible, Area.code == code))

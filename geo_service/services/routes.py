@@ -14,7 +14,6 @@ from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.columns import printable
 from geo_service.db import Db
-from geo_service.errors import Invalid
 from geo_service.listing import As, download, report_answer
 from geo_service.people.imports import ImportOptions
 from geo_service.services import imports, lists, service
@@ -101,7 +100,7 @@ def services(
     """Return services with who took part, as far as the scope may know them."""
     found = service.listed(
         db, scope, kind=kind, verdict=verdict, first_day=first, last_day=last,
-        after=_after(cursor), limit=limit if form == "json" else None,
+        after=cursors.value_and_id(cursor, dt.date.fromisoformat), limit=limit if form == "json" else None,
     )  # fmt: skip
     if form != "json":
         count = len(found.rows)
@@ -177,13 +176,3 @@ def import_services(
 def name_of(upload: UploadFile) -> str:
     """Return the name of a sent file, without a path."""
     return printable(PurePosixPath((upload.filename or "").replace("\\", "/")).name)[-80:] or "upload"
-
-
-def _after(cursor: str | None) -> tuple[dt.date, uuid.UUID] | None:
-    if cursor is None:
-        return None
-    try:
-        day, service_id = cursors.decode(cursor)
-        return dt.date.fromisoformat(day), uuid.UUID(service_id)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise Invalid("翻页参数 cursor 不是这个列表给出的，请从第一页重新开始。") from error

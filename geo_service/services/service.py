@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -21,10 +20,12 @@ from geo_service import audit, files, proofs
 from geo_service.accounts.narrow import CHANGE, areas_in, people_in, places_in, services_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.clock import today_in
+from geo_service.counting import judged
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.services import queries
 from geo_service.services.queries import Held, NewService
-from geo_service.tables import County, Service, StoredFile
+from geo_service.tables import Service, StoredFile
 from layers.vocabulary import Evidence, Layer, Right, ServiceKind, Verdict
 
 WRITERS = (*CHANGE, Right.VOLUNTEER)
@@ -152,7 +153,7 @@ def _checked(db: Session, scope: Scope, service_id: uuid.UUID, request: ServiceR
     persons = list(dict.fromkeys(request.persons))
     people = len(persons) if request.people is None else request.people
     _check_numbers(request, people, len(persons))
-    today = dt.datetime.now(ZoneInfo(db.get_one(County, scope.county_id).time_zone)).date()
+    today = today_in(db, scope.county_id)
     if not FIRST_DAY <= request.day <= today:
         raise Invalid(f"日期要在 {FIRST_DAY} 到今天（{today}）之间，而不是 {request.day}。")
     if queries.people_among(db, persons, people_in(scope, *WRITERS)) != set(persons):
@@ -230,7 +231,7 @@ def listed(
     """Return the services of the scope on these days, the latest first; without a limit all of them."""
     where = [services_in(scope)]
     where += [] if kind is None else [Service.kind == kind]
-    where += [] if verdict is None else [Service.verdict == verdict, Service.voided_at.is_(None)]
+    where += [] if verdict is None else [judged(verdict, Service)]
     where += [] if first_day is None else [Service.day >= first_day]
     where += [] if last_day is None else [Service.day <= last_day]
     found = queries.many(db, where, after=after, limit=None if limit is None else limit + 1)

@@ -153,14 +153,18 @@ def _page(
     }
     answer = frame.show("draw.html", values, status=200 if error is None else 422)
     if tiles:
-        policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'"
-        images = "img-src 'self' data: https://*.tianditu.gov.cn"
-        answer.headers["Content-Security-Policy"] = (
-            f"{policy}; {images}; form-action 'self'; frame-ancestors 'self'"
-        )
-        # The key is bound to this site's name, which the tile server learns from the referrer.
-        answer.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
+        _let_tiles_in(answer)
     return answer
+
+
+def _let_tiles_in(answer: Response) -> None:
+    policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'"
+    images = "img-src 'self' data: https://*.tianditu.gov.cn"
+    answer.headers["Content-Security-Policy"] = (
+        f"{policy}; {images}; form-action 'self'; frame-ancestors 'self'"
+    )
+    # The key is bound to this site's name, which the tile server learns from the referrer.
+    answer.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
 
 
 def _text(geometry: Any) -> str:

@@ -1,6 +1,5 @@
 """Pages of figures: large numbers with their definitions, the rows behind them, entries by hand, reports."""
 
-import datetime as dt
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request, UploadFile
@@ -17,6 +16,7 @@ from geo_service.figures import service as figures
 from geo_service.figures.service import Asked, EntryRequest
 from geo_service.settings import Settings
 from geo_service.web import queries
+from geo_service.web.fields import day_if_any
 from geo_service.web.frame import Frame, Framed
 from layers.errors import YinxunError
 from layers.figures import Behind, Code, Counted, left_out, sentences
@@ -35,7 +35,7 @@ _Day = Annotated[str, Query(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 def _asked(
     db: Db, scope: Reads, first: _Day = "", last: _Day = "", area: Annotated[str, Query(max_length=40)] = ""
 ) -> Asked:
-    return figures.asked(db, scope, _day(first), _day(last), area or None)
+    return figures.asked(db, scope, day_if_any(first), day_if_any(last), area or None)
 
 
 FromTheAddress = Annotated[Asked, Depends(_asked)]
@@ -118,7 +118,7 @@ def issue(
 ) -> Response:  # fmt: skip
     """Store the figures of a period as a report that never changes."""
     settings: Settings = request.app.state.settings
-    asked = figures.asked(db, scope, _day(first), _day(last), area or None)
+    asked = figures.asked(db, scope, day_if_any(first), day_if_any(last), area or None)
     try:
         with db.begin_nested():
             made, docx = paper.draft(db, scope, asked, title=title, template=settings.report_template)
@@ -182,7 +182,7 @@ def _link(frame: Frame, counted: Counted, id_: Any) -> str | None:
 
 
 def _entry(figure: str, first: str, last: str, value: str, note: str) -> EntryRequest:
-    begin, end = _day(first), _day(last)
+    begin, end = day_if_any(first), day_if_any(last)
     if begin is None or end is None:
         raise Invalid("请写明时段的第一天和最后一天。")
     if figure not in set(Code):
@@ -192,10 +192,3 @@ def _entry(figure: str, first: str, last: str, value: str, note: str) -> EntryRe
     except ValueError:
         raise Invalid("请写数值，例如 234。") from None
     return EntryRequest(Code(figure), begin, end, number, note)
-
-
-def _day(text: str) -> dt.date | None:
-    try:
-        return dt.date.fromisoformat(text) if text else None
-    except ValueError:
-        raise Invalid(f"「{text[:20]}」不是日期，请写成 2026-01-31。") from None

@@ -11,12 +11,13 @@ from pydantic import BeforeValidator
 from geo_service.accounts.dependencies import require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
-from geo_service.coverage.asked import today
+from geo_service.clock import today
 from geo_service.db import Db
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.norms import due, exemptions, service, trials
 from geo_service.patrols import parties
 from geo_service.web import queries
+from geo_service.web.fields import day_of
 from geo_service.web.frame import Frame, Framed
 from layers.dues import State, counted_share
 from layers.errors import BadNorm, YinxunError
@@ -101,7 +102,7 @@ def adopt(
     try:
         old = int(replaces) if replaces.isascii() and replaces.isdigit() and len(replaces) < 10 else None
         with db.begin_nested():
-            service.adopt(db, scope, norm_id, _day(first_day), replaces=old)
+            service.adopt(db, scope, norm_id, day_of(first_day), replaces=old)
     except (Invalid, Conflict, BadNorm) as error:
         return _refused(db, frame, norm_id, error)
     return RedirectResponse(frame.link(f"/norms/{norm_id}"), status_code=303)
@@ -114,7 +115,7 @@ def end(db: Db, frame: Framed, scope: Changes, norm_id: Id, last_day: Word = "")
         if service.told(db, scope, norm_id).is_draft:
             service.discard(db, scope, norm_id)
             return RedirectResponse(frame.link("/norms"), status_code=303)
-        service.end(db, scope, norm_id, _day(last_day))
+        service.end(db, scope, norm_id, day_of(last_day))
     except (Invalid, Conflict, BadNorm) as error:
         return _refused(db, frame, norm_id, error)
     return RedirectResponse(frame.link(f"/norms/{norm_id}"), status_code=303)
@@ -129,7 +130,7 @@ def add_exemption(
     try:
         if kind not in set(ExemptionKind):
             raise Invalid("请选择类别：请假、天气或替班。")
-        days = exemptions.days_of(_day(first_day), _day(last_day or first_day))
+        days = exemptions.days_of(day_of(first_day), day_of(last_day or first_day))
         who, stands_in = (
             parties.person_called(db, scope, word).id if word.strip() else None
             for word in (person, substitute)
@@ -257,10 +258,3 @@ def _whole(number: float | None) -> int:
     if number is None or number != number or abs(number) > 1e6 or number != int(number):  # noqa: PLR0124
         raise Invalid("次数和天数要填整数。")
     return int(number)
-
-
-def _day(word: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(word.strip())
-    except ValueError as error:
-        raise Invalid("请填写日期，例如 2026-06-01。") from error

@@ -1,6 +1,5 @@
 """Pages of people: who there is, with their duties; one person, added, changed, ended and handed over."""
 
-import datetime as dt
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,12 +13,14 @@ from geo_service.accounts.dependencies import require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.clock import today_in
 from geo_service.db import Db
-from geo_service.errors import Invalid, NotFound
+from geo_service.errors import NotFound
 from geo_service.people import lists, service
 from geo_service.people.drafts import PersonDraft
 from geo_service.people.service import DutyRequest
 from geo_service.web import queries
+from geo_service.web.fields import day_if_any, day_of
 from geo_service.web.frame import Frame, Framed
 from layers.errors import YinxunError
 from layers.vocabulary import DutyKind, Level
@@ -124,14 +125,14 @@ def charge(
     db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID, place: _Id, day: Word = ""
 ) -> Response:
     """Make a person a volunteer steward of a whole place."""
-    request = DutyRequest(person_id, place, _day(day), kind=DutyKind.VOLUNTEER, level=Level.VILLAGE)
+    request = DutyRequest(person_id, place, day_if_any(day), kind=DutyKind.VOLUNTEER, level=Level.VILLAGE)
     return _done(db, frame, person_id, lambda: service.add_duty(db, scope, request))
 
 
 @router.post("/people/{person_id}/end", summary="End a duty of a person")
 def end(db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID, duty: _Id, day: Word) -> Response:
     """Let a duty end on a day, inclusive."""
-    return _done(db, frame, person_id, lambda: service.end_duty(db, scope, duty, _must_day(day)))
+    return _done(db, frame, person_id, lambda: service.end_duty(db, scope, duty, day_of(day)))
 
 
 @router.post("/people/{person_id}/hand-over", summary="Hand a duty over to somebody else")
@@ -145,7 +146,7 @@ def hand_over(
     day: Word,
 ) -> Response:
     """End a duty the day before and begin the same for another person."""
-    return _done(db, frame, person_id, lambda: service.hand_over(db, scope, duty, to, _must_day(day)))
+    return _done(db, frame, person_id, lambda: service.hand_over(db, scope, duty, to, day_of(day)))
 
 
 def _card(
@@ -173,7 +174,7 @@ def _card(
         "takers": takers,
         "places": places,
         "q": q,
-        "today": service.today(db, scope.county_id),
+        "today": today_in(db, scope.county_id),
         "error": error,
     }
     return frame.show("person.html", values, status=200 if error is None else 422)
@@ -188,7 +189,7 @@ def _records(listing: Any) -> list[dict[str, Any]]:
 def _held(db: Db, scope: Scope, ids: list[uuid.UUID]) -> dict[uuid.UUID, list[dict[str, Any]]]:
     """Return the duties in force of some people."""
     found: dict[uuid.UUID, list[dict[str, Any]]] = {}
-    today = service.today(db, scope.county_id)
+    today = today_in(db, scope.county_id)
     for row in _records(lists.duties(db, scope, person_id=ids, day=today)):
         found.setdefault(row["person_id"], []).append(row)
     return found
@@ -208,14 +209,3 @@ def _done(db: Db, frame: Frame, person_id: uuid.UUID, do: Callable[[], object]) 
 
 def _to(frame: Frame, person_id: uuid.UUID) -> Response:
     return RedirectResponse(frame.link(f"/people/{person_id}"), status_code=303)
-
-
-def _day(text: str) -> dt.date | None:
-    return _must_day(text) if text.strip() else None
-
-
-def _must_day(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text.strip())
-    except ValueError:
-        raise Invalid("请选择日期，例如 2026-03-01。") from None

@@ -7,7 +7,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
-from geo_service.coverage.asked import today
+from geo_service.clock import today
 from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query, gather
 from geo_service.errors import Conflict

@@ -15,8 +15,9 @@ from sqlalchemy.sql.functions import coalesce
 
 from geo_service.accounts.narrow import CHANGE, areas_in, duties_in, patrols_in, places_in
 from geo_service.accounts.scope import Scope
+from geo_service.counting import covering
 from geo_service.tables import Area, County, Duty, Job, Patrol, Person, Place, PlaceArea, PlaceVersion
-from layers.vocabulary import DutyKind, Layer, Level, Role, Verdict
+from layers.vocabulary import DutyKind, Layer, Level, Role
 
 Spans = list[tuple[int, int]]
 
@@ -112,10 +113,8 @@ def patrols(db: Session, scope: Scope, first: dt.date, last: dt.date) -> int:
     found = select(func.count()).where(
         patrols_in(scope),
         Patrol.day.between(first, last),
-        Patrol.voided_at.is_(None),
-        Patrol.settled_at.is_not(None),
+        covering(),
         Patrol.same_outing_as.is_(None),
-        Patrol.verdict != Verdict.NOT_COUNTED,
     )
     return db.scalar(found) or 0
 

@@ -11,8 +11,9 @@ from geo_service.accounts import service as accounts
 from geo_service.accounts.dependencies import SignedIn, request_id_of
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
+from geo_service.clock import today
 from geo_service.coverage import answers, gaps, lists
-from geo_service.coverage.asked import FromTheAddress, today
+from geo_service.coverage.asked import FromTheAddress
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
 from geo_service.patrols import again

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
+from geo_service.clock import today
 from geo_service.coverage import answers, gaps
 from geo_service.coverage.answers import CoverageRow, CoverageTable
-from geo_service.coverage.asked import WINDOW_DAYS, today
+from geo_service.coverage.asked import WINDOW_DAYS
 from geo_service.coverage.canvas import Canvas, stretch_words
 from geo_service.coverage.gaps import GapRow, GapTable
 from geo_service.coverage.ground import DM_PER_M, Query

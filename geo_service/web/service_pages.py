@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from geo_service.accounts.dependencies import require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
+from geo_service.clock import today
 from geo_service.columns import printable
-from geo_service.coverage.asked import today
 from geo_service.db import Db
 from geo_service.errors import Invalid
 from geo_service.patrols import parties
@@ -22,6 +22,7 @@ from geo_service.services import service as services
 from geo_service.services.service import ServiceAnswer, ServiceRequest
 from geo_service.settings import Settings
 from geo_service.web import queries
+from geo_service.web.fields import day_of
 from geo_service.web.frame import Frame, Framed
 from layers.errors import YinxunError
 from layers.vocabulary import Evidence, Right, ServiceKind, Verdict
@@ -156,7 +157,7 @@ def add_file(
 def _request(db: Db, scope: Scope, said: Said) -> ServiceRequest:
     return ServiceRequest(
         kind=_choice(ServiceKind, said.kind, "请选择类别。"),
-        day=_day(said.day),
+        day=day_of(said.day),
         hours=_number(said.hours, "时长", "小时数，例如 1.5"),
         persons=_persons(db, scope, said.persons),
         place_id=services.place_called(db, scope, said.place) if said.place.strip() else None,
@@ -190,13 +191,6 @@ def _uuid(text: str) -> uuid.UUID:
         return uuid.UUID(text)
     except ValueError:
         raise Invalid("页面已过期，请刷新后重填。") from None
-
-
-def _day(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text.strip())
-    except ValueError:
-        raise Invalid("请选择日期。") from None
 
 
 def _number(text: str, what: str, how: str) -> float:

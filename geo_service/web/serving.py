@@ -5,11 +5,11 @@ import threading
 from collections.abc import Callable
 from enum import StrEnum
 from itertools import chain
-from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
+from geo_service.attachments import attachment
 from geo_service.errors import Unavailable
 from geo_service.settings import Settings
 from geo_service.web.prints import Atlas
@@ -37,7 +37,7 @@ def file(data: MapData) -> Response:
     """Return a map as a download that needs no network and never holds the key of the tiles."""
     drawn = draw(data)
     name = f"{data.title}-{data.date.isoformat()}.html"
-    headers = {**_attachment("map.html", name), "Content-Security-Policy": drawn.policy}
+    headers = {**attachment(name, "map.html"), "Content-Security-Policy": drawn.policy}
     return HTMLResponse(drawn.html, headers=headers)
 
 
@@ -84,8 +84,4 @@ def print_(
     book = "图册" if form is PrintForm.ATLAS else ""
     name = f"{first.data.title}{book}-{first.data.date.isoformat()}-{paper}.{ending}"
     kind = "image/png" if form is PrintForm.PNG else "application/pdf"
-    return Response(file.getvalue(), media_type=kind, headers=_attachment(f"map.{ending}", name))
-
-
-def _attachment(plain: str, name: str) -> dict[str, str]:
-    return {"Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"}
+    return Response(file.getvalue(), media_type=kind, headers=attachment(name, f"map.{ending}"))

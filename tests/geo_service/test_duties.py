@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Actor, Scope
+from geo_service.clock import today_in
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.listing import As, content
@@ -273,7 +274,7 @@ def test_who_or_what_has_namesakes_is_asked(
     again = report.rows[2].question
     assert again is not None
     assert "生产河" in again.text
-    held = {(duty.place_id, duty.person_id) for duty in duties(db, scope, service.today(db, scope.county_id))}
+    held = {(duty.place_id, duty.person_id) for duty in duties(db, scope, today_in(db, scope.county_id))}
     assert held == {(places["R1"], people["4"]), (places["R3"], people["1"])}
     with pytest.raises(RowsRefused, match="不在可选之列：1、2"):
         take(db, scope, text, answers={place.id: "9"})
@@ -288,7 +289,7 @@ def test_a_stretch_may_end_where_a_rounded_length_does(
     length = length_dm(db, places["R1"])
     rounded_up = -(-length // 10)
     take(db, scope, f"人员,对象,段\n张三,东河,0-{rounded_up}\n李四,东河,100-{rounded_up}\n")
-    assert {duty.spans for duty in duties(db, scope, service.today(db, scope.county_id))} == {
+    assert {duty.spans for duty in duties(db, scope, today_in(db, scope.county_id))} == {
         None,
         ((1000, length),),
     }
@@ -300,7 +301,7 @@ def test_only_a_start_or_an_end_reaches_to_the_other_end(
     db: Session, scope: Scope, places: dict[str, int], people: dict[str, uuid.UUID]
 ) -> None:
     take(db, scope, "人员,对象,起点米,止点米\n张三,东河,1000,\n李四,东河,,1000\n")
-    found = {duty.name: duty.spans for duty in duties(db, scope, service.today(db, scope.county_id))}
+    found = {duty.name: duty.spans for duty in duties(db, scope, today_in(db, scope.county_id))}
     assert found == {"张三": ((10000, length_dm(db, places["R1"])),), "李四": ((0, 10000),)}
 
 
@@ -317,7 +318,7 @@ def test_a_village_has_its_part_of_a_river_and_of_a_grid(
         f'赵六,一网格,"{wkt}"\n'
     )
     assert outcomes(take(db, scope, text)) == ["added"] * 5
-    today = service.today(db, scope.county_id)
+    today = today_in(db, scope.county_id)
     found = {(d.name, d.place_id): d for d in duties(db, scope, today)}
     border = crs_.to_metric(np.array([[119.82, 32.92], [119.85, 32.92]]), "EPSG:4549")
     border_dm = (border[1, 0] - border[0, 0]) * 10
@@ -564,7 +565,7 @@ def test_a_deleted_persons_past_duties_stay_without_a_name(
 ) -> None:
     take(db, scope, TABLE)
     service.delete_person(db, scope, people["1"], data_dir=Path("/nowhere"))
-    today = service.today(db, scope.county_id)
+    today = today_in(db, scope.county_id)
     assert "张三" not in {duty.name for duty in duties(db, scope)}
     assert {duty.name for duty in duties(db, scope)} == {"", "李四", "赵六"}
     assert {duty.name for duty in duties(db, scope, today)} == {"李四", "赵六"}

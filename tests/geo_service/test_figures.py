@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from geo_service import cli
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.cli import figures as command
+from geo_service.clock import today_in
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.figures import behind, document, paper, reports, service, template
 from geo_service.figures.service import EntryRequest, Period
@@ -217,7 +218,8 @@ def test_figures_equal_a_naive_count(small_county, plan, one, other):
         if counted.value is not None:
             listed = behind.rows(db, scope, counted, last)
             assert len(list(listed.rows)) == len(counted.ids) == len(set(counted.ids))
-    review = [row for row, _ in (*naive.patrols, *naive.services) if row.verdict == "review"]
+    settled = [row for row, _ in naive.patrols if row.settled_at is not None]
+    review = [row for row in (*settled, *(row for row, _ in naive.services)) if row.verdict == "review"]
     assert table.waiting == sum(r.voided_at is None and first <= r.day <= last for r in review)
     trial.rollback()
     db.expire_all()
@@ -299,7 +301,7 @@ def test_who_asks_what(db, town, county):
 def test_without_a_period_it_is_the_year_up_to_the_latest_outing(db, town, county):
     assert service.usual_period(db, county) == Period(DAY - dt.timedelta(days=364), DAY)
     db.execute(update(Patrol).values(voided_at=func.now()))
-    today = service.today(db, county.county_id)
+    today = today_in(db, county.county_id)
     assert service.usual_period(db, county).last == today
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from geo_service import answers
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.areas.tree import StoredArea
+from geo_service.clock import today_in
 from geo_service.db import transaction
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.imports import ImportReport, Outcome, RowsRefused
@@ -507,7 +508,7 @@ def walked(db: Session, scope: Scope, areas: dict[str, int]) -> Callable[[Person
                 spans=[],
             )
         )
-        today = service.today(db, scope.county_id)
+        today = today_in(db, scope.county_id)
         past, coming = today - dt.timedelta(days=100), today + dt.timedelta(days=100)
         _, second = service.add_duties(
             db,
@@ -538,7 +539,7 @@ def test_a_deleted_person_leaves_no_name_and_no_track_but_what_was_covered(
     assert db.scalar(select(func.count()).select_from(Batch)) == 0
     assert db.scalar(select(func.count()).select_from(LineCoverage)) == 1
     assert db.scalars(select(Account)).all() == []
-    today = service.today(db, scope.county_id)
+    today = today_in(db, scope.county_id)
     own = db.scalars(
         select(Duty).where(Duty.person_id == id_).execution_options(populate_existing=True)
     ).all()

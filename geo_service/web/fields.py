@@ -1,0 +1,23 @@
+"""What the fields of a form say: days, as a browser sends them or as people write them."""
+
+import datetime as dt
+
+from geo_service.errors import Invalid
+
+
+def day_of(text: str) -> dt.date:
+    """Return the day that a field says. Raises Invalid.
+
+    >>> day_of(" 2026-03-01 ")
+    datetime.date(2026, 3, 1)
+    """
+    try:
+        return dt.date.fromisoformat(text.strip())
+    except ValueError:
+        wrong = f"「{text.strip()[:20]}」不是日期；" if text.strip() else ""
+        raise Invalid(f"{wrong}请选择日期，例如 2026-03-01。") from None
+
+
+def day_if_any(text: str) -> dt.date | None:
+    """Return the day that a field says, None for an empty one. Raises Invalid."""
+    return day_of(text) if text.strip() else None
