@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
-from fastapi.responses import FileResponse
 from sqlalchemy.orm import Session
 
 from geo_service import files, photos
-from geo_service.attachments import attachment
-from geo_service.errors import Invalid, NotFound
+from geo_service.errors import Invalid
 from geo_service.tables import StoredFile
 from layers.errors import BadFile
 from layers.vocabulary import FileKind
@@ -55,12 +53,3 @@ def _is_photo(start: bytes) -> bool:
     return start.startswith((b"\xff\xd8\xff", b"\x89PNG")) or (
         start[:4] == b"RIFF" and start[8:12] == b"WEBP"
     )
-
-
-def answer(folder: Path, file: StoredFile | None, *, fallback: str = "proof") -> FileResponse:
-    """Answer a request with a kept file as a download. Raises NotFound."""
-    path = files.path_of(folder, file.sha256) if file else None
-    if file is None or path is None or not path.exists():
-        raise NotFound("没有这份文件，或不在您的权限内。")
-    headers = attachment(file.name or fallback, fallback) | {"X-Content-Type-Options": "nosniff"}
-    return FileResponse(path, media_type=file.media_type, headers=headers)

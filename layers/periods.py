@@ -30,6 +30,15 @@ class Days:
         return Days(first, last) if first <= last else None
 
 
+def days_up_to(last: dt.date, count: int) -> Days:
+    """Return the `count` days up to `last`; fewer where the calendar begins.
+
+    >>> str(days_up_to(dt.date(2026, 3, 1), 28).first), len(days_up_to(dt.date(1, 1, 3), 28))
+    ('2026-02-02', 3)
+    """
+    return Days(dt.date.fromordinal(max(last.toordinal() - count + 1, 1)), last)
+
+
 def period_of(day: dt.date, period: Period, *, slots: int = 0) -> Days:
     """Return the whole period in which a day lies; with `slots`, its part of the month.
 

@@ -13,7 +13,7 @@ from geo_service.accounts.narrow import areas_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas.tree import AreaDraft, StoredArea
 from geo_service.tables import Area, County, Patrol, PlaceVersion
-from layers.vocabulary import Level
+from layers.vocabulary import Level, Right
 
 
 def counties(db: Session) -> Sequence[County]:
@@ -79,9 +79,9 @@ def seen_areas(db: Session, scope: Scope) -> list[SeenArea]:
     return [SeenArea(id_, parent_id, code, name, Level(level)) for id_, parent_id, code, name, level in rows]
 
 
-def area_id(db: Session, scope: Scope, code: str) -> int | None:
+def area_id(db: Session, scope: Scope, code: str, *rights: Right) -> int | None:
     """Return the id of the area of the scope with a code."""
-    return db.scalar(select(Area.id).where(areas_in(scope), Area.code == code))
+    return db.scalar(select(Area.id).where(areas_in(scope, *rights), Area.code == code))
 
 
 def insert_areas(

@@ -29,7 +29,7 @@ from geo_service.tables import County
 from layers import codes, crs
 from layers.errors import BadFile, UnknownTimeZone
 from layers.features import Box
-from layers.vocabulary import Datum, Level
+from layers.vocabulary import Datum, Level, Right
 
 CHINA_TIME = "Asia/Shanghai"
 
@@ -99,9 +99,9 @@ def seen_areas(db: Session, scope: Scope) -> list[queries.SeenArea]:
     return queries.seen_areas(db, scope)
 
 
-def area_id_of(db: Session, scope: Scope, code: str) -> int:
-    """Return the id of the area of the scope with a code. Raises NotFound."""
-    found = queries.area_id(db, scope, code)
+def area_id_of(db: Session, scope: Scope, code: str, *rights: Right) -> int:
+    """Return the id of the area with a code, of those where the rights reach. Raises NotFound."""
+    found = queries.area_id(db, scope, code, *rights)
     if found is None:
         raise no_area()
     return found

@@ -11,6 +11,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.clock import today_in
 from geo_service.coverage import ground
 from geo_service.coverage.ground import Query, Register
+from layers.periods import days_up_to
 from layers.vocabulary import DutyKind, GapKind, Layer, Level
 
 SHORTEST_M = 20.0
@@ -43,7 +44,7 @@ class Asked(BaseModel):
     def query(self, db: Session, scope: Scope) -> Query:
         """Return the question; without a window the year up to the county's today."""
         last = self.last or today_in(db, scope.county_id)
-        first = self.first or dt.date.fromordinal(max(last.toordinal() - WINDOW_DAYS + 1, 1))
+        first = self.first or days_up_to(last, WINDOW_DAYS).first
         return Query(
             first_day=first,
             last_day=last,

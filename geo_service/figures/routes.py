@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response, UploadFi
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from geo_service import audit, cursors, proofs
+from geo_service import audit, cursors
 from geo_service.accounts.dependencies import require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
-from geo_service.attachments import attachment
+from geo_service.attachments import attachment, kept_file
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.figures import behind, document, paper, reports, service
@@ -163,7 +163,7 @@ def files(db: Db, scope: Reads, entry_id: _Id) -> list[ProofOut]:
 )
 def file(db: Db, scope: Reads, entry_id: _Id, file_id: uuid.UUID, request: Request) -> Response:
     """Return the bytes of a proof."""
-    return proofs.answer(_settings(request).files_dir, service.proof(db, scope, entry_id, file_id))
+    return kept_file(_settings(request).files_dir, service.proof(db, scope, entry_id, file_id))
 
 
 # --- reports
@@ -210,7 +210,7 @@ def one_report(db: Db, scope: Reads, report_id: _Id) -> dict[str, Any]:
 def docx(db: Db, scope: Reads, report_id: _Id, request: Request) -> Response:
     """Return the very document that was issued."""
     kept = reports.document_of(db, scope, report_id)
-    return proofs.answer(_settings(request).files_dir, kept, fallback=f"report-{report_id}.docx")
+    return kept_file(_settings(request).files_dir, kept, fallback=f"report-{report_id}.docx")
 
 
 @router.get("/reports/{report_id}/annex", summary="The rows behind an issued report", response_class=Response)

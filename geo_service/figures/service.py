@@ -22,6 +22,7 @@ from geo_service.figures import queries
 from geo_service.figures.queries import Facts
 from geo_service.tables import FigureEntry, StoredFile
 from layers.figures import FIGURES, Code, Counted, Figure, Outing, Term, count
+from layers.periods import days_up_to
 from layers.vocabulary import Right
 
 READERS = (*CHANGE, Right.PLANNER)
@@ -73,7 +74,7 @@ def usual_period(db: Session, scope: Scope) -> Period:
     """Return the period of who names none: the year up to the latest outing that counts, else up to today."""
     now = today_in(db, scope.county_id)
     last = min(queries.last_outing(db, scope.county_id) or now, now)
-    return Period(last - dt.timedelta(days=YEAR_DAYS - 1), last)
+    return Period(days_up_to(last, YEAR_DAYS).first, last)
 
 
 def asked(
@@ -88,8 +89,7 @@ def asked(
     period = usual_period(db, scope)
     if first is not None or last is not None:
         until = last or period.last
-        year_before = dt.date.fromordinal(max(until.toordinal() - YEAR_DAYS + 1, 1))
-        period = Period(first or year_before, until)
+        period = Period(first or days_up_to(until, YEAR_DAYS).first, until)
     own = scope.areas(*READERS)
     if area is None:
         return Asked(period, own, *_only_area(db, scope, own))

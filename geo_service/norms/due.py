@@ -26,7 +26,7 @@ from geo_service.norms.service import NormRow
 from geo_service.tables import County
 from layers.dues import Due, Outing, Rates, State, dues, rates, reach
 from layers.norms import Per
-from layers.periods import DAY, Days
+from layers.periods import DAY, Days, days_up_to
 from layers.vocabulary import Layer, Right, Verdict
 
 By = Literal["period", "subject", "township"]
@@ -152,7 +152,7 @@ def verdicts(db: Session, scope: Scope, window: Days) -> Counter[Verdict]:
 def window_of(db: Session, scope: Scope, first: dt.date | None, last: dt.date | None) -> Days:
     """Return the days asked for; without them the four weeks up to the county's today. Raises Invalid."""
     last = last or today_in(db, scope.county_id)
-    first = first or dt.date.fromordinal(max(last.toordinal() - WINDOW_DAYS + 1, 1))
+    first = first or days_up_to(last, WINDOW_DAYS).first
     return exemptions.days_of(first, last)
 
 

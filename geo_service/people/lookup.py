@@ -70,6 +70,22 @@ def word_of(words: type[W], text: str) -> W:
     raise Unclear(f"不认识「{text[:20]}」，可以写：{'、'.join(word.zh for word in words)}")
 
 
+def place_said(values: Mapping[str, str]) -> tuple[str | None, Layer | None]:
+    """Return the place that a row names and its layer, from a column of its own or the heading of the name.
+
+    Raises Unclear for two places, and for two layers.
+    """
+    layer = word_of(Layer, values["layer"]) if "layer" in values else None
+    named = [(values[layer.value], layer) for layer in Layer if layer.value in values]
+    if len(named) > 1 or (named and "place" in values):
+        raise Unclear("一行只能写一个对象，请分成几行")
+    if not named:
+        return values.get("place"), layer
+    if layer not in (None, named[0][1]):
+        raise Unclear(f"图层写的是{values['layer']}，名称却填在{named[0][1].zh}一列")
+    return named[0]
+
+
 @dataclass
 class Names:
     """Known names, to propose the nearest ones."""

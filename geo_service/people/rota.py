@@ -23,6 +23,7 @@ from geo_service.people.lookup import (
     Places,
     Unclear,
     answer_to,
+    place_said,
     plain,
     word_of,
 )
@@ -164,7 +165,7 @@ class _Rows:
         return _checked(known, values)
 
     def _place(self, row: sheets.Row) -> Ground | Question:
-        name, layer = _place_text(row)
+        name, layer = place_said(row.values)
         code = row.values.get("place_code")
         if not (name or code):
             raise Unclear("没有对象，请写名称或编码")
@@ -252,20 +253,6 @@ def _checked(known: PersonName, values: Mapping[str, str]) -> PersonName:
 
 def _person_text(row: sheets.Row) -> str:
     return row.values.get("person") or row.values.get("number") or masks.phone(row.values.get("phone")) or ""
-
-
-def _place_text(row: sheets.Row) -> tuple[str | None, Layer | None]:
-    """Return the place's name and its layer, as a column of its own or the heading of the name says it."""
-    values = row.values
-    layer = word_of(Layer, values["layer"]) if "layer" in values else None
-    named = [(values[layer.value], layer) for layer in Layer if layer.value in values]
-    if len(named) > 1 or (named and "place" in values):
-        raise Unclear("一行只能写一个对象，请分成几行")
-    if not named:
-        return values.get("place"), layer
-    if layer not in (None, named[0][1]):
-        raise Unclear(f"图层写的是{values['layer']}，名称却填在{named[0][1].zh}一列")
-    return named[0]
 
 
 def _subject(row: sheets.Row) -> str:

@@ -130,11 +130,6 @@ def people_among(db: Session, ids: Sequence[uuid.UUID], visible: Condition) -> s
     return set(db.scalars(known))
 
 
-def area_id(db: Session, visible: Condition, code: str) -> int | None:
-    """Return the id of the area with a code that a condition lets see."""
-    return db.scalar(select(Area.id).where(visible, Area.code == code))
-
-
 def has_place(db: Session, visible: Condition, place_id: int) -> bool:
     """Tell whether a condition lets see a place."""
     return db.scalar(select(Place.id).where(visible, Place.id == place_id)) is not None

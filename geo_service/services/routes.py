@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from geo_service import answers, audit, cursors, proofs
+from geo_service import answers, audit, cursors
 from geo_service.accounts.dependencies import Signed, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
+from geo_service.attachments import kept_file
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.listing import As, download, report_answer
@@ -148,7 +149,7 @@ def files(db: Db, scope: Signed, service_id: uuid.UUID) -> list[ProofOut]:
 def file(db: Db, scope: Signed, service_id: uuid.UUID, file_id: uuid.UUID, request: Request) -> Response:
     """Return the bytes of a proof; a look at it is recorded."""
     settings: Settings = request.app.state.settings
-    return proofs.answer(settings.files_dir, service.proof(db, scope, service_id, file_id))
+    return kept_file(settings.files_dir, service.proof(db, scope, service_id, file_id))
 
 
 def _options(

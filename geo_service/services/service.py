@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from sqlalchemy.orm import Session
 
 from geo_service import audit, files, proofs
-from geo_service.accounts.narrow import CHANGE, areas_in, people_in, places_in, services_in
+from geo_service.accounts.narrow import CHANGE, people_in, places_in, services_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.clock import today_in
@@ -158,7 +158,7 @@ def _checked(db: Session, scope: Scope, service_id: uuid.UUID, request: ServiceR
         raise Invalid(f"日期要在 {FIRST_DAY} 到今天（{today}）之间，而不是 {request.day}。")
     if queries.people_among(db, persons, people_in(scope, *WRITERS)) != set(persons):
         raise NotFound("参加人里有人不在人员名册里，或不在您的权限内。请核对姓名或编号。")
-    area_id = None if request.area is None else _area_id(db, scope, request.area)
+    area_id = None if request.area is None else areas.area_id_of(db, scope, request.area, *WRITERS)
     if request.place_id is not None and not queries.has_place(
         db, places_in(scope, *WRITERS), request.place_id
     ):
@@ -186,14 +186,6 @@ def _check_numbers(request: ServiceRequest, people: int, named: int) -> None:
         raise Invalid(f"服务人数要在 0 到 {MOST_SERVED} 之间，而不是 {request.people_served}。")
     if len(request.note or "") > MOST_NOTE or "\0" in (request.note or ""):
         raise Invalid(f"内容太长或有看不见的字符，请控制在 {MOST_NOTE} 字以内。")
-
-
-def _area_id(db: Session, scope: Scope, code: str) -> int:
-    """Return the area of the scope with a code; a volunteer's are those he lives or has places in."""
-    found = queries.area_id(db, areas_in(scope, *WRITERS), code)
-    if found is None:
-        raise areas.no_area()
-    return found
 
 
 def _verdict(db: Session, scope: Scope, persons: Sequence[uuid.UUID]) -> Verdict:

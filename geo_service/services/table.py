@@ -12,7 +12,17 @@ from typing import TypeVar
 
 from geo_service.imports import Outcome, ReportRow
 from geo_service.people.drafts import question_id
-from geo_service.people.lookup import Areas, Ground, People, PersonName, Places, Unclear, answer_to, plain
+from geo_service.people.lookup import (
+    Areas,
+    Ground,
+    People,
+    PersonName,
+    Places,
+    Unclear,
+    answer_to,
+    place_said,
+    plain,
+)
 from geo_service.services.service import (
     FIRST_DAY,
     MOST_HOURS,
@@ -242,7 +252,7 @@ class _Planner:
     def _where(self, row: sheets.Row) -> Where | Question | None:
         values = row.values
         area_id = self.register.areas.find(values.get("township"), values.get("village"))
-        name, layer = _place_text(row)
+        name, layer = place_said(row.values)
         code = values.get("place_code")
         if not (name or code):
             if area_id is None:
@@ -297,15 +307,6 @@ def _subject(row: sheets.Row) -> str:
         row.values.get(key) for key in ("place", *(layer.value for layer in Layer), "place_code", "village")
     )
     return " ".join(filter(None, (row.values.get("people"), next(filter(None, where), None))))[:60]
-
-
-def _place_text(row: sheets.Row) -> tuple[str | None, Layer | None]:
-    values = row.values
-    layer = _word(Layer, values["layer"]) if "layer" in values else None
-    named = [(values[of.value], of) for of in Layer if of.value in values]
-    if len(named) > 1 or (named and "place" in values):
-        raise Unclear("一行只能写一个对象，请分成几行")
-    return named[0] if named else (values.get("place"), layer)
 
 
 def _word(words: type[W], text: str) -> W:
