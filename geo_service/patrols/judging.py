@@ -18,7 +18,7 @@ from geo_service.coverage import service as coverage
 from geo_service.coverage.service import Neighbourhood, Recorded
 from geo_service.norms import service as norms
 from geo_service.norms.service import NormRow
-from geo_service.patrols import doubts, queries, verdict_queries
+from geo_service.patrols import covered_queries, doubts, queries, track_queries, verdict_queries
 from geo_service.patrols.verdict_queries import Held
 from geo_service.tables import County, Json, Patrol
 from layers import checklists
@@ -168,7 +168,7 @@ def _shares_of(recorded: Recorded, near: Neighbourhood | None) -> dict[int, floa
 
 
 def _shares(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:
-    areas = queries.seen_areas(db, county_id, patrol_id)
+    areas = covered_queries.seen_areas(db, county_id, patrol_id)
     seen = {a.place_id: min(a.seen_m2 / a.area_m2, 1.0) if a.area_m2 else 0.0 for a in areas}
     return verdict_queries.line_shares(db, county_id, patrol_id) | seen
 
@@ -209,8 +209,8 @@ def _numbers_of(db: Session, county: County, patrol: Patrol) -> Measures:
     stored = patrol.cleaning.get(MEASURES)
     if stored is not None:
         return Measures.from_json(stored)
-    track = verdict_queries.track(db, patrol.id)
-    if track is None or len(track) == 0:
+    track = track_queries.stored_track(db, patrol.id)
+    if track is None:
         return _unmeasured(db, county, patrol)
     near = coverage.neighbourhood(db, county, track)
     return measured(track, near, _shares(db, county.id, patrol.id))

@@ -6,8 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import shapely
 from sqlalchemy import ColumnElement, and_, cast, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, defer
@@ -22,7 +20,6 @@ from geo_service.tables import (
     Place,
     PlaceVersion,
 )
-from layers.tracks import Track
 from layers.vocabulary import DutyKind, ExemptionKind, Level, Role, Verdict
 
 
@@ -81,20 +78,6 @@ def patrols(db: Session, *where: ColumnElement[bool]) -> Sequence[Any]:
         .where(*where)
         .order_by(Patrol.started_at, Patrol.id)
     ).all()
-
-
-def track(db: Session, patrol_id: uuid.UUID) -> Track | None:
-    """Return a patrol's track as it is kept; None after the retention."""
-    row = db.execute(
-        select(func.ST_AsBinary(Patrol.track), Patrol.accuracy_m).where(Patrol.id == patrol_id)
-    ).one()
-    if row[0] is None:
-        return None
-    vertices, piece = shapely.get_coordinates(
-        shapely.get_parts(shapely.from_wkb(row[0])), include_m=True, return_index=True
-    )
-    accuracy_m = np.full(len(vertices), np.nan) if row[1] is None else np.array(row[1], np.float64)
-    return Track(vertices[:, 2], vertices[:, :2], accuracy_m, piece)
 
 
 def held(
