@@ -5,8 +5,11 @@ walker as companion; so are those joined by a chain of such pairs. One of them s
 order in which they came: its way and hours count, and with it everybody who took part (人次), once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 from layers.vocabulary import Verdict
@@ -63,11 +66,29 @@ def standings(outings: Sequence[Outing]) -> Mapping[UUID, Standing]:
     return found
 
 
-def _groups(outings: Iterable[Outing]) -> list[list[Outing]]:
+def _groups(outings: Sequence[Outing]) -> list[list[Outing]]:
     """Return the outings joined by chains of `are_one`."""
-    groups: list[list[Outing]] = []
-    for outing in outings:
-        joined = [group for group in groups if any(are_one(outing, other) for other in group)]
-        groups = [group for group in groups if group not in joined]
-        groups.append([outing, *(other for group in joined for other in group)])
-    return groups
+    by_start = defaultdict[UUID, list[tuple[float, int]]](list)
+    for k in sorted(range(len(outings)), key=lambda k: outings[k].start_s):
+        by_start[outings[k].person].append((outings[k].start_s, k))
+    longest_s = max((outing.stop_s - outing.start_s for outing in outings), default=0.0)
+    first = list(range(len(outings)))
+
+    def root(k: int) -> int:
+        while first[k] != k:
+            first[k] = k = first[first[k]]
+        return k
+
+    for k, outing in enumerate(outings):
+        for person in outing.companions:
+            theirs = by_start.get(person, [])
+            at = bisect_left(theirs, (outing.start_s - longest_s, 0))
+            for start_s, other in islice(theirs, at, None):
+                if start_s >= outing.stop_s:
+                    break
+                if are_one(outing, outings[other]):
+                    first[root(other)] = root(k)
+    groups = defaultdict[int, list[Outing]](list)
+    for k, outing in enumerate(outings):
+        groups[root(k)].append(outing)
+    return list(groups.values())

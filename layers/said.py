@@ -26,6 +26,62 @@ def day(text: str) -> dt.date:
     raise ValueError(f"「{text[:20]}」不是日期，请写成 2024-03-01")
 
 
+# --- days with times
+
+_DATE = re.compile(r"\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}[日号]?|\d{8}(?!\d)")
+_WEEKDAY = re.compile(r"[(,]?(星期|周)[一二三四五六日天]\)?")
+_BETWEEN = re.compile(r"[-–—―─~至到→]+")
+_CLOCK = re.compile(
+    r"(?P<half>凌晨|清晨|早晨|早上|上午|中午|下午|傍晚|晚上)?(?P<hour>\d{1,2}(?!\d)|\d{2}(?=\d\d$))"
+    r"(?P<mark>[:点时](?P<minute>半|\d{1,2})?(?::\d{2})?(分|整|钟)?|\.?(?P<digits>\d{2}))?"
+)
+_NO_DAY = (dt.date(1899, 12, 30), dt.date(1899, 12, 31), dt.date(1900, 1, 1), dt.date(1904, 1, 1))
+"""What a cell that holds only a time of day counts from."""
+
+
+def moment(text: str) -> tuple[dt.date | None, list[dt.time]]:
+    """Read a cell that holds a day, a time, from when until when, or both; either may be missing.
+
+    >>> moment("2024-05-01"), moment("8:30—10:00")[0]
+    ((datetime.date(2024, 5, 1), []), None)
+    >>> day, times = moment("2024年5月1日（星期三）上午8点半到10点")
+    >>> str(day), [f"{time:%H:%M}" for time in times]
+    ('2024-05-01', ['08:30', '10:00'])
+    """
+    plain = re.sub(r"\s", " ", unicodedata.normalize("NFKC", text)).strip()
+    dated = _DATE.match(plain)
+    if dated is None:
+        return None, clocks(text)
+    rest = _WEEKDAY.sub("", plain.replace(dated[0], "")).strip(" ,;T")
+    found = dt.date(1899, 12, 31) if dated[0].startswith("1899") else day(dated[0].replace("号", "日"))
+    times = [] if re.fullmatch(r"0?0:00(:00)?", rest) or not rest else clocks(rest)
+    return (None if found in _NO_DAY else found), times
+
+
+def clocks(text: str) -> list[dt.time]:
+    """Read one time of day or two, as people write them; what is no time is never passed over.
+
+    >>> [f"{time:%H:%M}" for time in clocks("8：00—9：30") + clocks("下午2点半至3点10分") + clocks("8-10时")]
+    ['08:00', '09:30', '14:30', '15:10', '08:00', '10:00']
+    """
+    plain = re.sub(r"\s|大约|约|左右", "", unicodedata.normalize("NFKC", text))
+    parts = [_CLOCK.fullmatch(part) for part in _BETWEEN.split(plain.rstrip("-–—―─~至到→"))]
+    read = [part for part in parts if part]
+    if len(read) < len(parts) or len(read) > 2 or not any(part["mark"] for part in read):
+        raise ValueError(f"时间「{text[:20]}」看不懂，请写成 8:00-9:30，两个时段分成两行；不知道就空着")
+    found, half = [], ""
+    for part in read:
+        half = part["half"] or half
+        hour, minute = int(part["hour"]), part["minute"] or part["digits"] or "0"
+        if half in ("下午", "傍晚", "晚上") or (half == "中午" and hour < 11):
+            hour += 12 if hour < 12 else 0
+        at = hour, 30 if minute == "半" else int(minute)
+        if at[0] > 23 or at[1] > 59 or (half == "晚上" and hour == 12):
+            raise ValueError(f"「{text[:20]}」里的钟点不存在，请写成 8:00-9:30")
+        found.append(dt.time(*at))
+    return found
+
+
 def metres(text: str) -> float:
     """Read a number of metres, at least 0; raise ValueError with the reason in plain Chinese.
 

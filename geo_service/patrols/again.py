@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from geo_service import jobs
 from geo_service.coverage import service as coverage
 from geo_service.jobs import Progress
-from geo_service.patrols import queries
+from geo_service.patrols import track_queries
 from geo_service.tables import County, Json
 
 JOB = "patrols.again"
@@ -32,13 +32,13 @@ class Again:
 
 def count(db: Session, county: County, place_ids: Sequence[int]) -> Again:
     """Tell how many patrols run near places, as they are now."""
-    found = queries.near_places(db, county.id, place_ids)
+    found = track_queries.near_places(db, county.id, place_ids)
     return Again(len(found), len(found) > AT_ONCE)
 
 
 def compute(db: Session, county: County, place_ids: Sequence[int]) -> Again:
     """Compute the patrols near changed places again: a few at once, many by a job."""
-    found = queries.near_places(db, county.id, place_ids)
+    found = track_queries.near_places(db, county.id, place_ids)
     later = len(found) > AT_ONCE
     if later:
         payload = {"county": county.id, "places": list(place_ids), "done": 0, "of": len(found)}
@@ -61,7 +61,7 @@ def by_job(db: Session, payload: Json, tell: Progress) -> None:
     """Compute the next patrols again, and ask for a job that goes on behind them."""
     county = db.get_one(County, payload["county"])
     behind = uuid.UUID(payload["behind"]) if "behind" in payload else None
-    found = queries.near_places(db, county.id, payload["places"], behind=behind, limit=A_JOB)
+    found = track_queries.near_places(db, county.id, payload["places"], behind=behind, limit=A_JOB)
     done, of = int(payload["done"]), max(int(payload["of"]), int(payload["done"]) + len(found))
     for start in range(0, len(found), AT_ONCE):
         tell(done + start, of, "按新的图形重算巡查")
@@ -73,7 +73,7 @@ def by_job(db: Session, payload: Json, tell: Progress) -> None:
 
 
 def _renew(db: Session, county: County, patrol_ids: Sequence[uuid.UUID]) -> None:
-    coverage.renew(db, county, queries.computed_tracks(db, county.id, patrol_ids))
+    coverage.renew(db, county, track_queries.computed_tracks(db, county.id, patrol_ids))
     # Their rows follow the map as well, for a coordinator may count them one day.
-    for patrol_id in queries.not_counted(db, patrol_ids):
+    for patrol_id in track_queries.not_counted(db, patrol_ids):
         coverage.withdraw(db, county.id, patrol_id)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from geo_service.coverage.service import CoveredLine, SeenArea
 from geo_service.errors import NotFound
-from geo_service.patrols import batch_queries, queries
+from geo_service.patrols import batch_queries, covered_queries, queries
 from geo_service.patrols.words import clock, of_open, of_paper, sentence
 from geo_service.tables import County, Json, Patrol
 from layers.verdicts import Judgement, Reason, hint, in_words
@@ -182,7 +182,7 @@ def _state(db: Session, patrol: Patrol) -> State:
 def _covered(db: Session, county: County, patrol: Patrol) -> list[CoveredLine]:
     lines = [
         CoveredLine(place_id, layer, name, spans, sum(b - a for a, b in spans) / 10)
-        for place_id, layer, name, spans in queries.covered_lines(db, county.id, patrol.id)
+        for place_id, layer, name, spans in covered_queries.covered_lines(db, county.id, patrol.id)
     ]
     return sorted(lines, key=lambda line: (-line.metres, line.place_id))
 
@@ -193,7 +193,7 @@ def _seen(db: Session, county: County, patrol: Patrol) -> list[SeenArea]:
             s.place_id, s.layer, s.name, round(s.seen_m2, 1),
             round(min(s.seen_m2 / s.area_m2, 1.0), 4) if s.area_m2 else 0.0, round(s.dwell_s, 1),
         )
-        for s in queries.seen_areas(db, county.id, patrol.id)
+        for s in covered_queries.seen_areas(db, county.id, patrol.id)
     ]  # fmt: skip
     return sorted(areas, key=lambda area: (-area.seen_m2, area.place_id))
 

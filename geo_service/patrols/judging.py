@@ -7,20 +7,21 @@ under which it fares best judges it: who walks his road by way of his river is n
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
+from geo_service.bulk import among
 from geo_service.counting import done
 from geo_service.coverage import service as coverage
 from geo_service.coverage.service import Neighbourhood, Recorded
 from geo_service.norms import service as norms
 from geo_service.norms.service import NormRow
-from geo_service.patrols import doubts, queries, verdict_queries
-from geo_service.patrols.verdict_queries import Held
+from geo_service.patrols import covered_queries, doubts, queries, track_queries, verdict_queries
+from geo_service.patrols.verdict_queries import Facts, Given, Held
 from geo_service.tables import County, Json, Patrol
 from layers import checklists
 from layers import crs as crs_
@@ -75,13 +76,38 @@ def settle_verdict(
     case = gathered(db, county, patrol, measures, is_mixed=_is_mixed(track))
     found = judged(case, norms.in_force(db, county.id, Days(patrol.day, patrol.day)))
     if patrol.reviewed_at is None:
-        reasons = [reason.to_json() for reason in found.judgement.reasons]
-        verdict_queries.store_verdict(db, patrol_id, found.judgement.verdict, reasons, found.norm_id)
         verdict = found.judgement.verdict
+        verdict_queries.store_verdicts(db, [_given(patrol_id, found)])
     else:
         verdict = Verdict(patrol.verdict)
     if verdict is Verdict.NOT_COUNTED:
         coverage.withdraw(db, county.id, patrol_id)
+
+
+def settle_untracked(db: Session, county: County, patrol_ids: Collection[uuid.UUID]) -> None:
+    """Judge patrols that have no track and never had one, and store their verdicts, reasons and norms.
+
+    They are read and stored together: a sheet of paper may hold thousands.
+    """
+    patrols = [row[0] for row in verdict_queries.patrols(db, among(Patrol.id, patrol_ids))]
+    if not patrols:
+        return
+    facts = verdict_queries.facts(db, county.id, patrol_ids)
+    asked = {(patrol.person_id, patrol.day) for patrol in patrols if patrol.person_id is not None}
+    duties = verdict_queries.held(db, county.id, asked)
+    days = [patrol.day for patrol in patrols]
+    in_force = norms.in_force(db, county.id, Days(min(days), max(days)))
+    given = []
+    for patrol in patrols:
+        case = _case(patrol, Measures(), facts[patrol.id], duties.get((patrol.person_id, patrol.day), []))
+        of_its_day = [norm for norm in in_force if norm.days is not None and patrol.day in norm.days]
+        given.append(_given(patrol.id, judged(case, of_its_day)))
+    verdict_queries.store_verdicts(db, given)
+
+
+def _given(patrol_id: uuid.UUID, found: Judged) -> Given:
+    reasons = [reason.to_json() for reason in found.judgement.reasons]
+    return Given(patrol_id, found.judgement.verdict, reasons, found.norm_id)
 
 
 def measured(track: Track, near: Neighbourhood | None, shares: Mapping[int, float]) -> Measures:
@@ -106,7 +132,15 @@ def gathered(
     db: Session, county: County, patrol: Patrol, measures: Measures, *, is_mixed: bool = False
 ) -> Case:
     """Return what a verdict on a patrol rests on: its numbers, what else is known, its walker's duties."""
-    facts = verdict_queries.facts(db, county.id, patrol.id)
+    facts = verdict_queries.facts(db, county.id, [patrol.id])[patrol.id]
+    asked = [] if patrol.person_id is None else [(patrol.person_id, patrol.day)]
+    duties = [one for own in verdict_queries.held(db, county.id, asked).values() for one in own]
+    return _case(patrol, measures, facts, duties, is_mixed=is_mixed)
+
+
+def _case(
+    patrol: Patrol, measures: Measures, facts: Facts, duties: Sequence[Held], *, is_mixed: bool = False
+) -> Case:
     known = Numbers(
         evidence=Evidence(patrol.evidence),
         complete=patrol.batches_due is not None and facts.batches >= patrol.batches_due,
@@ -121,7 +155,7 @@ def gathered(
     )
     if known.evidence is not Evidence.TRACK and measures.minutes == 0:
         measures = replace(measures, minutes=(patrol.ended_at - patrol.started_at) / dt.timedelta(minutes=1))
-    return Case(known, measures, _held(db, county.id, patrol, measures))
+    return Case(known, measures, _there(patrol, measures, duties))
 
 
 def judged(case: Case, in_force: Sequence[NormRow]) -> Judged:
@@ -151,12 +185,10 @@ def _by_none(case: Case) -> Judged:
     return Judged(judge(case.measures.applied(case.known, None, maybe_off_map=maybe_off_map)), None)
 
 
-def _held(db: Session, county_id: int, patrol: Patrol, measures: Measures) -> list[Held]:
+def _there(patrol: Patrol, measures: Measures, duties: Sequence[Held]) -> Sequence[Held]:
     """Return the duties that a patrol may be judged by: at the places it came to or was for, else all."""
-    if patrol.person_id is None:
-        return []
     places = set(measures.places) | ({patrol.place_id} if patrol.place_id is not None else set())
-    return verdict_queries.held(db, county_id, patrol.person_id, patrol.day, places or None)
+    return [held for held in duties if held.place_id in places] if places else duties
 
 
 def _shares_of(recorded: Recorded, near: Neighbourhood | None) -> dict[int, float]:
@@ -169,7 +201,7 @@ def _shares_of(recorded: Recorded, near: Neighbourhood | None) -> dict[int, floa
 
 
 def _shares(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:
-    areas = queries.seen_areas(db, county_id, patrol_id)
+    areas = covered_queries.seen_areas(db, county_id, patrol_id)
     seen = {a.place_id: min(a.seen_m2 / a.area_m2, 1.0) if a.area_m2 else 0.0 for a in areas}
     return verdict_queries.line_shares(db, county_id, patrol_id) | seen
 
@@ -209,8 +241,8 @@ def _numbers_of(db: Session, county: County, patrol: Patrol) -> Measures:
     stored = patrol.cleaning.get(MEASURES)
     if stored is not None:
         return Measures.from_json(stored)
-    track = verdict_queries.track(db, patrol.id)
-    if track is None or len(track) == 0:
+    track = track_queries.stored_track(db, patrol.id)
+    if track is None:
         return _unmeasured(db, county, patrol)
     near = coverage.neighbourhood(db, county, track)
     return measured(track, near, _shares(db, county.id, patrol.id))

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, and_, func, select, text, update
+from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.orm import Session
 
 from geo_service.bulk import among
@@ -54,15 +54,17 @@ def joined(db: Session, patrol_ids: Collection[uuid.UUID]) -> list[Outing]:
     ]
 
 
+_STAND = text(
+    "update patrol set people = :people, same_outing_as = :same_as"
+    " where id = :id and (people, same_outing_as) is distinct from (:people, cast(:same_as as uuid))"
+)
+
+
 def stand(db: Session, standings: Mapping[uuid.UUID, Standing]) -> None:
     """Store what patrols count for."""
-    for patrol_id, standing in standings.items():
-        own = Patrol.people == standing.people, Patrol.same_outing_as.is_not_distinct_from(standing.same_as)
-        db.execute(
-            update(Patrol)
-            .where(Patrol.id == patrol_id, ~and_(*own))
-            .values(people=standing.people, same_outing_as=standing.same_as)
-        )
+    rows = [{"id": patrol_id, **vars(standing)} for patrol_id, standing in standings.items()]
+    if rows:
+        db.execute(_STAND, rows)
 
 
 def sums(db: Session, where: Sequence[Condition]) -> tuple[int, int, float, float]:

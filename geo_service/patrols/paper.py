@@ -5,11 +5,11 @@ import datetime as dt
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from sqlalchemy import true
 from sqlalchemy.orm import Session
 
@@ -17,17 +17,15 @@ from geo_service import audit
 from geo_service.accounts.narrow import CHANGE, companions_in, people_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.errors import Conflict, Invalid, NotFound
-from geo_service.patrols import answers, batch_queries, outings, queries
+from geo_service.patrols import answers, batch_queries, outings, paper_queries, queries
 from geo_service.patrols.answers import PatrolAnswer
-from geo_service.patrols.judging import settle_verdict
+from geo_service.patrols.judging import MEASURES, settle_untracked
 from geo_service.patrols.parties import MOST_COMPANIONS, county_of
-from geo_service.patrols.queries import NewPatrol
 from geo_service.tables import County, Json, Patrol
-from layers.tracks import Track
-from layers.vocabulary import Evidence
+from layers.measures import Measures
+from layers.vocabulary import Evidence, Verdict
 
 MOST_PLACES = 50
-NO_TRACK = Track(np.empty(0), np.empty((0, 2)), np.empty(0), np.empty(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,11 @@ class Paper:
     record: Json = field(default_factory=dict)
 
     @property
+    def along(self) -> list[uuid.UUID]:
+        """Who walked along, each once and without the walker."""
+        return sorted(set(self.companions) - {self.person_id})
+
+    @cached_property
     def sha256(self) -> bytes:
         """The hash of what it says."""
         text = json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False, default=str)
@@ -71,7 +74,7 @@ def take_paper(db: Session, scope: Scope, patrol_id: uuid.UUID, paper: Paper) ->
         return dataclasses.replace(answers.told(db, county, patrol_id), already=True)
     check(county, paper)
     _demand_known(db, scope, paper)
-    store(db, county, patrol_id, paper)
+    store(db, county, {patrol_id: paper})
     audit.record(db, scope.actor, "patrols.paper", county_id=county.id, subject=f"patrol/{patrol_id}")
     return answers.told(db, county, patrol_id)
 
@@ -85,24 +88,33 @@ def check(county: County, paper: Paper) -> None:
         raise Invalid("结束时间早于开始时间；请核对起止时间。")
     if paper.day.year < 2000:
         raise Invalid(f"日期 {paper.day} 太早；请核对年份。")
+    if len(paper.companions) > MOST_COMPANIONS or len(paper.place_ids) > MOST_PLACES:
+        raise Invalid(f"同行人最多 {MOST_COMPANIONS} 位，对象最多 {MOST_PLACES} 个；请分成几次登记。")
 
 
-def store(db: Session, county: County, patrol_id: uuid.UUID, paper: Paper) -> None:
-    """Store an outing that is new and right; it stands for itself or with companions' tracks."""
+def store(db: Session, county: County, papers: Mapping[uuid.UUID, Paper]) -> None:
+    """Store outings that are new and right, by id; each stands for itself or with companions' tracks."""
     outings.lock(db, county.id)
+    now = dt.datetime.now(dt.UTC)
+    paper_queries.insert(db, [_row(county, id_, paper, now) for id_, paper in papers.items()])
+    along = [(id_, person_id) for id_, paper in papers.items() for person_id in paper.along]
+    paper_queries.insert_companions(db, county.id, along)
+    settle_untracked(db, county, papers.keys())
+    outings.regroup(db, papers.keys())
+
+
+def _row(county: County, patrol_id: uuid.UUID, paper: Paper, now: dt.datetime) -> Json:
+    """Return the values of a patrol, by column."""
     started_at, ended_at = paper.times(ZoneInfo(county.time_zone))
-    companions = sorted(set(paper.companions) - {paper.person_id})
-    row = NewPatrol(patrol_id, county.id, paper.person_id, Evidence.PAPER, paper.day, started_at, ended_at)
-    queries.insert_patrol(db, row)
-    queries.set_companions(db, county.id, patrol_id, companions)
     also = {"also_for": list(paper.place_ids[1:])} if len(paper.place_ids) > 1 else {}
-    queries.change_patrol(
-        db, patrol_id, batches_due=0, settled_at=dt.datetime.now(dt.UTC), people=1 + len(companions),
-        place_id=paper.place_ids[0] if paper.place_ids else None, record={**paper.record, **also},
-        said={"paper": {"sha256": paper.sha256.hex(), "is_timed": paper.begins is not None}},
-    )  # fmt: skip
-    settle_verdict(db, county, patrol_id, NO_TRACK, None)
-    outings.regroup(db, [patrol_id])
+    return {
+        "id": patrol_id, "county_id": county.id, "person_id": paper.person_id, "evidence": Evidence.PAPER,
+        "day": paper.day, "started_at": started_at, "ended_at": ended_at, "settled_at": now,
+        "place_id": paper.place_ids[0] if paper.place_ids else None, "people": 1 + len(paper.along),
+        "record": {**paper.record, **also}, "verdict": Verdict.REVIEW,
+        "said": {"paper": {"sha256": paper.sha256.hex(), "is_timed": paper.begins is not None}},
+        "batches_due": 0, "walked_m": 0.0, "fixes": 0, "cleaning": {MEASURES: Measures().to_json()},
+    }  # fmt: skip
 
 
 def _demand_same(county: County, known: Patrol, paper: Paper) -> None:
@@ -115,8 +127,6 @@ def _demand_same(county: County, known: Patrol, paper: Paper) -> None:
 def _demand_known(db: Session, scope: Scope, paper: Paper) -> None:
     if queries.person(db, paper.person_id, people_in(scope, *CHANGE)) is None:
         raise NotFound("没有这个人员，或不在您的权限内。")
-    if len(paper.companions) > MOST_COMPANIONS or len(paper.place_ids) > MOST_PLACES:
-        raise Invalid(f"同行人和对象各最多 {MOST_COMPANIONS} 个；请分成几次登记。")
     for person_id in paper.companions:
         if queries.person(db, person_id, companions_in(scope)) is None:
             raise NotFound("没有这位同行人，或不在您的权限内。")

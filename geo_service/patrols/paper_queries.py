@@ -1,17 +1,18 @@
-"""The SQL of paper records: names to look up, and what is registered already."""
+"""The SQL of paper records: names to look up, what is registered already, and many patrols at once."""
 
 import datetime as dt
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy import insert as insert_
 from sqlalchemy.orm import Session
 
 from geo_service.bulk import among
-from geo_service.people.lookup import Ground, PersonName
-from geo_service.tables import Patrol, Person, Place
-from layers.vocabulary import Evidence, Layer
+from geo_service.people.lookup import PersonName
+from geo_service.tables import Companion, Json, Patrol, Person
+from layers.vocabulary import Evidence
 
 Condition = ColumnElement[bool]
 
@@ -37,10 +38,17 @@ def people(db: Session, where: Condition) -> list[PersonName]:
     return [PersonName(*row) for row in rows]
 
 
-def places(db: Session, where: Condition) -> list[Ground]:
-    """Return the places that a condition lets see."""
-    rows = db.execute(select(Place.id, Place.layer, Place.code, Place.name).where(where).order_by(Place.id))
-    return [Ground(id_, Layer(layer), code, name, None, None) for id_, layer, code, name in rows]
+def insert(db: Session, patrols: Sequence[Json]) -> None:
+    """Store patrols, each as its values by column."""
+    if patrols:
+        db.execute(insert_(Patrol), patrols)
+
+
+def insert_companions(db: Session, county_id: int, along: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> None:
+    """Say who walked along: patrol and person."""
+    rows = [{"county_id": county_id, "patrol_id": p, "person_id": person_id} for p, person_id in along]
+    if rows:
+        db.execute(insert_(Companion), rows)
 
 
 def registered(db: Session, county_id: int, days: Collection[dt.date]) -> list[Registered]:

@@ -3,11 +3,12 @@
 import datetime as dt
 import uuid
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Response, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
+from geo_service import answers
 from geo_service.accounts.dependencies import require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
@@ -24,6 +25,10 @@ from geo_service.people.imports import ImportOptions
 router = APIRouter(prefix="/api/patrols", tags=["patrols"])
 
 Changes = Annotated[Scope, require(*CHANGE)]
+Format = Annotated[
+    Literal["json", "csv", "xlsx"],
+    Query(alias="as", description="json: a page of rows; else all as a file."),
+]
 
 
 class PaperIn(BaseModel):
@@ -66,14 +71,24 @@ def take_paper(
 
 @router.post("/records", summary="Register the outings of a table (巡查记录表), or only say what would be")
 def import_records(
+    request: Request,
     db: Db,
     scope: Changes,
     file: UploadFile,
+    answer_list: Annotated[
+        UploadFile | None, File(alias="answers", description="The report with its column 答复 filled in.")
+    ] = None,
     skip_refused: Annotated[bool, Form(description="Take the other rows although some are refused.")] = False,
     dry_run: Annotated[bool, Form(description="Only say what would be.")] = False,
     encoding: Annotated[str | None, Form(max_length=40)] = None,
+    form: Format = "json",
 ) -> Response:
-    """Take an XLSX or CSV with the columns 日期, 巡查人, 河道(路/网格), 起止时间, 天气, 巡查内容."""
-    name = printable(PurePosixPath((file.filename or "").replace("\\", "/")).name)[-80:] or "upload"
-    options = ImportOptions(dry_run, skip_refused, {}, encoding or None)
-    return report_answer(paper_sheet.import_records(db, scope, file.file, name, options), "json")
+    """Take an XLSX, XLS or CSV with the columns 日期, 巡查人, 河道(路/网格), 起止时间, 天气, 巡查内容."""
+    given = answers.read(answer_list.file, _name_of(answer_list)) if answer_list else {}
+    keep_in = request.app.state.settings.files_dir
+    options = ImportOptions(dry_run, skip_refused, given, encoding or None, keep_in)
+    return report_answer(paper_sheet.import_records(db, scope, file.file, _name_of(file), options), form)
+
+
+def _name_of(upload: UploadFile) -> str:
+    return printable(PurePosixPath((upload.filename or "").replace("\\", "/")).name)[-80:] or "upload"

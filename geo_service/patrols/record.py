@@ -33,10 +33,13 @@ class Record(BaseModel):
     weather: Annotated[str, Field(max_length=40)] | None = None
     temperature_c: Annotated[float, Field(ge=-60, le=60)] | None = None
     checklist: Checklist | None = None
+    content: Annotated[Text | None, Field(description="What was looked at, and whether all was well.")] = None
+    problem: Annotated[Text | None, Field(description="What was found, in words.")] = None
     note: Text | None = None
     action: Annotated[Text | None, Field(description="What was done on the spot.")] = None
     start_place: Annotated[Words | None, Field(description="Where it began, in words.")] = None
     end_place: Words | None = None
+    way: Annotated[Words | None, Field(description="The way, in words, where it has no two ends.")] = None
 
 
 def stored(record: Record | None) -> Json:
@@ -63,7 +66,7 @@ def told(record: Json) -> list[tuple[str, str]]:
     """Return what a stored record says, as headings and words for people."""
     named = {
         "weather": "天气", "temperature_c": "气温", "start_place": "起点", "end_place": "终点",
-        "note": "备注", "action": "当场处理", "problem": "发现问题",
+        "way": "路线", "content": "巡查内容", "problem": "发现问题", "action": "当场处理", "note": "备注",
     }  # fmt: skip
     return [
         (zh, f"{record[key]} ℃" if key == "temperature_c" else str(record[key]))

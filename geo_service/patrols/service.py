@@ -23,7 +23,16 @@ from geo_service.counting import judged
 from geo_service.coverage import service as coverage
 from geo_service.coverage.service import Neighbourhood
 from geo_service.errors import Conflict, Invalid
-from geo_service.patrols import answers, batch_queries, doubts, outings, parties, queries, settling
+from geo_service.patrols import (
+    answers,
+    batch_queries,
+    doubts,
+    outings,
+    parties,
+    queries,
+    settling,
+    track_queries,
+)
 from geo_service.patrols.answers import PatrolAnswer, no_patrol
 from geo_service.patrols.batch_queries import NewBatch, Sent
 from geo_service.patrols.formats import parse
@@ -191,7 +200,7 @@ def look(db: Session, scope: Scope, patrol_id: uuid.UUID) -> tuple[Patrol, Any]:
     A look at someone else's track is recorded.
     """
     patrol = _found(db, scope, patrol_id)
-    track = queries.track(db, patrol_id)
+    track = track_queries.track(db, patrol_id)
     if track is not None and (patrol.person_id is None or patrol.person_id != scope.person_id):
         audit.record(
             db, scope.actor, "patrols.look", county_id=scope.county_id, subject=f"patrol/{patrol_id}"

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from geo_service.areas import service as areas
 from geo_service.coverage import service as coverage
 from geo_service.coverage.service import Neighbourhood
-from geo_service.patrols import batch_queries, doubts, outings, queries
+from geo_service.patrols import batch_queries, doubts, outings, queries, track_queries
 from geo_service.patrols.batch_queries import Fixes
 from geo_service.patrols.judging import settle_verdict
 from geo_service.patrols.parties import crs_of
@@ -78,7 +78,7 @@ def _all_fixes(db: Session, county: County, patrol: Patrol, fixes: Fixes) -> tup
     sent = _at(fixes.recording, once)
     examined = doubts.usable(sent, datum, box=areas.box_of(county), received_s=fixes.received_s[once])
     recording = examined.recording
-    if fixes.are_gone and (stored := queries.stored_track(db, patrol.id)) is not None:
+    if fixes.are_gone and (stored := track_queries.stored_track(db, patrol.id)) is not None:
         # What the retention has dropped is still there as the track that was made of it.
         recording = _joined(recording, Recording(stored.time_s, stored.lonlat, stored.accuracy_m))
     order, is_first = _order(recording)

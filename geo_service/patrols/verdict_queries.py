@@ -2,19 +2,16 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import shapely
-from sqlalchemy import ColumnElement, and_, cast, func, literal, or_, select, text, update
+from psycopg.types.json import Jsonb
+from sqlalchemy import ColumnElement, and_, cast, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, defer
 
 from geo_service.tables import (
-    Duty,
-    Exemption,
     Json,
     LineCoverage,
     Patrol,
@@ -22,7 +19,6 @@ from geo_service.tables import (
     Place,
     PlaceVersion,
 )
-from layers.tracks import Track
 from layers.vocabulary import DutyKind, ExemptionKind, Level, Role, Verdict
 
 
@@ -83,46 +79,41 @@ def patrols(db: Session, *where: ColumnElement[bool]) -> Sequence[Any]:
     ).all()
 
 
-def track(db: Session, patrol_id: uuid.UUID) -> Track | None:
-    """Return a patrol's track as it is kept; None after the retention."""
-    row = db.execute(
-        select(func.ST_AsBinary(Patrol.track), Patrol.accuracy_m).where(Patrol.id == patrol_id)
-    ).one()
-    if row[0] is None:
-        return None
-    vertices, piece = shapely.get_coordinates(
-        shapely.get_parts(shapely.from_wkb(row[0])), include_m=True, return_index=True
+_HELD = text(
+    """
+    with asked (person_id, day) as (
+      select * from unnest(cast(:people as uuid[]), cast(:days as date[]))
+    ), stands (person_id, day, holder) as (
+      select person_id, day, person_id from asked
+      union
+      select asked.person_id, asked.day, exemption.person_id
+      from asked join exemption on exemption.county_id = :county_id and exemption.kind = :substitute
+        and exemption.substitute_id = asked.person_id and exemption.days @> asked.day
     )
-    accuracy_m = np.full(len(vertices), np.nan) if row[1] is None else np.array(row[1], np.float64)
-    return Track(vertices[:, 2], vertices[:, :2], accuracy_m, piece)
+    select stands.person_id, stands.day, duty.place_id, duty.role, duty.kind, duty.level,
+      place.version_id is not null
+    from stands
+      join duty on duty.county_id = :county_id and duty.person_id = stands.holder
+        and duty.in_force @> stands.day
+      join place on place.id = duty.place_id
+    order by duty.id
+    """
+)
 
 
 def held(
-    db: Session, county_id: int, person_id: uuid.UUID, day: dt.date, place_ids: Collection[int] | None = None
-) -> list[Held]:
-    """Return the duties of a person on a day, and of whom he stands in for; on these places (None: all)."""
-    stands_for = select(Exemption.person_id).where(
-        Exemption.county_id == county_id,
-        Exemption.kind == ExemptionKind.SUBSTITUTE,
-        Exemption.substitute_id == person_id,
-        Exemption.days.contains(day),
-    )
-    where = [
-        Duty.county_id == county_id,
-        or_(Duty.person_id == person_id, Duty.person_id.in_(stands_for)),
-        Duty.in_force.contains(day),
-    ]
-    if place_ids is not None:
-        where.append(Duty.place_id.in_(place_ids))
-    rows = db.execute(
-        select(Duty.place_id, Duty.role, Duty.kind, Duty.level, Place.version_id.is_not(None))
-        .join(Place, Place.id == Duty.place_id)
-        .where(*where)
-        .order_by(Duty.id)
-    )
-    return [
-        Held(place, Role(role), DutyKind(kind), Level(level), on) for place, role, kind, level, on in rows
-    ]
+    db: Session, county_id: int, asked: Collection[tuple[uuid.UUID, dt.date]]
+) -> dict[tuple[uuid.UUID, dt.date], list[Held]]:
+    """Return the duties of people on a day each, and of whom they stand in for."""
+    said = {
+        "people": [person_id for person_id, _ in asked], "days": [day for _, day in asked],
+        "county_id": county_id, "substitute": ExemptionKind.SUBSTITUTE.value,
+    }  # fmt: skip
+    found: dict[tuple[uuid.UUID, dt.date], list[Held]] = {key: [] for key in asked}
+    for person_id, day, place_id, role, kind, level, on_map in db.execute(_HELD, said):
+        held_ = Held(place_id, Role(role), DutyKind(kind), Level(level), on_map)
+        found[person_id, day].append(held_)
+    return found
 
 
 @dataclass(frozen=True)
@@ -141,7 +132,7 @@ class Facts:
 
 _FACTS = text(
     """
-    select
+    select mine.id,
       (select count(*) from batch where patrol_id = mine.id),
       exists (
         select from batch
@@ -159,14 +150,15 @@ _FACTS = text(
       exists (
         select from stored_file
         where county_id = :county_id and subject = 'patrol/' || mine.id and kind in ('photo', 'sheet'))
-    from patrol mine where mine.id = :patrol_id
+    from patrol mine where mine.id = any(:patrol_ids)
     """
 )
 
 
-def facts(db: Session, county_id: int, patrol_id: uuid.UUID) -> Facts:
-    """Return what else is known of a patrol; others that were taken back do not count."""
-    return Facts(*db.execute(_FACTS, {"county_id": county_id, "patrol_id": patrol_id}).one())
+def facts(db: Session, county_id: int, patrol_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Facts]:
+    """Return what else is known of each of some patrols; others that were taken back do not count."""
+    rows = db.execute(_FACTS, {"county_id": county_id, "patrol_ids": list(patrol_ids)})
+    return {patrol_id: Facts(*known) for patrol_id, *known in rows}
 
 
 def store_measures(db: Session, patrol_id: uuid.UUID, measures: Json) -> None:
@@ -176,12 +168,31 @@ def store_measures(db: Session, patrol_id: uuid.UUID, measures: Json) -> None:
     db.execute(update(Patrol).where(Patrol.id == patrol_id).values(cleaning=cleaning))
 
 
-def store_verdict(
-    db: Session, patrol_id: uuid.UUID, verdict: Verdict, reasons: Sequence[Json], norm_id: int | None
-) -> None:
-    """Store what a patrol counts as, unless somebody has given his own verdict."""
-    mine = Patrol.id == patrol_id, Patrol.reviewed_at.is_(None)
-    db.execute(update(Patrol).where(*mine).values(verdict=verdict, reasons=list(reasons), norm_id=norm_id))
+@dataclass(frozen=True)
+class Given:
+    """A verdict that a computation gave."""
+
+    patrol_id: uuid.UUID
+    verdict: Verdict
+    reasons: Sequence[Json]
+    norm_id: int | None
+
+
+_VERDICT = text(
+    "update patrol set verdict = :verdict, reasons = :reasons, norm_id = :norm_id"
+    " where id = :id and reviewed_at is null"
+)
+
+
+def store_verdicts(db: Session, given: Iterable[Given]) -> None:
+    """Store what patrols count as, but of those on which somebody has given his own verdict."""
+    rows = [
+        {"id": one.patrol_id, "verdict": one.verdict.value, "reasons": Jsonb(list(one.reasons)),
+         "norm_id": one.norm_id}
+        for one in given
+    ]  # fmt: skip
+    if rows:
+        db.execute(_VERDICT, rows)
 
 
 def store_review(

@@ -12,7 +12,7 @@ from geo_service.accounts.narrow import CHANGE, patrols_in
 from geo_service.accounts.scope import Scope
 from geo_service.clock import zone_in
 from geo_service.errors import NotFound
-from geo_service.patrols import queries, service
+from geo_service.patrols import service, track_queries
 from geo_service.tables import Area, County, Place
 from layers import adopting
 from layers.adopting import Walk
@@ -52,7 +52,7 @@ def candidates(db: Session, scope: Scope, place: Place) -> list[Candidate]:
         return []
     zone = zone_in(db, scope.county_id)
     area = None if place.area_id is None else db.get(Area, place.area_id)
-    rows = queries.walks_for(
+    rows = track_queries.walks_for(
         db, patrols_in(scope, *CHANGE), place.id, layer, area.geom if area else None, _LOOKED_AT
     )
     found = [

@@ -1,5 +1,6 @@
 """Names as people write them, looked up among those that are known; what is near is proposed."""
 
+import contextlib
 import difflib
 import re
 import unicodedata
@@ -134,6 +135,18 @@ class Areas:
             raise Unclear("没有写村名")
         return found
 
+    def titled(self, *titles: str) -> int | None:
+        """Return the id of the area after which a sheet or a section of one is named, of the first that is.
+
+        Such as 戴南镇 or 一、戴南镇; None if there is none.
+        """
+        for title in titles:
+            bare = title.rpartition("、")[2].strip()
+            with contextlib.suppress(Unclear):
+                if bare and (found := self.find(bare, None)):
+                    return found
+        return None
+
     def path(self, area_id: int | None) -> str:
         """Return the name of an area behind that of its township, as people write it."""
         return "".join(
@@ -189,6 +202,10 @@ class People:
                 self._by_word[word].append(person)
         self._names = Names([person.name for person in people])
 
+    def knows(self, word: str) -> bool:
+        """Tell whether somebody has this name, number or phone."""
+        return plain(word) in self._by_word
+
     def find(self, text: str | None, number: str | None, phone: str | None) -> list[PersonName]:
         """Return whoever fits all that is said; `text` is a name, number or phone. Raises Unclear."""
         said = [plain(word) for word in (text, number, phone) if word]
@@ -242,6 +259,10 @@ class Places:
                 self._by_name[plain(place.name)].append(place)
         self._names = {layer: Names([p.name or "" for p in places if p.layer is layer]) for layer in Layer}
         self._all_names = Names([place.name or "" for place in places])
+
+    def knows(self, name: str) -> bool:
+        """Tell whether some place is called so."""
+        return plain(name) in self._by_name
 
     def find(
         self, name: str | None, code: str | None, layer: Layer | None, area_id: int | None

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from geo_service.people.charges import Wish
 from geo_service.people.drafts import PersonDraft
-from geo_service.people.lookup import Areas, Unclear
+from geo_service.people.lookup import Areas
 from geo_service.people.roster import draft_of, tidy_name
 from geo_service.rosters.records import Fault, Named, PlaceSaid, Record
 from layers import named, said
@@ -86,22 +86,13 @@ class _Reader:
     def areas_of(self, row: Row) -> tuple[int, ...]:
         """Return the villages, else townships, that a row names. Raises Unclear."""
         townships, villages = (_several(row.values.get(key, "")) for key in ("township", "village"))
-        if not townships and not villages and row.sheet:
-            township = self._sheet(row.sheet) or self._sheet(row.section)
-            townships = [township] if township else []
+        if not townships and not villages:
+            return _ids([self.areas.titled(row.sheet, row.section)] if row.sheet else [])
         if not villages:
             return _ids(self.areas.find(township, None) for township in townships)
         if len(townships) == 1:
             return _ids(self.areas.find(townships[0], village) for village in villages)
         return _ids(self.areas.find(None, village) for village in villages)
-
-    def _sheet(self, name: str) -> str | None:
-        """Return the name of a sheet or section if it is a township's."""
-        bare = name.rpartition("、")[2].strip()
-        try:
-            return bare if bare and self.areas.find(bare, None) else None
-        except Unclear:
-            return None
 
 
 def fields_of(post: Post) -> tuple[str, ...]:

@@ -29,8 +29,16 @@ from layers.vocabulary import DutyKind, Level
 FORMS = (forms.RIVERS, forms.ROADS, forms.GRIDS, forms.COMPOUNDS, forms.VOLUNTEERS)
 """What is taken here, the most telling first."""
 _ELSEWHERE = (
-    (rota.FIELDS, rota.REQUIRED, "这是职责表（谁负责哪里），不是名册。请作为职责导入。"),
-    (forms.OUTINGS.fields, forms.OUTINGS.required, "这是巡查记录表，不是名册。请作为巡查记录导入。"),
+    (
+        rota.FIELDS,
+        rota.REQUIRED,
+        "这是职责表（谁负责哪里），不是名册。请在“导入”页选“职责”，或用命令 geo-service duties。",
+    ),
+    (
+        forms.OUTINGS.fields,
+        forms.OUTINGS.required,
+        "这是巡查记录表，不是名册。请在“导入”页选“巡查记录表”，或用命令 geo-service patrol-records。",
+    ),
 )
 """Tables that look like a register and are none: fields, what they need, and where they belong."""
 

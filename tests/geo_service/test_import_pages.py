@@ -115,6 +115,14 @@ def test_a_wrong_file_is_told_and_may_be_exchanged(db: Session, clerk: TestClien
     assert "<details open>" in outside.text, "the question of the coordinate system is open"
 
 
+def test_a_sheet_of_outings_sent_as_a_roster_is_shown_where_it_belongs(clerk: TestClient) -> None:
+    sheet = "日期,巡查人,河道,起止时间,天气\n2024-05-01,张建国,车路河,8:30-10:00,晴\n".encode()
+    told = send(clerk, {"kind": "roster", "step": "try"}, sheet, "记录.csv")
+    assert told.status_code == 422
+    assert "这是巡查记录表，不是名册。请在“导入”页选“巡查记录表”" in text_of(told.text)
+    assert '<option value="records">巡查记录表' in told.text
+
+
 def test_a_roster_is_tried_with_its_refused_rows_first(db: Session, clerk: TestClient) -> None:
     roster = "姓名,手机\n张建国,13900000001\n,13900000002\n李秀兰,13900000003\n".encode()
     before = count(db, Person)

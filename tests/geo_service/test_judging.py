@@ -324,7 +324,7 @@ class TestReviews:
         self, db: Session, scope: Scope, county: County, river: Place, short: uuid.UUID
     ) -> None:
         reviews.review(db, scope, short, Verdict.COUNTED, "问过本人")
-        track = judging.verdict_queries.track(db, short)
+        track = judging.track_queries.stored_track(db, short)
         near = judging.coverage.neighbourhood(db, county, track)
         judging.coverage.forget(db, county.id, short)
         judging.coverage.record(db, county, short, track, near)

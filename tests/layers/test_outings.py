@@ -64,3 +64,17 @@ def test_one_who_names_nobody_joins_by_being_named() -> None:
     later = Outing(UUID(int=3), PEOPLE[2], frozenset(), 20, 30, 50, Verdict.COUNTED)
     told = standings([alone, names, later])
     assert (told[alone.id].people, told[names.id].same_as, told[later.id].people) == (3, alone.id, 1)
+
+
+@given(outings())
+def test_who_is_joined_by_no_chain_of_pairs_stands_apart(found: list[Outing]) -> None:
+    """A naive model: spread from each outing over all pairs until nothing is added."""
+    told = standings(found)
+    for outing in found:
+        joined = {outing.id}
+        for _ in found:
+            joined |= {b.id for a in found if a.id in joined for b in found if are_one(a, b)}
+        stands = {(told[other].same_as or other) for other in joined}
+        assert len(stands) == 1
+        group = {other for other in told if {told[other].same_as or other} == stands}
+        assert group == joined
