@@ -21,6 +21,7 @@ from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.figures import queries
 from geo_service.figures.queries import Facts
 from geo_service.tables import County, FigureEntry, StoredFile
+from layers import codes
 from layers.figures import FIGURES, Code, Counted, Figure, Outing, Term, count
 from layers.vocabulary import Right
 
@@ -99,7 +100,7 @@ def asked(
     if area is None:
         return Asked(period, own, *_only_area(db, scope, own))
     tree = {found.code: found for found in areas_service.seen_areas(db, scope)}
-    named = tree.get(area)
+    named = tree.get(codes.full(area))
     if named is None:
         raise areas_service.no_area()
     if named.parent_id is None and own is None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from geo_service.bulk import among
 from geo_service.tables import Area, Person, Place, Service, ServicePerson, StoredFile
+from layers import codes
 from layers.vocabulary import Evidence, Layer, Level, ServiceKind, Verdict
 
 Condition = ColumnElement[bool]
@@ -140,7 +141,7 @@ def takes_part(db: Session, service_id: uuid.UUID, person_id: uuid.UUID) -> bool
 
 def area_id(db: Session, visible: Condition, code: str) -> int | None:
     """Return the id of the area with a code that a condition lets see."""
-    return db.scalar(select(Area.id).where(visible, Area.code == code))
+    return db.scalar(select(Area.id).where(visible, Area.code == codes.full(code)))
 
 
 def has_place(db: Session, visible: Condition, place_id: int) -> bool:
