@@ -76,9 +76,13 @@ def today(db: Session, county_id: int) -> dt.date:
 
 
 def usual_period(db: Session, scope: Scope) -> Period:
-    """Return the period of who names none: the year up to the latest outing that counts, else up to today."""
-    now = today(db, scope.county_id)
-    last = min(queries.last_outing(db, scope.county_id) or now, now)
+    """Return the period of who names none: the year up to today; of a made-up county, up to its last outing.
+
+    Not up to the last outing of a real one: a roster that came in since would not be told.
+    """
+    last = today(db, scope.county_id)
+    if db.get_one(County, scope.county_id).made_up:
+        last = min(queries.last_outing(db, scope.county_id) or last, last)
     return Period(last - dt.timedelta(days=YEAR_DAYS - 1), last)
 
 

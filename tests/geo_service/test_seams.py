@@ -138,6 +138,18 @@ def test_what_is_not_counted_is_neither_covered_nor_told_until_a_review_brings_i
     assert (covered_m(db, road), values(db, scope)) == (0, (0, 0, 0))
 
 
+def test_who_names_no_period_is_told_of_the_roster_that_came_in_after_the_last_outing(
+    db: Session, scope: Scope, road: Place, walker: Person
+) -> None:
+    sent(Client(db, scope, walker), (500, 5), (1000, 5))
+    duty(db, walker, road)
+    today = figures.today(db, scope.county_id)
+    db.execute(update(Duty).values(in_force=Range(today, None)))
+    found = figures.figures(db, scope, figures.asked(db, scope))
+    assert found.asked.period.last == today
+    assert (found.figures[Code.X1].value, found.figures[Code.X5].value) == (1, 1)
+
+
 # --- norms and days
 
 
