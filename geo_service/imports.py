@@ -67,7 +67,7 @@ class ReportRow:
     @property
     def told(self) -> str:
         """What is wrong, and where."""
-        where = f"第 {self.numbers} 行 {self.name}：" if self.name is not None else ""
+        where = f"第 {self.numbers} 行 {self.name}".rstrip() + "：" if self.name is not None else ""
         return where + self.detail.removesuffix("。")
 
 

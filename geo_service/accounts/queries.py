@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from geo_service.accounts.narrow import accounts_in, grants_in
 from geo_service.tables import Account, Area, County, Grant, Person, SignIn
+from layers import codes
 from layers.vocabulary import Right
 
 
@@ -299,7 +300,7 @@ def has_administrator_of_all(db: Session) -> bool:
 
 def area_by_code(db: Session, code: str, condition: ColumnElement[bool]) -> int | None:
     """Return the id of the area with a code for which the condition holds."""
-    return db.scalar(select(Area.id).where(Area.code == code, condition))
+    return db.scalar(select(Area.id).where(Area.code == codes.full(code), condition))
 
 
 def person_by_number(db: Session, county_id: int | None, number: str) -> uuid.UUID | None:

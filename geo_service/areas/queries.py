@@ -13,6 +13,7 @@ from geo_service.accounts.narrow import areas_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas.tree import AreaDraft, StoredArea
 from geo_service.tables import Area, County, Patrol, PlaceVersion
+from layers import codes
 from layers.vocabulary import Level, Right
 
 
@@ -81,7 +82,7 @@ def seen_areas(db: Session, scope: Scope) -> list[SeenArea]:
 
 def area_id(db: Session, scope: Scope, code: str, *rights: Right) -> int | None:
     """Return the id of the area of the scope with a code."""
-    return db.scalar(select(Area.id).where(areas_in(scope, *rights), Area.code == code))
+    return db.scalar(select(Area.id).where(areas_in(scope, *rights), Area.code == codes.full(code)))
 
 
 def insert_areas(

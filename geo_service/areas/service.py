@@ -109,7 +109,7 @@ def area_id_of(db: Session, scope: Scope, code: str, *rights: Right) -> int:
 
 def no_area() -> NotFound:
     """Return the error for an area that is not there, or not in the scope."""
-    return NotFound("没有这个辖区，或者它不在您的权限范围内；请从辖区列表里选择。")
+    return NotFound("没有这个辖区，或者它不在您的权限范围内；请核对代码，例如 321281100。")
 
 
 def descendants(db: Session, county_id: int, roots: Iterable[int]) -> frozenset[int]:

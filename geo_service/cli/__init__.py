@@ -5,6 +5,7 @@ import sys
 import psycopg
 import typer
 from sqlalchemy.exc import InterfaceError, OperationalError
+from typer.exceptions import TyperException
 
 from geo_service.cli import (
     accounts,
@@ -20,6 +21,7 @@ from geo_service.cli import (
     records,
     running,
     services,
+    wording,
 )
 from geo_service.errors import Unavailable
 from geo_service.room import lack_of_room
@@ -43,6 +45,7 @@ TOPICS = (
 
 app = typer.Typer(
     name="geo-service",
+    cls=wording.Group,
     help="银巡：志愿者巡查的覆盖与空白。",
     no_args_is_help=True,
     add_completion=False,
@@ -52,12 +55,22 @@ app = typer.Typer(
 for topic in TOPICS:
     app.registered_commands.extend(topic.registered_commands)
     app.registered_groups.extend(topic.registered_groups)
+for group in app.registered_groups:
+    group.cls = wording.Group
+    for command in group.typer_instance.registered_commands if group.typer_instance else ():
+        command.cls = wording.Command
+for command in app.registered_commands:
+    command.cls = wording.Command
 
 
 def main() -> None:
     """Run the command line; exit with 0 when it is done, 1 when it is not, 2 when it was called wrongly."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except TyperException as error:
+        _tell_misuse(error)
+    except typer.Abort:
+        _interrupted()
     except YinxunError as error:
         _fail(error)
     except (OperationalError, InterfaceError, psycopg.OperationalError) as error:
@@ -74,10 +87,26 @@ def main() -> None:
             or YinxunError(f"{error.strerror}：{error.filename or ''}", title="The system refused this.")
         )
     except KeyboardInterrupt:
-        typer.echo("已中断，没有完成的内容不会保存。", err=True)
-        sys.exit(1)
+        _interrupted()
 
 
 def _fail(error: YinxunError) -> None:
-    typer.echo(f"{error.detail}\n({error.title})", err=True)
+    typer.echo(error.detail, err=True)
     sys.exit(1)
+
+
+def _interrupted() -> None:
+    typer.echo("已中断，没有完成的内容不会保存。", err=True)
+    sys.exit(1)
+
+
+def _tell_misuse(error: TyperException) -> None:
+    """Say what was wrong with the call, and where its help is; a group called without a command shows it."""
+    said, context = error.format_message(), getattr(error, "ctx", None)
+    if "\n\n" in said:
+        typer.echo(said, err=True)
+    else:
+        typer.echo(wording.refused(said), err=True)
+        if context is not None:
+            typer.echo(f"用法见：{context.command_path} --help", err=True)
+    sys.exit(error.exit_code)

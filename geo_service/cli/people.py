@@ -51,8 +51,9 @@ Take = Callable[[Session, Scope, BinaryIO, str, Chosen], ImportReport]
 
 
 @app.command(
+    short_help="导入名册：河道、道路、网格、小区、志愿者，按表头自己认。",
     help="导入名册：河道名录、路长名册、网格员名册、小区名录、志愿者登记表，按表头自己认。"
-    "名册里的对象、人员、职责一次登记；同一个文件再导入什么也不变；不删除任何人。"
+    "名册里的对象、人员、职责一次登记；同一个文件再导入什么也不变；不删除任何人。",
 )
 def roster(
     file: Table, reconcile: Reconcile = False, last_day: LastDay = None, answer_file: AnswerFile = None,

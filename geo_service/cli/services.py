@@ -54,7 +54,7 @@ First = Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"
 Last = Annotated[dt.datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="最后一天")]
 SomeKind = Annotated[ServiceKind | None, typer.Option("--kind", help="只列这一类")]
 SomeVerdict = Annotated[Verdict | None, typer.Option("--verdict", help="只列这种结论，例如 review 待核")]
-FullNames = Annotated[bool, typer.Option("--names", help="文件里写全名；不写就只留姓")]
+FullNames = Annotated[bool, typer.Option("--full", help="文件里写全名；不写就只留姓")]
 Which = Annotated[uuid.UUID, typer.Argument(help="服务的标识", show_default=False)]
 Why = Annotated[str, typer.Option("--reason", help="原因")]
 

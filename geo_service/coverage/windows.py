@@ -27,6 +27,7 @@ from geo_service.tables import (
     PlaceArea,
     PlaceVersion,
 )
+from layers import codes
 from layers.cells import CellSet
 from layers.spans import SpanSet
 from layers.vocabulary import Layer, Level
@@ -65,7 +66,7 @@ class Outings:
 
 def area_id(db: Session, county_id: int, code: str) -> int | None:
     """Return the id of the area with a code."""
-    return db.scalar(select(Area.id).where(Area.county_id == county_id, Area.code == code))
+    return db.scalar(select(Area.id).where(Area.county_id == county_id, Area.code == codes.full(code)))
 
 
 def places(

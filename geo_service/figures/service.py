@@ -20,7 +20,8 @@ from geo_service.clock import today_in, zone_in
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.figures import queries
 from geo_service.figures.queries import Facts
-from geo_service.tables import FigureEntry, StoredFile
+from geo_service.tables import County, FigureEntry, StoredFile
+from layers import codes
 from layers.figures import FIGURES, Code, Counted, Figure, Outing, Term, count
 from layers.periods import days_up_to
 from layers.vocabulary import Right
@@ -71,9 +72,13 @@ class FigureTable:
 
 
 def usual_period(db: Session, scope: Scope) -> Period:
-    """Return the period of who names none: the year up to the latest outing that counts, else up to today."""
-    now = today_in(db, scope.county_id)
-    last = min(queries.last_outing(db, scope.county_id) or now, now)
+    """Return the period of who names none: the year up to today; of a made-up county, up to its last outing.
+
+    Not up to the last outing of a real one: a roster that came in since would not be told.
+    """
+    last = today_in(db, scope.county_id)
+    if db.get_one(County, scope.county_id).made_up:
+        last = min(queries.last_outing(db, scope.county_id) or last, last)
     return Period(days_up_to(last, YEAR_DAYS).first, last)
 
 
@@ -94,7 +99,7 @@ def asked(
     if area is None:
         return Asked(period, own, *_only_area(db, scope, own))
     tree = {found.code: found for found in areas_service.seen_areas(db, scope)}
-    named = tree.get(area)
+    named = tree.get(codes.full(area))
     if named is None:
         raise areas_service.no_area()
     if named.parent_id is None and own is None:

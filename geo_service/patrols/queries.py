@@ -36,6 +36,7 @@ from geo_service.tables import (
     Person,
     Place,
 )
+from layers import codes
 from layers.lines import multilinestring_m
 from layers.tracks import Track
 from layers.vocabulary import Evidence, Verdict
@@ -58,7 +59,7 @@ def person(db: Session, person_id: uuid.UUID, where: Condition, *, held: bool = 
 
 def area_ids(db: Session, where: Condition, code: str) -> Sequence[int]:
     """Return the id of the area with a code that meets a condition; none, if there is none."""
-    return db.scalars(select(Area.id).where(where, Area.code == code)).all()
+    return db.scalars(select(Area.id).where(where, Area.code == codes.full(code))).all()
 
 
 def people_called(db: Session, word: str, where: Condition) -> Sequence[Person]:
