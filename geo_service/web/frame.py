@@ -98,7 +98,12 @@ class Frame:
         seldom = [("/due", "应巡与实巡"), ("/norms", "标准")]
         if self.scope is not None and self.scope.holds(Right.COORDINATOR, Right.VOLUNTEER):
             daily.append(("/upload", "上传轨迹"))
-        daily += [("/services", "服务"), ("/map/coverage", "覆盖图"), ("/map/gaps", "空白图"), ("/places", "对象")]
+        daily += [
+            ("/services", "服务"),
+            ("/map/coverage", "覆盖图"),
+            ("/map/gaps", "空白图"),
+            ("/places", "对象"),
+        ]
         if self.scope is not None and self.scope.holds(Right.COORDINATOR):
             daily.append(("/people", "人员"))
             seldom.append(("/import", "导入"))

@@ -111,7 +111,8 @@ def test_the_menu_leaves_room_on_a_phone_and_opens_by_the_keyboard(
         shot(page, "phone menu open")
         for link in menu.get_by_role("link").all():
             box = link.bounding_box()
-            assert box and box["x"] >= 0 and box["x"] + box["width"] <= 390, link.inner_text()
+            assert box is not None
+            assert 0 <= box["x"] <= 390 - box["width"], link.inner_text()
         menu.get_by_role("link", name="导入").click()
         page.get_by_role("heading", name="导入").wait_for()
         assert menu.get_by_text("更多：导入").is_visible()
