@@ -91,23 +91,29 @@ class Frame:
         """The token that every form of the page carries."""
         return csrf_token_of(self.request)
 
+    def holds(self, *rights: Right) -> bool:
+        """Tell whether the account holds any of `rights` somewhere in the county of the page."""
+        return self.scope is not None and self.scope.holds(*rights)
+
+    @property
+    def sees_places(self) -> bool:
+        """Whether maps and registers hold anything for the account; an auditor reads the audit alone."""
+        return self.holds(Right.COORDINATOR, Right.PLANNER, Right.VOLUNTEER)
+
     @property
     def menu(self) -> Menu:
         """The pages that the account's grants open."""
-        daily = [("/", "首页"), ("/patrols", "巡查")]
-        seldom = [("/due", "应巡与实巡"), ("/norms", "标准")]
-        if self.scope is not None and self.scope.holds(Right.COORDINATOR, Right.VOLUNTEER):
-            daily.append(("/upload", "上传轨迹"))
-        daily += [
-            ("/services", "服务"),
-            ("/map/coverage", "覆盖图"),
-            ("/map/gaps", "空白图"),
-            ("/places", "对象"),
-        ]
-        if self.scope is not None and self.scope.holds(Right.COORDINATOR):
+        daily, seldom = [("/", "首页")], []
+        if self.holds(Right.COORDINATOR, Right.VOLUNTEER):
+            daily += [("/patrols", "巡查"), ("/upload", "上传轨迹"), ("/services", "服务")]
+        if self.sees_places:
+            daily += [("/map/coverage", "覆盖图"), ("/map/gaps", "空白图"), ("/places", "对象")]
+            seldom.append(("/due", "应巡与实巡"))
+        seldom.append(("/norms", "标准"))
+        if self.holds(Right.COORDINATOR):
             daily.append(("/people", "人员"))
             seldom.append(("/import", "导入"))
-        if self.scope is not None and self.scope.holds(Right.COORDINATOR, Right.PLANNER):
+        if self.holds(Right.COORDINATOR, Right.PLANNER):
             daily.append(("/figures", "数据"))
         if self.scope is not None and self.scope.person_id is not None:
             seldom.append(("/me", "我的资料"))

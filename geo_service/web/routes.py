@@ -67,7 +67,8 @@ def start(request: Request, db: Db, who: SignedIn, county: str | None = None) ->
         "counties": [],
         "window": window,
         "register": service.register(db, scope, window),
-        "may_import": scope.holds(Right.COORDINATOR),
+        "coordinates": scope.holds(Right.COORDINATOR),
+        "audits": scope.areas(Right.AUDITOR) is None,
         "shares": service.shares(answers.coverage(db, scope, question), unassigned),
     }
     return frame.show("start.html", values)
