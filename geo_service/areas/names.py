@@ -47,7 +47,7 @@ class AreaNames:
                 return found[0]
             if found:
                 raise Invalid(f"叫「{said}」的有 {len(found)} 处，请同时写明镇街，或改写编码。")
-        raise Invalid(f"辖区里没有「{said}」；请核对写法，或先用 areas 导入它。")
+        raise Invalid(f"辖区里没有「{said}」；请核对写法，或先导入辖区（乡镇、村）。")
 
 
 def _is_code(area: StoredArea, said: str) -> bool:

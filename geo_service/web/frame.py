@@ -28,6 +28,7 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.filters |= {
     "as_length": words.length_words,
+    "as_number": words.number_words,
     "as_area": words.area_words,
     "as_share": words.share_words,
     "as_days": words.days_words,
@@ -37,11 +38,19 @@ _TEMPLATES = Jinja2Templates(env=_ENVIRONMENT)
 
 @dataclass(frozen=True)
 class MenuItem:
-    """A page of the menu."""
+    """A page of the menu; `here` is what `aria-current` says: "page" on it, "true" on a page below it."""
 
     href: str
     words: str
-    here: bool
+    here: str
+
+
+@dataclass(frozen=True)
+class Menu:
+    """The pages that an account's grants open: those of the day's work, and those behind 更多."""
+
+    daily: list[MenuItem]
+    seldom: list[MenuItem]
 
 
 @dataclass(frozen=True)
@@ -82,30 +91,42 @@ class Frame:
         """The token that every form of the page carries."""
         return csrf_token_of(self.request)
 
+    def holds(self, *rights: Right) -> bool:
+        """Tell whether the account holds any of `rights` somewhere in the county of the page."""
+        return self.scope is not None and self.scope.holds(*rights)
+
     @property
-    def menu(self) -> list[MenuItem]:
+    def sees_places(self) -> bool:
+        """Whether maps and registers hold anything for the account; an auditor reads the audit alone."""
+        return self.holds(Right.COORDINATOR, Right.PLANNER, Right.VOLUNTEER)
+
+    @property
+    def menu(self) -> Menu:
         """The pages that the account's grants open."""
-        pages = [
-            ("/", "首页"),
-            ("/map/coverage", "覆盖图"),
-            ("/map/gaps", "空白图"),
-            ("/places", "对象"),
-            ("/patrols", "巡查"),
-            ("/services", "服务"),
-            ("/norms", "标准"),
-        ]
-        if self.scope is not None and self.scope.holds(Right.COORDINATOR, Right.PLANNER):
-            pages.append(("/figures", "数据"))
-        if self.scope is not None and self.scope.holds(Right.COORDINATOR, Right.VOLUNTEER):
-            pages.append(("/upload", "上传轨迹"))
-        if self.scope is not None and self.scope.holds(Right.COORDINATOR):
-            pages += [("/people", "人员"), ("/import", "导入")]
+        daily, seldom = [("/", "首页")], []
+        if self.holds(Right.COORDINATOR, Right.VOLUNTEER):
+            daily += [("/patrols", "巡查"), ("/upload", "上传轨迹"), ("/services", "服务")]
+        if self.sees_places:
+            daily += [("/map/coverage", "覆盖图"), ("/map/gaps", "空白图"), ("/places", "对象")]
+            seldom.append(("/due", "应巡与实巡"))
+        seldom.append(("/norms", "标准"))
+        if self.holds(Right.COORDINATOR):
+            daily.append(("/people", "人员"))
+            seldom.append(("/import", "导入"))
+        if self.holds(Right.COORDINATOR, Right.PLANNER):
+            daily.append(("/figures", "数据"))
         if self.scope is not None and self.scope.person_id is not None:
-            pages.append(("/me", "我的资料"))
+            seldom.append(("/me", "我的资料"))
         if self.scope is not None and self.scope.areas(Right.AUDITOR) is None:
-            pages.append(("/retention", "按期限删除"))
+            seldom.append(("/retention", "按期限删除"))
+        return Menu([self._item(*page) for page in daily], [self._item(*page) for page in seldom])
+
+    def _item(self, page: str, name: str) -> MenuItem:
+        """Return a page as the menu shows it; an issued report belongs to the figures."""
         path = self.request.url.path
-        return [MenuItem(self.link(page), name, path == page) for page, name in pages]
+        below = (f"{page}/", "/reports/") if page == "/figures" else (f"{page}/",)
+        here = "page" if path == page else "true" if page != "/" and path.startswith(below) else ""
+        return MenuItem(self.link(page), name, here)
 
     def link(self, path: str, *more: Mapping[str, object], **query: object) -> str:
         """Return the address of a page, in the same county if the address of this one named it.

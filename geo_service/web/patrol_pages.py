@@ -145,6 +145,7 @@ def _shown(
         "again": again,
         "error": error,
         "photo_error": photo_error,
+        "is_own": answer.person_id is not None and answer.person_id == scope.person_id,
         "walker": patrols.walker_of(db, scope, patrol_id),
         "review_error": review_error,
         "may_review": reviews.may_review(db, scope, patrol_id),

@@ -36,7 +36,7 @@ from geo_service.web import (
 from geo_service.web.frame import Frame, Framed
 from geo_service.web.service import Progress
 from geo_service.web.serving import PaperSize, PrintForm
-from layers.vocabulary import DutyKind, GapKind, Layer, Level
+from layers.vocabulary import DutyKind, GapKind, Layer, Level, Right
 from maps.data import MapData
 from maps.style import FRESHNESS, UNCOVERED, gap_words
 
@@ -68,6 +68,8 @@ def start(request: Request, db: Db, who: SignedIn, county: str | None = None) ->
         "counties": [],
         "window": window,
         "register": service.register(db, scope, window),
+        "coordinates": scope.holds(Right.COORDINATOR),
+        "audits": scope.areas(Right.AUDITOR) is None,
         "shares": service.shares(answers.coverage(db, scope, question), unassigned),
     }
     return frame.show("start.html", values)

@@ -12,6 +12,15 @@ def length_words(metres: float) -> str:
     return f"{metres:.0f} 米" if round(metres) < 1000 else f"{metres / 1000:,.1f} 公里"
 
 
+def number_words(number: float) -> str:
+    """Return a number without needless decimals, however large.
+
+    >>> number_words(2.5), number_words(3.0), number_words(1_234_567), number_words(0.125)
+    ('2.5', '3', '1234567', '0.13')
+    """
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
 def area_words(square_metres: float) -> str:
     """Return an area: square metres below one hectare, hectares, from one square kilometre on these.
 

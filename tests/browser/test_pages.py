@@ -47,6 +47,15 @@ def pages(service: Service) -> dict[str, str]:
         "card of a river": f"{base}/places/{service.town.rivers[0].id}?{WINDOW}",
         "drawing": f"{base}/places/{service.town.off_map.id}/draw",
         "card of a grid": f"{base}/places/{service.town.grids[0].id}?{WINDOW}",
+        "people": f"{base}/people",
+        "a person": f"{base}/people/{service.town.person_id}?q=河",
+        "data of a person": f"{base}/people/{service.town.person_id}/data",
+        "services": f"{base}/services",
+        "a new service": f"{base}/services/new",
+        "norms": f"{base}/norms",
+        "due": f"{base}/due?{WINDOW}",
+        "figures": f"{base}/figures?{WINDOW}",
+        "rows of a figure": f"{base}/figures/X5?{WINDOW}",
     }
 
 
@@ -84,6 +93,33 @@ def test_every_page_is_whole_on_a_desk_and_on_a_small_phone(
     finally:
         page.set_viewport_size({"width": 1280, "height": 860})
     assert not [error for error in signed_in.errors if "404" not in error]
+
+
+def test_the_menu_leaves_room_on_a_phone_and_opens_by_the_keyboard(
+    signed_in: Watched, pages: dict[str, str], shot: Any
+) -> None:
+    page = signed_in.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    try:
+        page.goto(pages["people"])
+        menu = page.get_by_role("navigation", name="主菜单")
+        assert menu.bounding_box()["height"] < 844 / 4  # type: ignore[index]
+        assert menu.get_by_role("link", name="人员").get_attribute("aria-current") == "page"
+        assert not menu.get_by_role("link", name="导入").is_visible()
+        menu.get_by_text("更多").focus()
+        page.keyboard.press("Enter")
+        shot(page, "phone menu open")
+        for link in menu.get_by_role("link").all():
+            box = link.bounding_box()
+            assert box is not None
+            assert 0 <= box["x"] <= 390 - box["width"], link.inner_text()
+        menu.get_by_role("link", name="导入").click()
+        page.get_by_role("heading", name="导入").wait_for()
+        assert menu.get_by_text("更多：导入").is_visible()
+        page.goto(pages["a person"])
+        assert menu.get_by_role("link", name="人员").get_attribute("aria-current") == "true"
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 860})
 
 
 CONTRASTS = """() => {

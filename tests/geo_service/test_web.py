@@ -275,6 +275,31 @@ def test_several_counties_are_offered_and_kept_in_every_link(
     assert client.get("/map/coverage/picture", params={"county": "329903"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("right", "opens", "shuts"),
+    [
+        (Right.COORDINATOR, ["/patrols", "/people", "/import", "/figures", "/due"], ["/retention", "/me"]),
+        (Right.PLANNER, ["/map/gaps", "/places", "/figures", "/norms"], ["/patrols", "/people", "/upload"]),
+        (Right.VOLUNTEER, ["/patrols", "/upload", "/services", "/me"], ["/people", "/import", "/figures"]),
+        (Right.AUDITOR, ["/retention", "/norms"], ["/patrols", "/map/gaps", "/places", "/people"]),
+    ],
+)
+def test_the_menu_holds_what_the_account_may_open(
+    db: Session, client: TestClient, town: Watertown, right: Right, opens: list[str], shuts: list[str]
+) -> None:
+    own = town.person_id if right is Right.VOLUNTEER else None
+    add_account(db, town.county, "someone", right, person_id=own)
+    sign_in(client, "someone", PASSWORD)
+    html = client.get("/").text
+    menu = html[html.index("<nav") : html.index("</nav>")]
+    for page in opens:
+        assert f'href="{page}"' in menu, page
+        assert client.get(page).status_code == 200, page
+    for page in shuts:
+        assert f'href="{page}"' not in menu, page
+    assert "名册还是空的" not in html
+
+
 def gpx(*corners: tuple[float, float], zone: str = "Z", start: dt.datetime | None = None) -> bytes:
     """A recording along corners in metres, a fix every 5 s."""
     track = SmallCounty.walk(*corners, **({"start": start} if start else {}))
