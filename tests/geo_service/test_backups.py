@@ -415,6 +415,14 @@ def _head_of(blocks: Iterator[bytes]) -> list[bytes]:
     return list(blocks)[:-1]
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-05-01", "x"])
+def test_a_line_with_an_impossible_time_is_told_by_its_number(at: str, tmp_path: Path) -> None:
+    path = tmp_path / deletions.FILE
+    path.write_text(f"# list\n{uuid.uuid4()} 1 {at}\n{uuid.uuid4()} 1 2026-05-01T00:00:00+00:00\n")
+    found = deletions.listed(path)
+    assert (found.unreadable, len(found.people)) == ([2], 1)
+
+
 def test_a_manifest_that_nests_without_end_is_refused(home: Home, tmp_path: Path) -> None:
     entries = head(), Entry.of(archive.MANIFEST, b"[" * 200_000)
     assert "读不懂" in refused(home, written(home, tmp_path / "deep.age", *entries), tmp_path / "new").detail
