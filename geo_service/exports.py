@@ -46,7 +46,8 @@ def write_sheet(book: openpyxl.Workbook, listing: Listing) -> None:
     columns = [column for _, column in listing.plain]
     for letter, column in zip(map(get_column_letter, itertools.count(1)), columns, strict=False):
         sheet.column_dimensions[letter].width = max(12, 2 * len(column.title) + 2)
-    head = [WriteOnlyCell(sheet, value=column.title) for column in columns]
+    # Headings may be those of a file that was sent.
+    head = [_as_cell(sheet, as_text(sheet, printable(column.title))) for column in columns]
     for cell in head:
         cell.font = Font(bold=True)
     sheet.append(head)
@@ -88,9 +89,13 @@ _MARK = PatternFill("solid", start_color="FFD966")
 
 def _marked(sheet: Any, cell: Any) -> Any:
     """Return a cell, or a plain value as one, in colour."""
-    coloured = cell if isinstance(cell, Cell) else WriteOnlyCell(sheet, value=cell)
+    coloured = _as_cell(sheet, cell)
     coloured.fill = _MARK
     return coloured
+
+
+def _as_cell(sheet: Any, cell: Any) -> Any:
+    return cell if isinstance(cell, Cell) else WriteOnlyCell(sheet, value=cell)
 
 
 def gpkg(listing: Listing) -> Iterator[bytes]:

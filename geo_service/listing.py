@@ -210,9 +210,9 @@ def _separated(texts: Iterable[str]) -> Iterator[str]:
 
 def _csv(listing: Listing) -> Iterator[bytes]:
     # Excel takes UTF-8 for UTF-8 only behind a byte order mark, and wants CR LF.
-    head = _csv_line([column.title for _, column in listing.plain])
+    head = _csv_line([_harmless(column.title) for _, column in listing.plain])
     lines = (
-        _csv_line([_harmless(words(row[i], column), column) for i, column in listing.plain])
+        _csv_line([_said(words(row[i], column), column) for i, column in listing.plain])
         for row in listing.rows
     )
     return _pieces(itertools.chain([_BYTE_ORDER_MARK, head], lines))
@@ -224,9 +224,13 @@ def _csv_line(cells: list[str]) -> str:
     return line.getvalue()
 
 
-def _harmless(text: str, column: Column) -> str:
+def _said(text: str, column: Column) -> str:
+    return _harmless(text) if column.kind == "text" else text
+
+
+def _harmless(text: str) -> str:
     """Put an apostrophe before a text that a spreadsheet would run as a formula."""
-    return f"'{text}" if column.kind == "text" and text.startswith(FORMULA_STARTS) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def _pieces(texts: Iterable[str]) -> Iterator[bytes]:

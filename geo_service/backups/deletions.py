@@ -39,8 +39,12 @@ class Forgotten:
     @classmethod
     def read(cls, line: str) -> "Forgotten":
         """Read a line. Raises ValueError."""
-        person_id, county_id, at = line.split()
-        return cls(uuid.UUID(person_id), int(county_id), dt.datetime.fromisoformat(at))
+        person_id, county_id, word = line.split()
+        at = dt.datetime.fromisoformat(word)
+        # A time at an end of the calendar can be stored, and never read again.
+        if at.tzinfo is None or not 2000 <= at.year < 9999:
+            raise ValueError("not a time of ours")
+        return cls(uuid.UUID(person_id), int(county_id), at)
 
 
 @dataclass(frozen=True)

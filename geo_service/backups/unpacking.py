@@ -51,7 +51,8 @@ def unpack(path: Path, opener: Opener, into: Path, heard: Heard) -> Unpacked:
 
 def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
     for member in tar:
-        content = tar.extractfile(member) if member.isreg() else None
+        # A sparse member is a few bytes that unpack to any length.
+        content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
         if content is None:
             raise _crafted(member.name)
         yield member.name, content
@@ -130,7 +131,7 @@ def _crafted(name: str) -> BadFile:
 def _json(content: IO[bytes]) -> dict[str, Any]:
     try:
         value = json.loads(content.read())
-    except ValueError as failure:
+    except (ValueError, RecursionError) as failure:
         raise BadFile("备份自带的说明读不懂，没有恢复任何内容。请换一份备份。") from failure
     return value if isinstance(value, dict) else {}
 

@@ -59,10 +59,10 @@ def docx(report: Report, picture: bytes | None, own_template: Path | None = None
     environment = SandboxedEnvironment(autoescape=True, undefined=jinja2.StrictUndefined)
     try:
         document.render(_context(report) | {"gap_map": drawn or ""}, environment, autoescape=True)
-    except jinja2.TemplateError as error:
-        raise BadFile(f"报表模板 {path.name} 有误：{error}。可用的名称见说明。") from error
-    saved = io.BytesIO()
-    document.save(saved)
+        saved = io.BytesIO()
+        document.save(saved)
+    except Exception as error:  # jinja2's own, and whatever an expression or the XML of a template raises
+        raise BadFile(f"报表模板 {path.name} 有误：{str(error)[:200]}。可用的名称见说明。") from error
     return saved.getvalue()
 
 

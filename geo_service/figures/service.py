@@ -41,6 +41,8 @@ class Period:
     def __post_init__(self) -> None:
         if self.first > self.last:
             raise Invalid(f"时段的开始（{self.first}）在结束（{self.last}）之后；请把两个日期对调。")
+        if self.last == dt.date.max:
+            raise Invalid(f"日期 {self.last} 不在可用的范围内；请改用近年的日期。")
 
     @property
     def words(self) -> str:

@@ -1,7 +1,7 @@
 """What is due under the norms in force: read, told by period, by person or place, by township.
 
-States are told from all duties, outings and exemptions of the county, so that a walk in the next township
-counts; shown are the people and places of the scope.
+States are told from all outings and exemptions of the county, so that a walk in the next township counts;
+shown are the people and places of the scope.
 """
 
 import dataclasses
@@ -24,8 +24,8 @@ from geo_service.errors import Invalid
 from geo_service.norms import exemptions, queries, service
 from geo_service.norms.service import NormRow
 from geo_service.tables import County
-from layers.dues import Due, Outing, Rates, State, dues, rates, reach
-from layers.norms import Per
+from layers.dues import Due, Holding, Outing, Rates, State, dues, rates, reach
+from layers.norms import Per, Rule
 from layers.periods import DAY, Days, days_up_to
 from layers.vocabulary import Layer, Right, Verdict
 
@@ -137,11 +137,17 @@ def told(
     for norm in norms:
         known: Mapping[Any, Subject] = people if norm.rule.per is Per.PERSON else places
         in_force = norm.days or Days(dt.date.min, dt.date.max)
-        for due in dues(norm.rule, in_force, holdings, outings, off, window, today(county)):
-            subject = known.get(due.subject)
-            if subject is not None:
-                rows.append(DueRow(norm, subject, due, [began[id_] for id_ in due.outings]))
+        # What is due of others is not told anyway, and takes as long as the county is large.
+        shown = [holding for holding in holdings if _subject_of(norm.rule, holding) in known]
+        rows += [
+            DueRow(norm, known[due.subject], due, [began[id_] for id_ in due.outings])
+            for due in dues(norm.rule, in_force, shown, outings, off, window, today(county))
+        ]
     return DueTable(window, norms, rows)
+
+
+def _subject_of(rule: Rule, holding: Holding) -> Any:
+    return holding.person if rule.per is Per.PERSON else holding.place
 
 
 def verdicts(db: Session, scope: Scope, window: Days) -> Counter[Verdict]:

@@ -18,7 +18,7 @@ from geo_service.norms.queries import ExemptionRow
 from geo_service.tables import Exemption as ExemptionTable
 from geo_service.tables import Person
 from layers.dues import Exemption, Leave, StandIn, Weather
-from layers.periods import Days
+from layers.periods import DAY, Days
 from layers.vocabulary import ExemptionKind
 
 LONGEST_DAYS = 366
@@ -123,6 +123,8 @@ def _check(request: Request) -> None:
         raise Invalid("替班人是本人，请选择另一个人。")
     if not is_weather and request.area is not None:
         raise Invalid("请假和替班不写辖区。")
+    if request.days.last > dt.date.max - LONGEST_DAYS * DAY:
+        raise Invalid("日期太远了；请填近年的日期。")
     if len(request.days) > LONGEST_DAYS:
         raise Invalid(f"一次最多登记 {LONGEST_DAYS} 天；更久的请分次登记，或结束职责。")
     if request.reason is not None and ("\0" in request.reason or len(request.reason) > 200):

@@ -88,8 +88,8 @@ def in_force(db: Session, county_id: int, days: Days) -> Sequence[Norm]:
 
 
 def as_range(days: Days) -> Range[dt.date]:
-    """Return days as they are stored, half-open."""
-    return Range(days.first, days.last + DAY)
+    """Return days as they are stored, half-open; those to the end of the calendar have no end."""
+    return Range(days.first, None if days.last == dt.date.max else days.last + DAY)
 
 
 def as_days(stored: Range[dt.date]) -> Days:

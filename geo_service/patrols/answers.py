@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from geo_service.accounts.narrow import people_in
+from geo_service.accounts.scope import Scope
 from geo_service.coverage.service import CoveredLine, SeenArea
 from geo_service.errors import NotFound
 from geo_service.patrols import batch_queries, covered_queries, queries
 from geo_service.patrols.words import clock, of_open, of_paper, sentence
 from geo_service.tables import County, Json, Patrol
+from layers import masks
 from layers.verdicts import Judgement, Reason, hint, in_words
 from layers.vocabulary import Evidence, Verdict
 
@@ -49,6 +52,7 @@ class Along:
 
     person_id: uuid.UUID
     name: str | None
+    """None: deleted since. Masked for who may not see him: a number that was tried tells no name."""
 
 
 @dataclass(frozen=True)
@@ -125,16 +129,17 @@ def no_patrol() -> NotFound:
     return NotFound("没有这次巡查，或不在您的权限内。")
 
 
-def told(db: Session, county: County, patrol_id: uuid.UUID) -> PatrolAnswer:
-    """Return the answer of a patrol of a county, whatever the scope. Raises NotFound."""
-    patrol = queries.patrol(db, patrol_id, Patrol.county_id == county.id)
+def told(db: Session, scope: Scope, patrol_id: uuid.UUID) -> PatrolAnswer:
+    """Return the answer of a patrol of the scope's county, wherever it was. Raises NotFound."""
+    patrol = queries.patrol(db, patrol_id, Patrol.county_id == scope.county_id)
     if patrol is None:
         raise no_patrol()
-    return answer(db, county, patrol)
+    return answer(db, scope, patrol)
 
 
-def answer(db: Session, county: County, patrol: Patrol) -> PatrolAnswer:
+def answer(db: Session, scope: Scope, patrol: Patrol) -> PatrolAnswer:
     """Build the answer from what is stored, so that every answer to a sending is the same."""
+    county = queries.county(db, scope.county_id)
     zone = ZoneInfo(county.time_zone)
     state = _state(db, patrol)
     lines, areas = _covered(db, county, patrol), _seen(db, county, patrol)
@@ -153,7 +158,7 @@ def answer(db: Session, county: County, patrol: Patrol) -> PatrolAnswer:
         verdict=Verdict(patrol.verdict),
         reasons=[_reason(data) for data in patrol.reasons],
         people=patrol.people,
-        companions=[Along(*row) for row in queries.companions(db, patrol.id)],
+        companions=_companions(db, scope, patrol),
         same_outing_as=patrol.same_outing_as,
         record=patrol.record,
         photos=[uuid.UUID(word) for word in patrol.said.get("photos", {})],
@@ -169,6 +174,13 @@ def answer(db: Session, county: County, patrol: Patrol) -> PatrolAnswer:
         voided_at=patrol.voided_at,
         void_reason=patrol.void_reason,
     )
+
+
+def _companions(db: Session, scope: Scope, patrol: Patrol) -> list[Along]:
+    return [
+        Along(id_, name if is_seen else masks.name(name))
+        for id_, name, is_seen in queries.companions(db, patrol.id, people_in(scope))
+    ]
 
 
 def _state(db: Session, patrol: Patrol) -> State:

@@ -71,12 +71,12 @@ def take_paper(db: Session, scope: Scope, patrol_id: uuid.UUID, paper: Paper) ->
     known = queries.patrol(db, patrol_id, true())
     if known is not None:
         _demand_same(county, known, paper)
-        return dataclasses.replace(answers.told(db, county, patrol_id), already=True)
+        return dataclasses.replace(answers.told(db, scope, patrol_id), already=True)
     check(county, paper)
     _demand_known(db, scope, paper)
     store(db, county, {patrol_id: paper})
     audit.record(db, scope.actor, "patrols.paper", county_id=county.id, subject=f"patrol/{patrol_id}")
-    return answers.told(db, county, patrol_id)
+    return answers.told(db, scope, patrol_id)
 
 
 def check(county: County, paper: Paper) -> None:

@@ -190,15 +190,17 @@ def set_companions(
         db.execute(insert(Companion), rows)
 
 
-def companions(db: Session, patrol_id: uuid.UUID) -> Sequence[tuple[uuid.UUID, str | None]]:
-    """Return who walked along: id and name (None: deleted since), by name."""
+def companions(
+    db: Session, patrol_id: uuid.UUID, visible: Condition
+) -> Sequence[tuple[uuid.UUID, str | None, bool]]:
+    """Return who walked along, by name: id, name (None: deleted since), and whether a condition lets see."""
     rows = db.execute(
-        select(Person.id, func.nullif(Person.name, ""))
+        select(Person.id, func.nullif(Person.name, ""), visible)
         .join(Companion, Companion.person_id == Person.id)
         .where(Companion.patrol_id == patrol_id)
         .order_by(Person.name, Person.id)
     )
-    return [(id_, name) for id_, name in rows]
+    return [(id_, name, bool(is_seen)) for id_, name, is_seen in rows]
 
 
 def patrol(db: Session, patrol_id: uuid.UUID, where: Condition, *, locked: bool = False) -> Patrol | None:

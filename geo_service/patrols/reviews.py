@@ -12,7 +12,6 @@ from geo_service.coverage import service as coverage
 from geo_service.errors import Conflict, Invalid
 from geo_service.patrols import answers, batch_queries, outings, queries, verdict_queries
 from geo_service.patrols.answers import PatrolAnswer
-from geo_service.patrols.parties import county_of
 from layers.vocabulary import Verdict
 
 LONGEST_NOTE = 500
@@ -51,7 +50,7 @@ def review(db: Session, scope: Scope, patrol_id: uuid.UUID, verdict: Verdict, no
         before=before.value, after=verdict.value,
     )  # fmt: skip
     # By the county: what brought the patrol into the scope may have changed since.
-    return answers.told(db, county_of(db, scope), patrol_id)
+    return answers.told(db, scope, patrol_id)
 
 
 def may_review(db: Session, scope: Scope, patrol_id: uuid.UUID) -> bool:

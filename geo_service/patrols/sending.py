@@ -223,7 +223,7 @@ def _is_known(word: _Word, kind: str, content: Json) -> bool:
 
 
 def _again(word: _Word) -> PatrolAnswer:
-    return dataclasses.replace(answers.told(word.db, word.county, word.patrol_id), already=True)
+    return dataclasses.replace(answers.told(word.db, word.scope, word.patrol_id), already=True)
 
 
 def _demand_open(word: _Word) -> None:
@@ -266,7 +266,7 @@ def _taken(word: _Word, *, is_complete: bool) -> PatrolAnswer:
     if word.patrol is None:
         subject = f"patrol/{word.patrol_id}"
         audit.record(word.db, word.scope.actor, "patrols.take", county_id=word.county.id, subject=subject)
-    return answers.told(word.db, word.county, word.patrol_id)
+    return answers.told(word.db, word.scope, word.patrol_id)
 
 
 def _is_complete(word: _Word, batches: int, due: int | None) -> bool:

@@ -97,7 +97,7 @@ def take(
     batch = NewBatch(batch_id, sha256, datum or Datum.WGS84, device)
     batch_queries.lock_patrol(db, patrol_id)
     if known := batch_queries.sent(db, patrol_id):
-        return _again(db, county, walker, known, batch)
+        return _again(db, scope, walker, known, batch)
     _refuse_known(db, county, walker, patrol_id, batch)
     crs_of(county)
     now = _now()
@@ -112,7 +112,7 @@ def take(
         batch_queries.insert_batch(db, county.id, patrol_id, batch, recording, now)
         queries.change_patrol(db, patrol_id, batches_due=1)
         settled = settling.settle(db, county, patrol_id, home_cut_m=home_cut_m)
-        told = answers.told(db, county, patrol_id)
+        told = answers.told(db, scope, patrol_id)
         _check(db, county, settled, told, is_asked=datum is None)
         audit.record(db, scope.actor, "patrols.take", county_id=county.id, subject=f"patrol/{patrol_id}")
     return told
@@ -151,7 +151,7 @@ def take_file(
 
 def told(db: Session, scope: Scope, patrol_id: uuid.UUID) -> PatrolAnswer:
     """Return what a patrol covered, as its walker was told it."""
-    return answers.answer(db, county_of(db, scope), _found(db, scope, patrol_id))
+    return answers.answer(db, scope, _found(db, scope, patrol_id))
 
 
 def listed(
@@ -229,7 +229,7 @@ def void(db: Session, scope: Scope, patrol_id: uuid.UUID, reason: str) -> Patrol
             db, scope.actor, "patrols.void", county_id=scope.county_id, subject=f"patrol/{patrol_id}"
         )
     # Not `told`: what brought the patrol into the scope may have been its coverage.
-    return answers.told(db, county_of(db, scope), patrol_id)
+    return answers.told(db, scope, patrol_id)
 
 
 def may_void(db: Session, scope: Scope, patrol_id: uuid.UUID) -> bool:
@@ -259,17 +259,15 @@ def _found(db: Session, scope: Scope, patrol_id: uuid.UUID) -> Patrol:
     return patrol
 
 
-def _again(
-    db: Session, county: County, walker: Person, known: Sequence[Sent], batch: NewBatch
-) -> PatrolAnswer:
+def _again(db: Session, scope: Scope, walker: Person, known: Sequence[Sent], batch: NewBatch) -> PatrolAnswer:
     """Answer a sending whose patrol is stored already."""
     same = [sent for sent in known if sent.batch_id == batch.id]
     # After the retention nobody stands there any more.
-    if not same or same[0].county_id != county.id or same[0].person_id not in (walker.id, None):
+    if not same or same[0].county_id != scope.county_id or same[0].person_id not in (walker.id, None):
         raise Conflict("这个巡查编号已经用过；请用新的编号发送。")
     if (same[0].sha256, same[0].datum) != (batch.sha256, batch.datum):
         raise Conflict("这次巡查已经收到过，但内容与这次发送的不同；原来的保持不变。请用新的编号发送。")
-    return dataclasses.replace(answers.told(db, county, same[0].patrol_id), already=True)
+    return dataclasses.replace(answers.told(db, scope, same[0].patrol_id), already=True)
 
 
 def _sha256(source: Path | bytes | BinaryIO) -> bytes:

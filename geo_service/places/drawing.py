@@ -35,6 +35,8 @@ from layers.vocabulary import Layer, Level
 
 MOST_VERTICES = 20_000
 """Of a drawing: a finger makes hundreds, a day's walk thousands."""
+BEYOND_DEG = 0.5
+"""How far a drawing may reach beyond the county's box, as registered places do."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def set_geometry(
 
 def _prepared(place: Place, geometry: Any, kind: str, ground: Ground) -> Prepared:
     layer = Layer(place.layer)
+    _demand_near(geometry, ground.county)
     taken = _piece(layer, geometry)
     _check_county(taken, ground.county)
     mark = pieces.fingerprints(np.array([taken], dtype=object))[0]
@@ -160,7 +163,7 @@ def _prepared(place: Place, geometry: Any, kind: str, ground: Ground) -> Prepare
     )
     prepared, refused = prepare(layer, [draft], ground.crs, ground.names, ground.districts)
     if refused:
-        raise Invalid("画得太小，量不出长度或面积；请放大地图再画。")
+        raise Invalid(refused[0].detail.partition("：")[2])
     return prepared[0]
 
 
@@ -175,6 +178,17 @@ def _piece(layer: Layer, geometry: Any) -> Any:
         return (pieces.line if layer.is_line else pieces.area)(geometry, layer.zh).geometry
     except Refusal as refusal:
         raise Invalid(f"{refusal.detail}。") from refusal
+
+
+def _demand_near(geometry: Any, county: County) -> None:
+    """Raise OutsideCounty for what runs on far beyond the county, before anything is computed of it."""
+    box = areas.box_of(county)
+    if box is None:
+        return
+    west, south, east, north = geometry.bounds
+    least, most = min(west - box.west, south - box.south), max(east - box.east, north - box.north)
+    if not (least >= -BEYOND_DEG and most <= BEYOND_DEG):
+        raise OutsideCounty("画的位置不在本县范围内，或有的点离得太远；请把地图移回本县，删去远处的点再画。")
 
 
 def _check_county(geometry: Any, county: County) -> None:

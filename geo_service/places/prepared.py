@@ -21,6 +21,9 @@ from layers.lines import LineSet, canonical, multilinestring_m
 from layers.spans import SpanSet
 from layers.vocabulary import Layer
 
+MOST_M2 = 100e6
+"""Of one area place: a grid is part of a village, and a whole township has about half of it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Shape:
@@ -55,6 +58,13 @@ def prepare(
     """Measure drafts and lay them on the areas; those that cannot be taken come back as refusals."""
     listed, refused = _listed(drafts, names, districts)
     kept = [draft for draft in drafts if id(draft) in listed]
+    vast = {id(draft) for draft in kept if not layer.is_line and _is_vast(draft, crs)}
+    refused += [
+        _refusal(draft, f"面积超过 {MOST_M2 / 1e6:.0f} 平方公里，请检查图形和坐标系")
+        for draft in kept
+        if id(draft) in vast
+    ]
+    kept = [draft for draft in kept if id(draft) not in vast]
     shapes = shapes_of(layer, kept, crs)
     empty = [draft for draft, shape in zip(kept, shapes, strict=True) if shape and shape.length_dm == 0]
     refused += [_refusal(draft, "长度不到 0.1 米，请检查图形") for draft in empty]
@@ -161,6 +171,13 @@ def _lines(drafts: Sequence[PlaceDraft], crs: str) -> Iterator[Shape]:
             length_dm=length_dm,
             sources=[{"id": id_, "spans": own} for id_, own in spans.items()],
         )
+
+
+def _is_vast(draft: PlaceDraft, crs: str) -> bool:
+    """Tell whether an area is larger than any place is; to cut it into cells would take minutes."""
+    if draft.geometry is None:
+        return False
+    return not shapely.area(crs_.project(draft.geometry, crs)) <= MOST_M2
 
 
 def _area(draft: PlaceDraft, crs: str) -> Shape:

@@ -133,7 +133,8 @@ def read(file: BinaryIO, name: str) -> Workbook:
     found_rows = {tab: (at, list(rows)) for tab, (at, rows) in found.items()}
     file.seek(0)
     _, base_rows = found_rows.get(BASE, (0, []))
-    if not base_rows or base_rows[0][1][0] != _MARK:
+    base = dict(_base(base_rows[1:]))
+    if not base_rows or base_rows[0][1][:1] != [_MARK] or not base.keys() >= {tab.name for tab in TABS}:
         raise BadFile(f"{name}：表里的底稿不见了或被改过，不能合并。请重新下载辖区表，把改动抄过去。")
     head = [*base_rows[0][1], "", ""]
     missing = [tab.name for tab in TABS if tab.name not in found_rows]
@@ -142,7 +143,7 @@ def read(file: BinaryIO, name: str) -> Workbook:
     return Workbook(
         head[1],
         head[2] == "full",
-        dict(_base(base_rows[1:])),
+        base,
         {tab.name: _table(*found_rows[tab.name], tab.name, name) for tab in TABS},
     )
 

@@ -1,8 +1,9 @@
 """How a map leaves the service: as a document for a page, as a file to send, or as sheets to print."""
 
+import contextlib
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from itertools import chain
 
@@ -56,30 +57,40 @@ class PaperSize(StrEnum):
     A3 = "A3"
 
 
-_ONE_ATLAS = threading.Lock()
+_ONE_ATLAS = threading.BoundedSemaphore(1)
 """An atlas keeps a processor busy for a minute: one at a time."""
+_SHEETS = threading.BoundedSemaphore(3)
+"""A page takes seconds and a hundred megabytes: so many at a time, and the pages of others stay quick."""
+
+
+@contextlib.contextmanager
+def _turn(turns: threading.Semaphore, words: str) -> Iterator[None]:
+    """Take a turn if one is free at once. Raises Unavailable with the words."""
+    if not turns.acquire(blocking=False):
+        raise Unavailable(words)
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 def print_(
     form: PrintForm, paper: PaperSize, sheet: Callable[[], Sheet], atlas: Callable[[], Atlas]
 ) -> Response:
-    """Return a map to print as a download. Raises Unavailable while another atlas is being made."""
+    """Return a map to print as a download. Raises Unavailable while too many others are printed."""
     file = io.BytesIO()
     if form is PrintForm.ATLAS:
-        if not _ONE_ATLAS.acquire(blocking=False):
-            raise Unavailable("正在生成另一本图册，大约要一分钟。请稍后再点一次。")
-        try:
+        with _turn(_ONE_ATLAS, "正在生成另一本图册，大约要一分钟。请稍后再点一次。"):
             pages = (page for _, page in atlas().pages)
             first = next(pages)
             sheets.pdf(chain([first], pages), file, paper=PAPERS[paper])  # one page in memory at a time
-        finally:
-            _ONE_ATLAS.release()
     else:
-        first = sheet()
-        if form is PrintForm.PNG:
-            file.write(sheets.png(first, paper=PAPERS[paper]))
-        else:
-            sheets.pdf([first], file, paper=PAPERS[paper])
+        with _turn(_SHEETS, "正在打印好几张图。请稍后再点一次。"):
+            first = sheet()
+            if form is PrintForm.PNG:
+                file.write(sheets.png(first, paper=PAPERS[paper]))
+            else:
+                sheets.pdf([first], file, paper=PAPERS[paper])
     ending = "png" if form is PrintForm.PNG else "pdf"
     book = "图册" if form is PrintForm.ATLAS else ""
     name = f"{first.data.title}{book}-{first.data.date.isoformat()}-{paper}.{ending}"

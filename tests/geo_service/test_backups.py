@@ -3,10 +3,12 @@
 import contextlib
 import datetime as dt
 import hashlib
+import itertools
 import os
 import shutil
 import signal
 import subprocess
+import tarfile
 import tempfile
 import threading
 import time
@@ -390,6 +392,40 @@ def test_a_crafted_name_leaves_the_directory_never(home: Home, tmp_path: Path, n
     path = written(home, tmp_path / "crafted.age", head(), Entry.of(name, b"evil"))
     assert "不该有" in refused(home, path, tmp_path / "new").detail
     assert not list(tmp_path.rglob("evil"))
+
+
+def test_a_member_that_unpacks_to_any_length_is_refused(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = tarfile.TarInfo("data/evil")
+    member.pax_headers = {
+        "GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.size": str(2**24),
+        "GNU.sparse.name": "data/evil", "GNU.sparse.map": "0,1",
+    }  # fmt: skip
+    member.size = 1
+    block = [member.tobuf(tarfile.PAX_FORMAT), b"x" + b"\0" * 511]
+    whole = archive._tar
+    monkeypatch.setattr(archive, "_tar", lambda entries: itertools.chain(_head_of(whole(entries)), block))
+    path = written(home, tmp_path / "sparse.age", head())
+    assert "不该有" in refused(home, path, tmp_path / "new").detail
+
+
+def _head_of(blocks: Iterator[bytes]) -> list[bytes]:
+    """Return a tar without its end."""
+    return list(blocks)[:-1]
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-05-01", "x"])
+def test_a_line_with_an_impossible_time_is_told_by_its_number(at: str, tmp_path: Path) -> None:
+    path = tmp_path / deletions.FILE
+    path.write_text(f"# list\n{uuid.uuid4()} 1 {at}\n{uuid.uuid4()} 1 2026-05-01T00:00:00+00:00\n")
+    found = deletions.listed(path)
+    assert (found.unreadable, len(found.people)) == ([2], 1)
+
+
+def test_a_manifest_that_nests_without_end_is_refused(home: Home, tmp_path: Path) -> None:
+    entries = head(), Entry.of(archive.MANIFEST, b"[" * 200_000)
+    assert "读不懂" in refused(home, written(home, tmp_path / "deep.age", *entries), tmp_path / "new").detail
 
 
 def test_a_manifest_that_does_not_fit_is_refused(home: Home, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -323,6 +324,28 @@ def test_outside_the_county_or_the_own_township_nothing_is_stored(
     assert drawing.set_geometry(
         db, west, town.off_map.id, lonlat("LINESTRING (700 700, 1500 700)"), dry_run=True
     ).changed
+
+
+@pytest.mark.parametrize("far", ["119.9 91", "0 -90", "1e308 1e308", "122 33"])
+def test_what_runs_on_far_beyond_the_county_is_refused(
+    db: Session, town: Watertown, scope: Scope, far: str
+) -> None:
+    west, south = town.county.west, town.county.south
+    with pytest.raises(OutsideCounty, match="太远"):
+        drawing.set_geometry(
+            db, scope, town.off_map.id, shapely.from_wkt(f"LINESTRING ({west} {south}, {far})")
+        )
+
+
+def test_an_area_that_is_larger_than_any_place_is_refused_before_it_is_cut_into_cells(
+    db: Session, town: Watertown, scope: Scope
+) -> None:
+    begun = time.monotonic()
+    with pytest.raises(Invalid, match="平方公里"):
+        drawing.set_geometry(
+            db, scope, town.grids[0].id, lonlat("POLYGON ((0 0, 40000 0, 40000 40000, 0 40000, 0 0))")
+        )
+    assert time.monotonic() - begun < 10
 
 
 def test_what_lies_beyond_all_townships_is_told(db: Session, town: Watertown, scope: Scope) -> None:

@@ -453,7 +453,14 @@ def test_an_office_takes_its_own_template(db, town, county, asked, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["{{ no_such_name }}", "{% for f in figures %}", "{{ title.__class__.mro() }}"]
+    "text",
+    [
+        "{{ no_such_name }}",
+        "{% for f in figures %}",
+        "{{ title.__class__.mro() }}",
+        "{{ 1 // 0 }}",
+        "{{ title + 1 }}",
+    ],
 )
 def test_a_bad_template_is_told(db, town, county, asked, tmp_path, text):
     own = Document()
@@ -464,6 +471,12 @@ def test_a_bad_template_is_told(db, town, county, asked, tmp_path, text):
     (tmp_path / "no.docx").write_bytes(b"not a document")
     with pytest.raises(BadFile, match="打不开"):
         paper.draft(db, county, asked, template=tmp_path / "no.docx")
+
+
+@pytest.mark.parametrize("name", ["{{ 7*7 }}", "{% for x in y %}", "<w:p>&amp;]]>", "a\x00b\x1bc\ufffe"])
+def test_a_name_is_a_text_in_a_document_whatever_it_looks_like(db, town, county, asked, name):
+    _, docx = paper.draft(db, county, asked, title=name)
+    assert name.translate({0: None, 27: None, 0xFFFE: None}) in words_of(docx)
 
 
 def book_of(content: bytes) -> dict[str, list[tuple[Any, ...]]]:

@@ -45,6 +45,9 @@ BLANK = (None,) * len(COLUMNS)
 DANGEROUS = ["=1+1", "+86 138", "-1+1", "@SUM(A1)", "\t=1", "＝1+1", "#N/A", "\x1b[2J=清屏"]
 
 
+FORMULA = "=cmd|' /C calc'!A0"
+
+
 def listing(*rows: Any, columns: list[Column] = COLUMNS) -> Listing:
     return Listing("people", "人员名单", columns, iter(rows))
 
@@ -296,3 +299,12 @@ def test_a_download_that_cannot_be_made_is_an_error_and_no_half_file(monkeypatch
     monkeypatch.setattr(exports, "ROWS_OF_EXCEL", 1)
     with pytest.raises(Invalid):
         download(listing(FULL), As.XLSX)
+
+
+def test_a_heading_of_a_sent_file_is_no_formula() -> None:
+    rows = listing(("x", "y"), columns=[Column("a", FORMULA), Column("b", "+B1")])
+    (heads, _) = csv.reader(io.StringIO(written(rows, As.CSV).decode("utf-8-sig"), newline=""))
+    assert heads == [f"'{FORMULA}", "'+B1"]
+    rows = listing(("x", "y"), columns=[Column("a", FORMULA), Column("b", "+B1")])
+    sheet = openpyxl.load_workbook(io.BytesIO(written(rows, As.XLSX))).active
+    assert [(cell.data_type, cell.value) for cell in sheet[1]] == [("s", FORMULA), ("s", "+B1")]

@@ -286,6 +286,21 @@ class TestDue:
         assert {row.subject.name for row in due.table(db, scope, MAY, area="西").rows} == {"李大爷", "王秀英"}
         assert {row.subject.name for row in due.table(db, scope, MAY, area="东").rows} == {"王秀英"}
 
+    def test_of_others_nothing_is_computed(
+        self, db: Session, scope: Scope, ground: Ground, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A volunteer who asks costs what is his, not what is the county's."""
+        ground.norm()
+        ground.duty(ground.wang, ground.canal)
+        asked: list[object] = []
+        whole = due.dues
+        monkeypatch.setattr(
+            due, "dues", lambda rule, days, own, *more: asked.extend(own) or whole(rule, days, own, *more)
+        )
+        own = Scope(scope.county_id, scope.actor, {Right.VOLUNTEER: None}, person_id=ground.wang)
+        assert {row.subject.name for row in due.table(db, own, MAY).rows} == {"王秀英"}
+        assert {holding.person for holding in asked} == {ground.wang}
+
     def test_sums_by_person_and_by_township(self, db: Session, scope: Scope, ground: Ground) -> None:
         ground.norm()
         for day in (2, 5, 12):

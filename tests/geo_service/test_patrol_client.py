@@ -211,6 +211,18 @@ class TestProtocol:
             dataclasses.replace(phone, walker=friend).batch(recording)
         assert all_of(db, phone.patrol_id) == before
 
+    def test_a_number_that_is_tried_tells_no_name(
+        self, phone: Client, scope: Scope, walker: Person, friend: Person
+    ) -> None:
+        friend.number = "037"
+        phone.db.flush()
+        own = dataclasses.replace(scope, rights={Right.VOLUNTEER: None}, person_id=walker.id)
+        said = Begin(NOON, companions=["037"])
+        answer = sending.begin(phone.db, own, phone.patrol_id, said, person=None, rules=RULES)
+        again = service.told(phone.db, own, phone.patrol_id)
+        assert "李建国" not in repr((answer, again))
+        assert service.told(phone.db, scope, phone.patrol_id).companions[0].name == "李建国"
+
     def test_volunteers_send_for_themselves_only(
         self, phone: Client, scope: Scope, walker: Person, friend: Person
     ) -> None:
@@ -220,6 +232,7 @@ class TestProtocol:
         assert (answer.person_id, answer.people) == (walker.id, 2)
         with pytest.raises(NotFound):
             sending.begin(phone.db, own, uuid.uuid4(), said, person=str(friend.id), rules=RULES)
+        assert [along.name for along in answer.companions] == ["李*国"]
         other = dataclasses.replace(own, person_id=friend.id)
         with pytest.raises(Conflict):
             sending.begin(phone.db, other, phone.patrol_id, said, person=None, rules=RULES)

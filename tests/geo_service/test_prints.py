@@ -121,3 +121,6 @@ def test_one_atlas_at_a_time(db: Session, town: Watertown, scope: Scope) -> None
     with serving._ONE_ATLAS, pytest.raises(Unavailable, match="稍后再点"):
         serving.print_(PrintForm.ATLAS, PaperSize.A4, sheet, atlas)
     assert serving.print_(PrintForm.ATLAS, PaperSize.A4, sheet, atlas).status_code == 200
+    with serving._SHEETS, serving._SHEETS, serving._SHEETS, pytest.raises(Unavailable, match="稍后再点"):
+        serving.print_(PrintForm.PNG, PaperSize.A4, sheet, atlas)
+    assert serving.print_(PrintForm.PNG, PaperSize.A4, sheet, atlas).status_code == 200

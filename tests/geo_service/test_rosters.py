@@ -394,6 +394,15 @@ def test_a_workbook_without_its_base_is_not_merged(
         returned(db, scope, sent)
 
 
+def test_a_base_from_which_a_sheet_was_taken_out_is_not_merged(
+    db: Session, scope: Scope, sent: openpyxl.Workbook
+) -> None:
+    base = sent["底稿"]
+    base.delete_rows(2, base.max_row)
+    with pytest.raises(BadFile, match="底稿"):
+        returned(db, scope, sent)
+
+
 # --- every export comes in again
 
 
