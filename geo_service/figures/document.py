@@ -118,10 +118,10 @@ def _town(town: Township) -> dict[str, str]:
     }
 
 
-def annex(report: Report, rows_behind: Callable[[Counted], Listing]) -> bytes:
+def annex(report: Report, rows_behind: Callable[[Counted], Listing], *, full: bool = False) -> bytes:
     """Return the workbook: the figures, the townships, and the rows behind each figure.
 
-    Figures that rest on the same rows share a sheet.
+    Figures that rest on the same rows share a sheet. Names are masked unless `full`.
     """
     book = openpyxl.Workbook(write_only=True)
     saved = io.BytesIO()
@@ -132,7 +132,8 @@ def annex(report: Report, rows_behind: Callable[[Counted], Listing]) -> bytes:
             write_sheet(book, township_list(report))
         for counted in report.figures.values():
             if _sheet_of(counted, report) == _title(counted):
-                write_sheet(book, replace(rows_behind(counted), title=_title(counted)))
+                listing = replace(rows_behind(counted), title=_title(counted))
+                write_sheet(book, listing if full else listing.masked)
     finally:
         book.save(saved)  # also after an error: only saving ends openpyxl's own temporary files
     return saved.getvalue()

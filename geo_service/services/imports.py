@@ -60,7 +60,6 @@ def _register(db: Session, scope: Scope, rows: Sequence[Row]) -> table.Register:
     ]
     zone = ZoneInfo(db.get_one(County, scope.county_id).time_zone)
     listed = {
-        str(told.service_id): [lists.as_table(told, masked=masked) for masked in (False, True)]
-        for told in service.among(db, scope, table.ids(rows))
+        str(told.service_id): lists.as_table(told) for told in service.among(db, scope, table.ids(rows))
     }
     return table.Register(known_people, places, areas, held, dt.datetime.now(zone).date(), listed)

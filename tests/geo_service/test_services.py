@@ -321,7 +321,7 @@ def test_the_list_leaves_as_a_workbook(clerk, town):
     head, row = openpyxl.load_workbook(io.BytesIO(answer.content)).active.iter_rows(values_only=True)
     told = dict(zip(head, row, strict=True))
     assert (told["参加人"], told["类别"], told["内容"]) == ("王*兰", "走访", "=1+1")
-    assert "王桂兰" in clerk.get("/api/services", params={"as": "csv", "names": "true"}).text
+    assert "王桂兰" in clerk.get("/api/services", params={"as": "csv", "full": "true"}).text
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
