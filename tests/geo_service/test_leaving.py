@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -24,7 +25,7 @@ import click
 import matplotlib.text
 import pytest
 import typer
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from geoalchemy2 import WKTElement
@@ -33,10 +34,11 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
-from geo_service import cli
+from geo_service import cli, listing
 from geo_service.accounts import register
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
+from geo_service.listing import As, Listing
 from geo_service.settings import Settings
 from geo_service.tables import Audit, Norm, Patrol, Person, Service, ServicePerson
 from layers import masks
@@ -216,22 +218,33 @@ PRINTED = {
 # --- what gives a file
 
 
-def _reaches(function: Any, marks: frozenset[str], seen: set[types.CodeType]) -> bool:
+def _reaches(function: Any, marks: frozenset[str]) -> bool:
     """Tell whether a function, or one of the service's own that it calls, names one of the marks."""
-    code = getattr(function, "__code__", None)
-    if code is None or code in seen:
-        return False
-    pending = [code]
+    pending, seen = [function], set()
     while pending:
         one = pending.pop()
+        if one in seen or not isinstance(one, types.FunctionType):
+            continue
         seen.add(one)
-        pending += [const for const in one.co_consts if isinstance(const, types.CodeType)]
-        texts = [const for const in one.co_consts if isinstance(const, str)]
-        if marks & {*one.co_names} or any(text.startswith("attachment") for text in texts):
+        names, called = _looked_into(one)
+        if marks & names or any(name.startswith("attachment") for name in names):
             return True
-        if any(_reaches(called, marks, seen) for called in _called(one, function.__globals__)):
-            return True
+        pending += called
     return False
+
+
+@cache
+def _looked_into(function: types.FunctionType) -> tuple[frozenset[str], tuple[types.FunctionType, ...]]:
+    """Return the names and texts in a function's code, and the service's own functions that it names."""
+    names: set[str] = set()
+    called: list[types.FunctionType] = []
+    pending = [function.__code__]
+    while pending:
+        code = pending.pop()
+        pending += [const for const in code.co_consts if isinstance(const, types.CodeType)]
+        names |= {*code.co_names, *(const for const in code.co_consts if isinstance(const, str))}
+        called += _called(code, function.__globals__)
+    return frozenset(names), tuple(called)
 
 
 def _called(code: types.CodeType, names: dict[str, Any]) -> Iterator[types.FunctionType]:
@@ -241,9 +254,8 @@ def _called(code: types.CodeType, names: dict[str, Any]) -> Iterator[types.Funct
         found = names.get(str(step.argval)) if step.opname == "LOAD_GLOBAL" else None
         if module is not None and step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
             found = getattr(module, str(step.argval), None)
-        own = getattr(found, "__module__", getattr(found, "__name__", "")) or ""
         module = found if isinstance(found, types.ModuleType) else None
-        if isinstance(found, types.FunctionType) and str(own).startswith("geo_service"):
+        if isinstance(found, types.FunctionType) and found.__module__.startswith("geo_service"):
             yield found
 
 
@@ -261,7 +273,7 @@ def test_every_file_that_leaves_has_an_entry(app: FastAPI) -> None:
         (method, str(context.path))
         for context in iter_route_contexts(app.routes)
         for method in context.methods or ()
-        if _reaches(getattr(context.original_route, "endpoint", None), marks, set())
+        if _reaches(getattr(context.original_route, "endpoint", None), marks)
     }
     hint = "add an entry that asks for it in every form, or says why it may name people"
     assert routes == set(ROUTES), f"{routes ^ set(ROUTES)}: {hint}"
@@ -270,9 +282,26 @@ def test_every_file_that_leaves_has_an_entry(app: FastAPI) -> None:
         name
         for name, command in _commands(typer.main.get_command(cli.app))
         if any({"-o", "--as"} & set(option.opts) for option in command.params)
-        or _reaches(command.callback and getattr(command.callback, "__wrapped__", None), marks, set())
+        or _reaches(command.callback and getattr(command.callback, "__wrapped__", None), marks)
     }
     assert commands == set(COMMANDS), f"{commands ^ set(COMMANDS)}: {hint}"
+
+
+def test_a_new_route_that_gives_a_file_is_noticed() -> None:
+    def by_module(rows: Listing) -> Response:
+        def later() -> Response:
+            return listing.download(rows, As.CSV)
+
+        return later()
+
+    def by_header() -> Response:
+        return Response("", headers={"Content-Disposition": f"attachment; filename={NAME}"})
+
+    def page(rows: Listing) -> Response:
+        return Response(str(listing.records(rows)))
+
+    found = [_reaches(one, frozenset()) for one in (by_module, by_header, page)]
+    assert found == [True, True, False]
 
 
 # --- the files

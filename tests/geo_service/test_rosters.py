@@ -435,7 +435,7 @@ def test_people_exported_in_full_are_the_same_in_an_empty_county(db: Session, sc
     data = b"".join(content(listing, form, full=True))
     other = _empty_county(db)
     report = import_roster(db, other, io.BytesIO(data), f"人员.{form}", RosterOptions())
-    assert outcomes(report) == ["new", "new"], told(report)
+    assert outcomes(report) == ["added", "added"], told(report)
     assert _people_of(db, other.county_id) == stored
 
 
