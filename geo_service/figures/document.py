@@ -126,7 +126,7 @@ def annex(report: Report, rows_behind: Callable[[Counted], Listing], *, full: bo
     book = openpyxl.Workbook(write_only=True)
     saved = io.BytesIO()
     try:
-        _tell(book, report)
+        _tell(book, report, full=full)
         write_sheet(book, figure_list(report))
         if report.townships:
             write_sheet(book, township_list(report))
@@ -153,7 +153,7 @@ def _sheet_of(counted: Counted, report: Report) -> str:
     return _title(next(same)) if counted.ids else _title(counted)
 
 
-def _tell(book: Any, report: Report) -> None:
+def _tell(book: Any, report: Report, *, full: bool) -> None:
     """Add the sheet that says what the others are."""
     sheet = book.create_sheet("说明")
     sheet.column_dimensions["A"].width = 100
@@ -164,7 +164,8 @@ def _tell(book: Any, report: Report) -> None:
         *report.sentences,
         *([f"没有写入上文的数据：{'；'.join(report.left_out)}。"] if report.left_out else []),
         *([TOWNSHIPS_NOTE] if report.townships else []),
-        "明细里的姓名只留姓；少于数值的行，是已删除的，或不在制表人的权限内。",
+        "明细里的姓名是全名，请勿外传。" if full else "明细里的姓名是遮挡过的。",
+        "明细的行少于数值时，缺的是已删除的，或不在制表人的权限内。",
     ]
     for number, text in enumerate(lines):
         cell = WriteOnlyCell(sheet, value=printable(text))
