@@ -30,8 +30,9 @@ class Column:
     name: str
     title: str
     kind: Kind = "text"
-    mask: Literal["name", "phone"] | None = None
-    """Whose values (a text, or a list of texts) are masked in files, unless all of them is asked for."""
+    mask: Literal["name", "phone", "withheld"] | None = None
+    """Whose values (a text, or a list of texts) files mask, or a column that they leave out, unless all of
+    it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,20 @@ class Listing:
 
     @property
     def masked(self) -> "Listing":
-        """The same with the names and phones of its people masked."""
+        """The same with the names and phones of its people masked, and without what is withheld."""
+        if any(column.mask == "withheld" for column in self.columns):
+            return self.of([column.name for column in self.columns if column.mask != "withheld"]).masked
         at = {i: _MASKS[column.mask] for i, column in enumerate(self.columns) if column.mask}
         if not at:
             return self
         rows = ([at[i](v) if i in at else v for i, v in enumerate(row)] for row in self.rows)
         return replace(self, rows=rows)
+
+    def of(self, names: Collection[str]) -> "Listing":
+        """Return the same with the columns of some names only."""
+        at = [i for i, column in enumerate(self.columns) if column.name in names]
+        rows = ([row[i] for i in at] for row in self.rows)
+        return replace(self, columns=[self.columns[i] for i in at], rows=rows)
 
     @cached_property
     def plain(self) -> list[tuple[int, Column]]:

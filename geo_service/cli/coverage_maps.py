@@ -106,18 +106,19 @@ def gaps_(
 def coverage_map(
     output: MapFile, layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
     duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",
-    paper: PaperOption = PaperSize.A4, atlas: AsAtlas = False, county: CountyCode = None,
+    paper: PaperOption = PaperSize.A4, atlas: AsAtlas = False, full: InFull = False,
+    county: CountyCode = None,
 ) -> None:  # fmt: skip
     """Write the coverage as one self-contained file."""
     wanted = Wanted(output, paper, atlas)
     with _asking(county) as (db, scope):
         query = _query(db, scope, layer, area, first, last, duty, level, register)
         made = Made(
-            lambda: pictures.coverage_map(db, scope, query),
+            lambda: pictures.coverage_map(db, scope, query, full=full),
             lambda: prints.coverage_sheet(db, scope, query),
             lambda: prints.coverage_atlas(db, scope, query),
         )
-        _record(db, scope, "coverage.map", output)
+        _record(db, scope, "coverage.map", output, full=full)
         write(wanted, made)
 
 
@@ -126,7 +127,7 @@ def gap_map(
     output: MapFile, kind: GapKinds = None, layer: Layers = None, area: AreaCode = None,
     first: First = None, last: Last = None, duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None,
     register: Places = "scheme", paper: PaperOption = PaperSize.A4, atlas: AsAtlas = False,
-    county: CountyCode = None,
+    full: InFull = False, county: CountyCode = None,
 ) -> None:  # fmt: skip
     """Write the gaps as one self-contained file."""
     wanted = Wanted(output, paper, atlas)
@@ -134,11 +135,11 @@ def gap_map(
         query = _query(db, scope, layer, area, first, last, duty, level, register)
         kinds = tuple(kind or GapKind)
         made = Made(
-            lambda: pictures.gap_map(db, scope, query, kinds),
+            lambda: pictures.gap_map(db, scope, query, kinds, full=full),
             lambda: prints.gap_sheet(db, scope, query, kinds),
             lambda: prints.gap_atlas(db, scope, query, kinds),
         )
-        _record(db, scope, "gaps.map", output)
+        _record(db, scope, "gaps.map", output, full=full)
         write(wanted, made)
 
 

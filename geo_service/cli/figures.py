@@ -10,7 +10,7 @@ import typer
 from geo_service import audit
 from geo_service.accounts.service import command_scope
 from geo_service.cli.connect import connect
-from geo_service.cli.options import CountyCode, Form, Output, existing
+from geo_service.cli.options import CountyCode, Form, InFull, Output, existing
 from geo_service.columns import Column, Listing, printable
 from geo_service.db import transaction
 from geo_service.errors import Invalid
@@ -34,7 +34,7 @@ Value = Annotated[float, typer.Option("--value", help="数值")]
 Note = Annotated[str, typer.Option("--note", help="依据，例如：问题台账第 1 至 234 号")]
 Proofs = Annotated[list[Path] | None, typer.Option("--proof", help="佐证：照片或 PDF，可写多次")]
 DocxFile = Annotated[Path | None, typer.Option("-o", "--output", help="报表文件，.docx")]
-Annex = Annotated[Path | None, typer.Option("--annex", help="附表文件，.xlsx（姓名只留姓）")]
+Annex = Annotated[Path | None, typer.Option("--annex", help="附表文件，.xlsx")]
 Issue = Annotated[bool, typer.Option("--issue", help="印发：把数据和明细编号存成快照，以后不再变")]
 Title = Annotated[str | None, typer.Option("--title", help="标题")]
 TemplateTo = Annotated[Path | None, typer.Option("--template-to", help="把自带的模板写到这个文件，改好后用")]
@@ -54,7 +54,7 @@ _ENTRIES = (
 @app.command(help="数据：各项数值、统计口径和文稿里的句子；--rows 列出背后的明细。")
 def figures(
     first: First = None, last: Last = None, area: AreaCode = None, rows: Rows = None,
-    county: CountyCode = None, form: Form = None, output: Output = None,
+    county: CountyCode = None, form: Form = None, output: Output = None, full: InFull = False,
 ) -> None:  # fmt: skip
     """Print or write the figures of a period, or the rows behind one of them."""
     with connect() as (engine, _), transaction(engine) as db:
@@ -64,16 +64,10 @@ def figures(
         if rows is None:
             listing = document.figures_listing(list(table.figures.values()), asked.period.words)
         else:
-            listing = behind.rows(
-                db,
-                scope,
-                table.figures[rows],
-                asked.period.last,
-                masked=output is not None or form is not None,
-            )
-        if output is not None:
-            audit.record(db, scope.actor, "figures.export", county_id=scope.county_id)
-    emit(listing, form, output)
+            listing = behind.rows(db, scope, table.figures[rows], asked.period.last)
+        if output is not None or full:
+            audit.record(db, scope.actor, "figures.export", county_id=scope.county_id, full=full)
+    emit(listing, form, output, full=full)
     if rows is None and form is None and output is None:
         typer.echo("".join(sentences(table.figures, asked.period.first, asked.period.last)))
         for told in left_out(table.figures):
@@ -124,7 +118,7 @@ def withdraw(
 def report(
     output: DocxFile = None, annex: Annex = None, issue: Issue = False, title: Title = None,
     first: First = None, last: Last = None, area: AreaCode = None, template_to: TemplateTo = None,
-    county: CountyCode = None,
+    full: InFull = False, county: CountyCode = None,
 ) -> None:  # fmt: skip
     """Write the report of a period, and issue it if asked for."""
     _check(output, ".docx")
@@ -141,7 +135,7 @@ def report(
         scope = command_scope(db, county)
         asked = service.asked(db, scope, _day(first), _day(last), area)
         made, docx = paper.draft(db, scope, asked, title=title, template=settings.report_template)
-        book = paper.annex(db, scope, made) if annex is not None else None
+        book = paper.annex(db, scope, made, full=full) if annex is not None else None
         number = reports.issue(db, scope, settings.files_dir, asked, made, docx) if issue else None
     _write(output, docx)
     _write(annex, book)

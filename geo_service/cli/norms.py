@@ -16,7 +16,7 @@ from geo_service import audit
 from geo_service.accounts.scope import Scope
 from geo_service.accounts.service import command_scope
 from geo_service.cli.connect import connect
-from geo_service.cli.options import CountyCode, Form, Output, existing
+from geo_service.cli.options import CountyCode, Form, InFull, Output, existing
 from geo_service.clock import today_in
 from geo_service.columns import Column, Listing
 from geo_service.db import transaction
@@ -109,7 +109,7 @@ def draft(
 @norm.command("try", help="拿过去的巡查试一试：会有多少应巡、多少完成、哪些结论会不同。什么也不改。")
 def try_(
     norm_id: NormId, first: First = None, last: Last = None, county: CountyCode = None, form: Form = None,
-    output: Output = None,
+    output: Output = None, full: InFull = False,
 ) -> None:  # fmt: skip
     """Try a norm on a window; the patrols whose verdict would differ are listed."""
     with _asking(county) as (db, scope), _bar() as bar:
@@ -119,7 +119,10 @@ def try_(
             db, scope, service.told(db, scope, norm_id), window,
             lambda done, of: bar.update(task, completed=done, total=of),
         )  # fmt: skip
-    emit(trials.listing(trial), form, output)
+        if output is not None or full:
+            told = output.suffix.removeprefix(".") if output else ""
+            audit.record(db, scope.actor, "trial.export", county_id=scope.county_id, form=told, full=full)
+    emit(trials.listing(trial), form, output, full=full)
     verdicts = "、".join(f"{v.zh} {trial.would_be[v]}（现在 {trial.was[v]}）" for v in Verdict)
     typer.echo(f"{window.first} 至 {window.last}，{trial.patrols} 次巡查：{verdicts}。", err=True)
     _tell_rates(trial.due)
@@ -156,16 +159,15 @@ def end(
 @norm.command("due", help="应巡与实巡：谁、哪个周期、完成没有。没有标准时只有次数和覆盖，没有达标率。")
 def due(
     first: First = None, last: Last = None, area: AreaCode = None, by: By = "period",
-    county: CountyCode = None, form: Form = None, output: Output = None,
+    county: CountyCode = None, form: Form = None, output: Output = None, full: InFull = False,
 ) -> None:  # fmt: skip
     """List what is due under the norms in force."""
     with _asking(county) as (db, scope):
         found = due_lists.table(db, scope, _window(db, scope, first, last), area=area)
-        if output is not None:
-            audit.record(
-                db, scope.actor, "due.export", county_id=scope.county_id, form=output.suffix.removeprefix(".")
-            )
-    emit(due_lists.listing(found, by), form, output)
+        if output is not None or full:
+            told = output.suffix.removeprefix(".") if output else ""
+            audit.record(db, scope.actor, "due.export", county_id=scope.county_id, form=told, full=full)
+    emit(due_lists.listing(found, by), form, output, full=full)
     _tell_rates(found)
 
 

@@ -1,4 +1,4 @@
-"""`geo-service roster` and `geo-service duties`: people, and who looks after what, from tables."""
+"""`geo-service roster`, `duties`, `people`, `duty-list`: people, and who looks after what, as tables."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -26,12 +26,13 @@ from geo_service.cli.options import (
     existing,
     write_not_taken,
 )
-from geo_service.columns import printable
+from geo_service.clock import today_in
+from geo_service.columns import Listing, printable
 from geo_service.db import transaction
 from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.listing import As, emit, write_file
-from geo_service.people import imports
+from geo_service.people import imports, lists
 from geo_service.people.imports import ImportOptions
 from geo_service.rosters.options import RosterOptions
 from geo_service.rosters.service import import_roster, workbook
@@ -45,6 +46,11 @@ Reconcile = Annotated[
 LastDay = Annotated[
     dt.datetime | None,
     typer.Option("--last-day", formats=["%Y-%m-%d"], help="结束的职责的最后一天；不写就是昨天"),
+]
+AreaCode = Annotated[str | None, typer.Option("--area", help="镇街或村的代码；不写就是全县")]
+WithAll = Annotated[
+    bool,
+    typer.Option("--full", help="文件里写全姓名、电话，并带上健康、住址、紧急联系人等；不写就遮挡、不带"),
 ]
 Chosen = TypeVar("Chosen", bound=ImportOptions)
 Take = Callable[[Session, Scope, BinaryIO, str, Chosen], ImportReport]
@@ -104,6 +110,47 @@ def roster_sheet(
             db, scope.actor, "workbook.export", county_id=scope.county_id, subject=subject, full=full
         )
     write_file(output, [data])
+
+
+@app.command("people", help="列出人员；用 -o 写成名册，改好后用 roster 导入。")
+def people_(
+    area: AreaCode = None, full: WithAll = False, county: CountyCode = None, form: Form = None,
+    output: Output = None,
+) -> None:  # fmt: skip
+    """Print or write people."""
+    with connect() as (engine, _), transaction(engine) as db:
+        scope = command_scope(db, county)
+        listing = lists.people(db, scope, area=area)
+        _record(db, scope, listing, form, output, full=full)
+    is_file = form is not None or output is not None
+    emit(listing if is_file else listing.of(lists.ON_SCREEN), form, output, full=full)
+
+
+@app.command("duty-list", help="列出职责；用 -o 写成职责表，改好后用 duties 导入。")
+def duty_list(
+    area: AreaCode = None,
+    past: Annotated[bool, typer.Option("--past", help="已结束的和将来的也列出")] = False,
+    full: InFull = False, county: CountyCode = None, form: Form = None, output: Output = None,
+) -> None:  # fmt: skip
+    """Print or write duties, those in force today unless told."""
+    with connect() as (engine, _), transaction(engine) as db:
+        scope = command_scope(db, county)
+        day = None if past else today_in(db, scope.county_id)
+        drawn = (form or (output and output.suffix.lower().removeprefix("."))) in (As.GEOJSON, As.GPKG)
+        listing = lists.duties(db, scope, area=area, day=day, drawn=drawn)
+        _record(db, scope, listing, form, output, full=full)
+    emit(listing, form, output, full=full)
+
+
+def _record(
+    db: Session, scope: Scope, listing: Listing, form: As | None, output: Path | None, *, full: bool
+) -> None:
+    """Write into the audit what leaves as a file; a look on the screen is none."""
+    if form is None and output is None:
+        return
+    ending = form.value if form else output.suffix.lower().removeprefix(".") if output else ""
+    action, rows = f"{listing.name}.export", len(list(listing.rows))
+    audit.record(db, scope.actor, action, county_id=scope.county_id, form=ending, rows=rows, full=full)
 
 
 def _options(

@@ -16,6 +16,7 @@ from geo_service.cli.options import (
     DryRun,
     Encoding,
     Form,
+    InFull,
     Output,
     SkipRefused,
     answers_in,
@@ -54,7 +55,6 @@ First = Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"
 Last = Annotated[dt.datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="最后一天")]
 SomeKind = Annotated[ServiceKind | None, typer.Option("--kind", help="只列这一类")]
 SomeVerdict = Annotated[Verdict | None, typer.Option("--verdict", help="只列这种结论，例如 review 待核")]
-FullNames = Annotated[bool, typer.Option("--full", help="文件里写全名；不写就只留姓")]
 Which = Annotated[uuid.UUID, typer.Argument(help="服务的标识", show_default=False)]
 Why = Annotated[str, typer.Option("--reason", help="原因")]
 
@@ -91,7 +91,7 @@ def add(
 @service_.command("list", help="列出服务记录，最近的在前。")
 def list_(
     kind: SomeKind = None, verdict: SomeVerdict = None, first: First = None, last: Last = None,
-    names: FullNames = False, county: CountyCode = None, form: Form = None, output: Output = None,
+    full: InFull = False, county: CountyCode = None, form: Form = None, output: Output = None,
 ) -> None:  # fmt: skip
     """Print or write services."""
     with connect() as (engine, _), transaction(engine) as db:
@@ -100,11 +100,10 @@ def list_(
             db, scope, kind=kind, verdict=verdict, first_day=first.date() if first else None,
             last_day=last.date() if last else None, limit=None,
         )  # fmt: skip
-        if output is not None:
-            about: dict[str, Any] = {"rows": len(found.rows), "names": names}
+        if output is not None or full:
+            about: dict[str, Any] = {"rows": len(found.rows), "full": full}
             audit.record(db, scope.actor, "services.export", county_id=scope.county_id, **about)
-    is_file = form is not None or output is not None
-    emit(lists.services(found.rows, masked=is_file and not names), form, output)
+    emit(lists.services(found.rows), form, output, full=full)
 
 
 @service_.command("void", help="作废一次服务：记录和原因保留，不再计入。")

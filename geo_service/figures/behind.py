@@ -13,7 +13,6 @@ from geo_service.columns import Column, Listing
 from geo_service.errors import Forbidden
 from geo_service.figures import row_queries, service
 from geo_service.people.lookup import Areas
-from layers import masks
 from layers.figures import Behind, Counted
 from layers.vocabulary import Level, Right
 
@@ -23,7 +22,7 @@ COLUMNS = {
     Behind.PERSON: (
         _ID,
         Column("number", "编号"),
-        Column("name", "姓名"),
+        Column("name", "姓名", mask="name"),
         Column("township", "镇街"),
         Column("village", "村（社区）"),
         Column("posts", "岗位（当日在任）"),
@@ -35,13 +34,13 @@ COLUMNS = {
         Column("name", "名称"),
         Column("townships", "镇街"),
         Column("count", "人数", "whole"),
-        Column("stewards", "银发责任人"),
+        Column("stewards", "银发责任人", mask="name"),
     ),
     Behind.OUTING: (
         _ID,
         Column("day", "日期", "day"),
         Column("kind", "类别"),
-        Column("names", "参加人"),
+        Column("names", "参加人", mask="name"),
         Column("people", "人次", "whole"),
         Column("hours", "时长（小时）", "number"),
         Column("km", "公里", "number"),
@@ -59,29 +58,25 @@ COLUMNS = {
 }
 
 
-def rows(db: Session, scope: Scope, counted: Counted, day: dt.date, *, masked: bool = False) -> Listing:
+def rows(db: Session, scope: Scope, counted: Counted, day: dt.date) -> Listing:
     """Return the rows behind a figure that the scope may read, in the order of people.
 
-    `day` is the last one of the period; `masked` hides given names. Raises Forbidden for who sees no people.
+    `day` is the last one of the period. Raises Forbidden for who sees no people.
     """
     figure = counted.figure
     if figure.behind in (Behind.PERSON, Behind.OUTING) and not scope.holds(Right.COORDINATOR):
         raise Forbidden("规划员只看汇总数；名单和逐次记录请向协调员索取。")
-    made = _ROWS[figure.behind](db, scope, counted.ids, day, masked)
+    made = _ROWS[figure.behind](db, scope, counted.ids, day)
     return Listing(
         f"figure_{figure.code.value.lower()}", f"{figure.code} {figure.title}", COLUMNS[figure.behind], made
     )
-
-
-def _named(name: str | None, masked: bool) -> str:
-    return (masks.name(name) if masked else name) or GONE
 
 
 def _ids(ids: Sequence[str], kind: str) -> list[str]:
     return [id_.partition("/")[2] for id_ in ids if id_.startswith(f"{kind}/")]
 
 
-def _people(db: Session, scope: Scope, ids: Sequence[str], day: dt.date, masked: bool) -> list[Any]:
+def _people(db: Session, scope: Scope, ids: Sequence[str], day: dt.date) -> list[Any]:
     tree = Areas(areas.areas_of(db, scope.county_id, borders=False))
     found = row_queries.people(db, scope, map(uuid.UUID, _ids(ids, "person")), day)
     made = []
@@ -89,11 +84,11 @@ def _people(db: Session, scope: Scope, ids: Sequence[str], day: dt.date, masked:
         names = {area.level: area.name for area in tree.upwards(person.area_id)}
         posts = [f"{role.zh} {place}" for role, place in person.posts]
         home = names.get(Level.TOWNSHIP), names.get(Level.VILLAGE)
-        made.append((person.id, person.number, _named(person.name, masked), *home, posts))
+        made.append((person.id, person.number, person.name or GONE, *home, posts))
     return made
 
 
-def _places(db: Session, scope: Scope, ids: Sequence[str], day: dt.date, masked: bool) -> list[Any]:
+def _places(db: Session, scope: Scope, ids: Sequence[str], day: dt.date) -> list[Any]:
     found = row_queries.places(db, scope, map(int, _ids(ids, "place")), day)
     return [
         (
@@ -103,20 +98,20 @@ def _places(db: Session, scope: Scope, ids: Sequence[str], day: dt.date, masked:
             place.name,
             list(place.townships),
             len(place.stewards),
-            [_named(name, masked) for name in place.stewards],
+            [name or GONE for name in place.stewards],
         )
         for place in found
     ]
 
 
-def _outings(db: Session, scope: Scope, ids: Sequence[str], _day: dt.date, masked: bool) -> list[Any]:
+def _outings(db: Session, scope: Scope, ids: Sequence[str], _day: dt.date) -> list[Any]:
     patrols, services = (list(map(uuid.UUID, _ids(ids, kind))) for kind in ("patrol", "service"))
     return [
         (
             outing.id,
             outing.day,
             outing.service.zh if outing.service else "巡查",
-            [_named(name, masked) for name in outing.names],
+            [name or GONE for name in outing.names],
             outing.people,
             round(outing.hours, 2),
             None if outing.walked_m is None else round(outing.walked_m / 1000, 2),
@@ -126,7 +121,7 @@ def _outings(db: Session, scope: Scope, ids: Sequence[str], _day: dt.date, maske
     ]
 
 
-def _entries(db: Session, scope: Scope, ids: Sequence[str], _day: dt.date, _masked: bool) -> list[Any]:
+def _entries(db: Session, scope: Scope, ids: Sequence[str], _day: dt.date) -> list[Any]:
     wanted = {int(id_) for id_ in _ids(ids, "figure_entry")}
     return [
         (told.id, told.first_day, told.last_day, told.value, told.note, told.by, told.entered_at)

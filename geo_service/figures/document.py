@@ -118,21 +118,22 @@ def _town(town: Township) -> dict[str, str]:
     }
 
 
-def annex(report: Report, rows_behind: Callable[[Counted], Listing]) -> bytes:
+def annex(report: Report, rows_behind: Callable[[Counted], Listing], *, full: bool = False) -> bytes:
     """Return the workbook: the figures, the townships, and the rows behind each figure.
 
-    Figures that rest on the same rows share a sheet.
+    Figures that rest on the same rows share a sheet. Names are masked unless `full`.
     """
     book = openpyxl.Workbook(write_only=True)
     saved = io.BytesIO()
     try:
-        _tell(book, report)
+        _tell(book, report, full=full)
         write_sheet(book, figure_list(report))
         if report.townships:
             write_sheet(book, township_list(report))
         for counted in report.figures.values():
             if _sheet_of(counted, report) == _title(counted):
-                write_sheet(book, replace(rows_behind(counted), title=_title(counted)))
+                listing = replace(rows_behind(counted), title=_title(counted))
+                write_sheet(book, listing if full else listing.masked)
     finally:
         book.save(saved)  # also after an error: only saving ends openpyxl's own temporary files
     return saved.getvalue()
@@ -152,7 +153,7 @@ def _sheet_of(counted: Counted, report: Report) -> str:
     return _title(next(same)) if counted.ids else _title(counted)
 
 
-def _tell(book: Any, report: Report) -> None:
+def _tell(book: Any, report: Report, *, full: bool) -> None:
     """Add the sheet that says what the others are."""
     sheet = book.create_sheet("说明")
     sheet.column_dimensions["A"].width = 100
@@ -163,7 +164,8 @@ def _tell(book: Any, report: Report) -> None:
         *report.sentences,
         *([f"没有写入上文的数据：{'；'.join(report.left_out)}。"] if report.left_out else []),
         *([TOWNSHIPS_NOTE] if report.townships else []),
-        "明细里的姓名只留姓；少于数值的行，是已删除的，或不在制表人的权限内。",
+        "明细里的姓名是全名，请勿外传。" if full else "明细里的姓名是遮挡过的。",
+        "明细的行少于数值时，缺的是已删除的，或不在制表人的权限内。",
     ]
     for number, text in enumerate(lines):
         cell = WriteOnlyCell(sheet, value=printable(text))

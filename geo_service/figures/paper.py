@@ -21,10 +21,8 @@ def draft(
     return report, document.docx(report, picture.gap_map(db, scope, asked), template)
 
 
-def annex(db: Session, scope: Scope, report: Report) -> bytes:
-    """Return the XLSX annex of a report, names masked. Raises Forbidden for who sees no people."""
+def annex(db: Session, scope: Scope, report: Report, *, full: bool = False) -> bytes:
+    """Return the annex of a report (XLSX), names masked unless `full`. Raises Forbidden."""
     scope.demand(Right.COORDINATOR)
-    audit.record(db, scope.actor, "reports.annex", county_id=scope.county_id)
-    return document.annex(
-        report, lambda counted: behind.rows(db, scope, counted, report.last_day, masked=True)
-    )
+    audit.record(db, scope.actor, "reports.annex", county_id=scope.county_id, full=full)
+    return document.annex(report, lambda counted: behind.rows(db, scope, counted, report.last_day), full=full)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from geo_service import audit, cursors
-from geo_service.accounts.dependencies import require
+from geo_service.accounts.dependencies import InFull, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.attachments import attachment, kept_file
@@ -101,15 +101,16 @@ def figures(db: Db, scope: Reads, asked: FromTheAddress, form: Format = "json") 
 @router.get("/figures/{code}/rows", summary="The rows behind a figure: a page, or all as a file")
 def rows(
     db: Db, scope: Reads, code: Code, asked: FromTheAddress, form: Format = "json",
-    limit: cursors.Limit = 100, cursor: cursors.Cursor = None,
+    full: InFull = False, limit: cursors.Limit = 100, cursor: cursors.Cursor = None,
 ) -> Response:  # fmt: skip
     """Return the rows that the scope may read; there may be fewer than the figure counts."""
     counted = service.figures(db, scope, asked).figures[code]
-    listing = behind.rows(db, scope, counted, asked.period.last, masked=form != "json")
+    listing = behind.rows(db, scope, counted, asked.period.last)
     if form != "json":
         count = len(list(listing.rows))
-        audit.record(db, scope.actor, "figures.rows.export", county_id=scope.county_id, form=form, rows=count)
-        return download(listing, As(form))
+        about: dict[str, Any] = {"form": form, "rows": count, "full": full}
+        audit.record(db, scope.actor, "figures.rows.export", county_id=scope.county_id, **about)
+        return download(listing, As(form), full=full)
     return page(listing, limit, cursor, {**_period(asked), "figure": told_figure(counted)})
 
 
@@ -176,11 +177,11 @@ def report(db: Db, scope: Reads, asked: FromTheAddress, request: Request) -> Res
     return _document(docx, f"{made.title}.docx", reports.DOCX)
 
 
-@router.get("/figures/annex", summary="The annex of a report as XLSX, names masked", response_class=Response)
-def annex(db: Db, scope: Changes, asked: FromTheAddress) -> Response:
+@router.get("/figures/annex", summary="The annex of a report as XLSX", response_class=Response)
+def annex(db: Db, scope: Changes, asked: FromTheAddress, full: InFull = False) -> Response:
     """Return the figures, the townships, and the rows behind each figure."""
     made = reports.gather(db, scope, asked)
-    return _document(paper.annex(db, scope, made), f"{made.title}附表.xlsx", MEDIA_TYPES[As.XLSX])
+    return _document(paper.annex(db, scope, made, full=full), f"{made.title}附表.xlsx", MEDIA_TYPES[As.XLSX])
 
 
 @router.post("/reports", status_code=201, summary="Issue a report: a snapshot that never changes")
@@ -214,10 +215,10 @@ def docx(db: Db, scope: Reads, report_id: _Id, request: Request) -> Response:
 
 
 @router.get("/reports/{report_id}/annex", summary="The rows behind an issued report", response_class=Response)
-def annex_of(db: Db, scope: Changes, report_id: _Id) -> Response:
+def annex_of(db: Db, scope: Changes, report_id: _Id, full: InFull = False) -> Response:
     """Return the rows that were counted then, as far as they are still there."""
     made = reports.issued_one(db, scope, report_id).report
-    return _document(paper.annex(db, scope, made), f"{made.title}附表.xlsx", MEDIA_TYPES[As.XLSX])
+    return _document(paper.annex(db, scope, made, full=full), f"{made.title}附表.xlsx", MEDIA_TYPES[As.XLSX])
 
 
 # --- what the routes share

@@ -34,7 +34,7 @@ LONGEST_DAYS = 366
 WINDOW_DAYS = 28
 """Of a question that names no window: the four weeks up to today."""
 _HEAD = (Column("norm", "标准"), Column("townships", "镇街"))
-_WHO = (Column("code", "编号"), Column("name", "姓名或对象"))
+_WHO = (Column("code", "编号"), Column("person", "姓名", mask="name"), Column("place", "对象"))
 _SUMS = (
     Column("due", "应巡", "whole"),
     Column("done", "实巡", "whole"),
@@ -166,7 +166,7 @@ def listing(found: DueTable, by: By = "period") -> Listing:
     """Return what is due as a list: a row a period, a person or place, or a township."""
     title = f"应巡与实巡 {found.window.first}至{found.window.last}"
     if by == "period":
-        rows = [(*_head(row), row.subject.code, row.subject.name, *_period(row)) for row in found.rows]
+        rows = [(*_head(row), *_who(row), *_period(row)) for row in found.rows]
         return Listing("due", title, (*_HEAD, *_WHO, *_PERIOD), rows)
     groups: dict[tuple[Any, ...], list[DueRow]] = defaultdict(list)
     for row in found.rows:
@@ -188,7 +188,7 @@ def _keys(row: DueRow, by: By) -> list[tuple[Any, ...]]:
 
 def _group(row: DueRow, key: tuple[Any, ...], by: By) -> tuple[Any, ...]:
     if by == "subject":
-        return (*_head(row), row.subject.code, row.subject.name)
+        return (*_head(row), *_who(row))
     return row.norm.name, [key[1]]
 
 
@@ -212,6 +212,11 @@ def _sums(rows: Sequence[DueRow]) -> tuple[Any, ...]:
 
 def _head(row: DueRow) -> tuple[Any, ...]:
     return row.norm.name, list(row.subject.townships)
+
+
+def _who(row: DueRow) -> tuple[Any, ...]:
+    name = row.subject.name
+    return row.subject.code, *((name, None) if row.norm.rule.per is Per.PERSON else (None, name))
 
 
 def _period(row: DueRow) -> tuple[Any, ...]:

@@ -25,8 +25,8 @@ LONGEST_DAYS = 366
 COLUMNS = (
     Column("id", "编号", "whole"),
     Column("kind", "类别"),
-    Column("person", "人员"),
-    Column("substitute", "替班人"),
+    Column("person", "人员", mask="name"),
+    Column("substitute", "替班人", mask="name"),
     Column("area", "辖区"),
     Column("first_day", "第一天", "day"),
     Column("last_day", "最后一天", "day"),

@@ -4,12 +4,12 @@ import datetime as dt
 import uuid
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from geo_service import cursors
-from geo_service.accounts.dependencies import Signed, require
+from geo_service.accounts.dependencies import InFull, Signed, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.clock import today_in
@@ -156,12 +156,13 @@ def end(db: Db, scope: Changes, norm_id: Id, ending: End) -> None:
 
 @router.get("/norms/{norm_id}/trial", summary="What a norm would have made of the past; nothing is stored")
 def trial(
-    db: Db, scope: Changes, norm_id: Id, first: First = None, last: Last = None, form: Form = "json"
-) -> Response:
+    db: Db, scope: Changes, norm_id: Id, first: First = None, last: Last = None, form: Form = "json",
+    full: InFull = False,
+) -> Response:  # fmt: skip
     """Return what would have been due and met, and the patrols whose verdict would have been another."""
     found = trials.tried(db, scope, norm_id, due.window_of(db, scope, first, last))
     if form != "json":
-        return export(db, scope, trials.listing(found), As(form))
+        return export(db, scope, trials.listing(found), As(form), full=full)
     return JSONResponse(
         {
             "norm": found.norm.name, "window": _window(found.window), "patrols": found.patrols,
@@ -171,25 +172,28 @@ def trial(
     )  # fmt: skip
 
 
+def _asked_days(db: Db, scope: Sees, first: First = None, last: Last = None) -> Days:
+    return due.window_of(db, scope, first, last)
+
+
 @router.get("/due", summary="What is due, met, late, waived under the norms in force")
 def due_(
     db: Db,
     scope: Sees,
-    first: First = None,
-    last: Last = None,
+    window: Annotated[Days, Depends(_asked_days)],
     area: Annotated[str | None, Query(max_length=40, description="Code of a township or village.")] = None,
     norm: Annotated[int | None, Query(ge=0, lt=2**31, description="Only of this norm.")] = None,
     by: Annotated[By, Query(description="A row a period, a person or place, or a township.")] = "period",
     form: Form = "json",
+    full: InFull = False,
     limit: cursors.Limit = 100,
     cursor: cursors.Cursor = None,
 ) -> Response:
     """Return a page of rows, or all as a file; without a norm there are none, and no rates."""
-    window = due.window_of(db, scope, first, last)
     found = due.table(db, scope, window, area=area or None, norm_id=norm)
     listing = due.listing(found, by)
     if form != "json":
-        return export(db, scope, listing, As(form))
+        return export(db, scope, listing, As(form), full=full)
     verdicts = due.verdicts(db, scope, window)
     told = {
         "window": _window(window), "norms": [n.name for n in found.norms], **_totals(found),

@@ -28,7 +28,7 @@ LONGEST_DAYS = 93
 COLUMNS = (
     Column("patrol_id", "巡查"),
     Column("day", "日期", "day"),
-    Column("person", "巡查人"),
+    Column("person", "巡查人", mask="name"),
     Column("walked_m", "走了（米）", "number"),
     Column("was", "现在的结论"),
     Column("would_be", "按这项标准"),

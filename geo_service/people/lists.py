@@ -18,6 +18,7 @@ from geo_service.columns import Column, Listing
 from geo_service.people import duty_queries, queries
 from geo_service.people.charges import PARTLY
 from geo_service.people.lookup import Areas
+from geo_service.people.roster import FIELDS, KEPT
 from geo_service.people.rota import FORGOTTEN
 from geo_service.tables import County, Duty, Person, Place
 from layers import crs as crs_
@@ -27,6 +28,8 @@ from layers.lines import LineSet
 from layers.spans import SpanSet
 from layers.vocabulary import DutyKind, Layer, Level, Role
 
+WITHHELD = ("phones", "health", "home", "emergency", "emergency_phone")
+"""What is kept of a person and leaves only where all of it is asked for."""
 PEOPLE = (
     Column("id", "标识"),
     Column("number", "编号"),
@@ -35,11 +38,11 @@ PEOPLE = (
     Column("area", "辖区编码"),
     Column("township", "镇街"),
     Column("village", "村（社区）"),
-    Column("gender", "性别"),
-    Column("born", "出生年月"),
-    Column("note", "备注"),
+    *(Column(key, FIELDS[key][0], mask="withheld" if key in WITHHELD else None) for key in KEPT),
     Column("duties", "在任职责", "whole"),
 )
+ON_SCREEN = ("number", "name", "phone", "township", "village", "gender", "born", "duties")
+"""Columns that a screen has room for."""
 DUTIES = (
     Column("id", "职责号", "whole"),
     Column("person_id", "人员标识"),
@@ -74,7 +77,8 @@ def people(
 ) -> Listing:
     """Return the people of the scope by name: of an area (code) and all below it, behind `after`.
 
-    `q` is part of a name or phone, or a number. Phones are masked for those who may change nobody.
+    `q` is part of a name or phone, or a number. Phones are masked and what is `WITHHELD` is left out for
+    those who may change nobody.
     """
     visible = people_in(scope)
     found = queries.people_rows(
@@ -96,7 +100,7 @@ def people(
             row.name,
             row.phone if row.may_call else masks.phone(row.phone),
             *_situated(tree, row.area_id),
-            *(row.attributes.get(key) for key in ("gender", "born", "note")),
+            *(row.attributes.get(key) if row.may_call or key not in WITHHELD else None for key in KEPT),
             row.duties,
         )
         for row in found

@@ -364,9 +364,7 @@ class _Matcher:
         for key, value in values.items():
             if key == "attributes":
                 told += [
-                    FIELDS[k][0] if k in FIELDS else _KEPT_WORDS.get(k, k)
-                    for k in value
-                    if value[k] != known.attributes.get(k)
+                    FIELDS[k][0] if k in FIELDS else k for k in value if value[k] != known.attributes.get(k)
                 ]
             else:
                 before, after = self._shown(key, getattr(known, key)), self._shown(key, value)
@@ -379,5 +377,4 @@ class _Matcher:
         return masks.phone(value) if key == "phone" else value
 
 
-_KEPT_WORDS = {"post": "职务", "phones": "备用电话"}
 _WORDS = {"name": "姓名", "number": "编号", "phone": "电话", "area_id": "镇村"}

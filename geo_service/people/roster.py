@@ -88,7 +88,8 @@ def draft_of(row: Row, areas: Areas, allowed: frozenset[int] | None) -> PersonDr
     if allowed is not None and area_id is not None and area_id not in allowed:
         raise Unclear(f"{areas.path(area_id)}不在您管理的辖区内")
     first, *others = _phones(values["phone"]) if "phone" in values else [None]
-    attributes = {key: _kept(key, values[key][:500]) for key in KEPT if key in values}
+    others += _phones(values["phones"]) if "phones" in values else []
+    attributes = {key: _kept(key, values[key][:500]) for key in KEPT if key in values and key != "phones"}
     draft = PersonDraft(
         name=values["name"] if masks.is_masked(values["name"]) else tidy_name(values["name"]),
         number=tidy_number(values["number"]) if "number" in values else None,

@@ -109,10 +109,10 @@ def _texts(
     listing = tab.listing(db, scope, area)
     shown = listing if full else listing.masked
     rows = [
-        [printable(words(value, column)).strip() for value, column in zip(row, listing.columns, strict=True)]
+        [printable(words(value, column)).strip() for value, column in zip(row, shown.columns, strict=True)]
         for row in shown.rows
     ]
-    return [column.title for column in listing.columns], rows
+    return [column.title for column in shown.columns], rows
 
 
 def is_workbook(file: BinaryIO, name: str) -> bool:

@@ -47,7 +47,6 @@ def _register(db: Session, scope: Scope, rows: Sequence[Row]) -> table.Register:
         for row, persons in queries.on_days(db, scope.county_id, table.days(rows))
     ]
     listed = {
-        str(told.service_id): [lists.as_table(told, masked=masked) for masked in (False, True)]
-        for told in service.among(db, scope, table.ids(rows))
+        str(told.service_id): lists.as_table(told) for told in service.among(db, scope, table.ids(rows))
     }
     return table.Register(known_people, places, areas, held, today_in(db, scope.county_id), listed)

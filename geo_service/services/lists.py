@@ -4,13 +4,12 @@ from collections.abc import Iterable
 
 from geo_service.columns import Column, Listing, words
 from geo_service.services.service import ServiceAnswer
-from layers import masks
 
 SERVICES = (
     Column("id", "标识"),
     Column("day", "日期", "day"),
     Column("kind", "类别"),
-    Column("persons", "参加人"),
+    Column("persons", "参加人", mask="name"),
     Column("people", "参加人数", "whole"),
     Column("hours", "时长（小时）", "number"),
     Column("layer", "图层"),
@@ -27,26 +26,27 @@ SERVICES = (
 )
 
 
-def services(rows: Iterable[ServiceAnswer], *, masked: bool) -> Listing:
-    """Return services as a list, which imports again unchanged; taken back ones stand in it as such.
-
-    `masked` hides given names: what leaves may be passed on.
-    """
-    return Listing("services", "服务记录", SERVICES, [_row(service, masked) for service in rows])
+def services(rows: Iterable[ServiceAnswer]) -> Listing:
+    """Return services as a list, which imports again unchanged; taken back ones stand in it as such."""
+    return Listing("services", "服务记录", SERVICES, [_row(service) for service in rows])
 
 
-def as_table(service: ServiceAnswer, *, masked: bool) -> dict[str, str]:
-    """Return a service as its row of the list says it, by column."""
-    row = _row(service, masked)
-    return {column.name: words(value, column) for value, column in zip(row, SERVICES, strict=True)}
+def as_table(service: ServiceAnswer) -> list[dict[str, str]]:
+    """Return a service as its row of a list that left says it, by column: in full, and masked."""
+    listing = services([service])
+    return [
+        {column.name: words(value, column) for value, column in zip(row, SERVICES, strict=True)}
+        for told in (listing, listing.masked)
+        for row in told.rows
+    ]
 
 
-def _row(service: ServiceAnswer, masked: bool) -> tuple[object, ...]:
+def _row(service: ServiceAnswer) -> tuple[object, ...]:
     return (
         service.service_id,
         service.day,
         service.kind,
-        [masks.name(person.name) if masked else person.name for person in service.persons],
+        [person.name for person in service.persons],
         service.people,
         service.hours,
         service.layer,

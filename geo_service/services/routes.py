@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, Up
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_service import answers, audit, cursors
-from geo_service.accounts.dependencies import Signed, require
+from geo_service.accounts.dependencies import InFull, Signed, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.attachments import kept_file
@@ -94,7 +94,7 @@ def services(
     first: dt.date | None = None,
     last: dt.date | None = None,
     form: Format = "json",
-    names: Annotated[bool, Query(description="Full names in a file; else the family name alone.")] = False,
+    full: InFull = False,
     limit: cursors.Limit = 100,
     cursor: cursors.Cursor = None,
 ) -> ServicePage | Response:
@@ -105,9 +105,9 @@ def services(
     )  # fmt: skip
     if form != "json":
         count = len(found.rows)
-        about: dict[str, Any] = {"form": form, "rows": count, "names": names}
+        about: dict[str, Any] = {"form": form, "rows": count, "full": full}
         audit.record(db, scope.actor, "services.export", county_id=scope.county_id, **about)
-        return download(lists.services(found.rows, masked=not names), As(form))
+        return download(lists.services(found.rows), As(form), full=full)
     more = cursors.encode(found.next[0].isoformat(), str(found.next[1])) if found.next else None
     return ServicePage(services=list(found.rows), next=more)
 

@@ -18,6 +18,7 @@ from geo_service.patrols.answers import PatrolAnswer
 from geo_service.tables import Area, County
 from geo_service.web import queries
 from geo_service.web.words import area_words, length_words, share_words, window_words
+from layers import masks
 from layers.spans import SpanSet
 from layers.vocabulary import GapKind, Layer, Role
 from maps.data import MapData, MapFeature, MapLayer
@@ -40,12 +41,12 @@ _DRAWN_FIRST = (Layer.GRID, Layer.COMPOUND, Layer.ROAD, Layer.RIVER)
 """From the bottom of the map to its top: lines lie above areas."""
 
 
-def coverage_map(db: Session, scope: Scope, query: Query) -> MapData:
-    """Return the map of what was covered, how recently, and of what was not."""
+def coverage_map(db: Session, scope: Scope, query: Query, *, full: bool) -> MapData:
+    """Return the map of what was covered, how recently, and of what was not; names masked unless `full`."""
     county = db.get_one(County, scope.county_id)
     table = answers.coverage(db, scope, query)
     canvas = Canvas.of(db, table.ground, county)
-    told = _Telling(query, names=may_name(scope))
+    told = _Telling(query, names=may_name(scope), full=full)
     classes = answers.freshness(db, scope, table, FRESHNESS_DAYS)
     lines = [*_covered_stretches(canvas, table, classes, told)]
     areas = [*_seen_parts(canvas, table, told)]
@@ -66,13 +67,18 @@ def coverage_map(db: Session, scope: Scope, query: Query) -> MapData:
     )
 
 
-def gap_map(db: Session, scope: Scope, query: Query, kinds: Sequence[GapKind] = tuple(GapKind)) -> MapData:
-    """Return the map of the gaps of some kinds, over the whole places that were asked for."""
+def gap_map(
+    db: Session, scope: Scope, query: Query, kinds: Sequence[GapKind] = tuple(GapKind), *, full: bool
+) -> MapData:
+    """Return the map of the gaps of some kinds, over the whole places that were asked for.
+
+    Names are masked unless `full`.
+    """
     county = db.get_one(County, scope.county_id)
     tables = [gaps.gaps(db, scope, query, kind) for kind in kinds]
     ground = tables[0].ground
     canvas = Canvas.of(db, ground, county)
-    told = _Telling(query, names=may_name(scope))
+    told = _Telling(query, names=may_name(scope), full=full)
     off_map = [MapFeature(None, WHOLE.key, "") for place in ground.places if place.version_id is None]
     return MapData(
         f"{county.name}巡查空白图",
@@ -150,6 +156,8 @@ class _Telling:
 
     query: Query
     names: bool
+    full: bool
+    """Whether names are told in full: to those who look, not in what is sent on."""
 
     def place(self, row: CoverageRow) -> list[tuple[str, str]]:
         """Return steward, last patrol and share of a place."""
@@ -182,13 +190,16 @@ class _Telling:
         if self.names:
             kind = self.query.kind
             nobody = gap_words(GapKind.UNASSIGNED, layer, kind)
-            yield f"{kind.zh}（{Role.of(layer).zh}）", "、".join(holders) or nobody
+            yield f"{kind.zh}（{Role.of(layer).zh}）", "、".join(map(self._name, holders)) or nobody
 
     def _last(self, row: CoverageRow) -> str:
         if row.outings is None:
             return "时段内没有"
-        by = f"，{row.walkers[0]}" if row.walkers else ""
+        by = f"，{self._name(row.walkers[0])}" if row.walkers else ""
         return f"{row.outings.last_day.isoformat()}{by}"
+
+    def _name(self, name: str) -> str:
+        return name if self.full else masks.name(name) or ""
 
 
 def _covered_stretches(

@@ -53,11 +53,11 @@ def gap_atlas(db: Session, scope: Scope, query: Query, kinds: Sequence[GapKind] 
 
 
 def _coverage(db: Session, scope: Scope) -> Picture:
-    return lambda query: pictures.coverage_map(db, scope, query)
+    return lambda query: pictures.coverage_map(db, scope, query, full=False)
 
 
 def _gaps(db: Session, scope: Scope, kinds: Sequence[GapKind]) -> Picture:
-    return lambda query: pictures.gap_map(db, scope, query, kinds)
+    return lambda query: pictures.gap_map(db, scope, query, kinds, full=False)
 
 
 def _atlas(db: Session, scope: Scope, query: Query, picture: Picture) -> Atlas:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from geo_service import audit
 from geo_service.accounts import service as accounts
-from geo_service.accounts.dependencies import SignedIn, request_id_of
+from geo_service.accounts.dependencies import InFull, SignedIn, request_id_of
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.clock import today
@@ -109,28 +109,30 @@ def gaps_page(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
 def coverage_picture(request: Request, db: Db, frame: Framed, asked: FromTheAddress) -> Response:
     """Return the map with its own policy: its scripts are inline and known by their hash."""
     question = asked.query(db, frame.own_scope)
-    return serving.picture(request, pictures.coverage_map(db, frame.own_scope, question))
+    return serving.picture(request, pictures.coverage_map(db, frame.own_scope, question, full=True))
 
 
 @pages.get("/map/gaps/picture", summary="The gap map as a document for its page")
 def gaps_picture(request: Request, db: Db, frame: Framed, asked: FromTheAddress) -> Response:
     """Return the map with its own policy."""
     question = asked.query(db, frame.own_scope)
-    return serving.picture(request, pictures.gap_map(db, frame.own_scope, question, asked.kinds))
+    return serving.picture(request, pictures.gap_map(db, frame.own_scope, question, asked.kinds, full=True))
 
 
 @pages.get("/map/coverage/file", summary="The coverage map as a file to keep and send")
-def coverage_file(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
-    """Return the map as a file that needs no network and holds no key."""
+def coverage_file(db: Db, frame: Framed, asked: FromTheAddress, full: InFull = False) -> Response:
+    """Return the map as a file that needs no network, holds no key, and masks names unless in full."""
     question = asked.query(db, frame.own_scope)
-    return _file(db, frame, pictures.coverage_map(db, frame.own_scope, question))
+    return _file(db, frame, pictures.coverage_map(db, frame.own_scope, question, full=full), full=full)
 
 
 @pages.get("/map/gaps/file", summary="The gap map as a file to keep and send")
-def gaps_file(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
-    """Return the map as a file that needs no network and holds no key."""
+def gaps_file(db: Db, frame: Framed, asked: FromTheAddress, full: InFull = False) -> Response:
+    """Return the map as a file that needs no network, holds no key, and masks names unless in full."""
     question = asked.query(db, frame.own_scope)
-    return _file(db, frame, pictures.gap_map(db, frame.own_scope, question, asked.kinds))
+    return _file(
+        db, frame, pictures.gap_map(db, frame.own_scope, question, asked.kinds, full=full), full=full
+    )
 
 
 @pages.get("/map/coverage/print/{paper}/{form}", summary="The coverage map on paper")
@@ -223,15 +225,16 @@ def _choices(db: Db, frame: Frame, asked: Any, question: Question) -> dict[str, 
         "duties": list(DutyKind),
         "levels": list(Level),
         "kinds": list(GapKind),
+        "may_tell": frame.own_scope.holds(*CHANGE),
     }
 
 
-def _file(db: Db, frame: Frame, data: MapData) -> Response:
-    _record(db, frame.own_scope, form="html")
+def _file(db: Db, frame: Frame, data: MapData, *, full: bool) -> Response:
+    _record(db, frame.own_scope, form="html", full=full)
     return serving.file(data)
 
 
-def _record(db: Db, scope: Scope, **detail: str) -> None:
+def _record(db: Db, scope: Scope, **detail: Any) -> None:
     audit.record(db, scope.actor, "maps.export", county_id=scope.county_id, **detail)
 
 

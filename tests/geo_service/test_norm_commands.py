@@ -86,7 +86,9 @@ def test_from_a_draft_to_what_is_due(run: Run, db: Session, town: Watertown) -> 
 def test_what_is_due_is_written_and_recorded(run: Run, db: Session, tmp_path: Path) -> None:
     done(run("due", "-o", tmp_path / "due.xlsx"))
     assert (tmp_path / "due.xlsx").read_bytes().startswith(b"PK")
-    assert db.scalars(select(Audit.detail).where(Audit.action == "due.export")).all() == [{"form": "xlsx"}]
+    assert db.scalars(select(Audit.detail).where(Audit.action == "due.export")).all() == [
+        {"form": "xlsx", "full": False}
+    ]
 
 
 def test_a_rule_comes_from_a_file(run: Run, db: Session, tmp_path: Path) -> None:

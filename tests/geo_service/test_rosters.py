@@ -419,3 +419,54 @@ def test_lists_of_people_and_duties_come_in_again_unchanged(
     data = b"".join(content(lists.duties(db, scope), form, full=full))
     again = import_duties(db, scope, io.BytesIO(data), f"职责.{form}", ImportOptions())
     assert set(outcomes(again)) == {"same"}, told(again)
+
+
+VOLUNTEERS = (
+    "编号,姓名,性别,出生年月,民族,政治面貌,入党时间,原工作单位及职务,退(离)休时间,文化程度,特长,健康状况,所在党支部,"
+    "镇街,村,小区,居住地,服务意向,可服务时间,联系电话,备用电话,紧急联系人,紧急联系电话,岗位,五老类别,职务,备注\n"
+    "Y1,王桂兰,女,1956.03,汉族,中共党员,1985.07,戴窑粮管所会计,2011.03,高中,唱戏,高血压,东古支部,戴窑镇,东古村,"
+    "水岸小区,东古村二组,巡河,上午,13812345678、13912345678,13712345678,王小妹,13612345678,河长,老党员,组长,爱唱戏\n"
+    "Y2,张三,男,1958.10,回族,群众,,,,,,良好,,昭阳街道,水关社区,,,,,,,,,,,,\n"
+)
+
+
+@pytest.mark.parametrize("form", [As.CSV, As.XLSX])
+def test_people_exported_in_full_are_the_same_in_an_empty_county(db: Session, scope: Scope, form: As) -> None:
+    take(db, scope, VOLUNTEERS, "志愿者登记表.csv")
+    stored = _people_of(db, scope.county_id)
+    assert stored["Y1"][2]["phones"] == ["13912345678", "13712345678"]
+    assert {*lists.KEPT} == {*stored["Y1"][2]}
+    listing = lists.people(db, scope)
+    masked = b"".join(content(listing, As.CSV)).decode("utf-8-sig")
+    assert "高中" in masked
+    for word in ("高血压", "王小妹", "二组", "健康", "1361234", "1371234"):
+        assert word not in masked
+    data = b"".join(content(listing, form, full=True))
+    other = _empty_county(db)
+    report = import_roster(db, other, io.BytesIO(data), f"人员.{form}", RosterOptions())
+    assert outcomes(report) == ["added", "added"], told(report)
+    assert _people_of(db, other.county_id) == stored
+
+
+def _people_of(db: Session, county_id: int) -> dict[str | None, tuple[str, str | None, dict[str, Any], str]]:
+    """Return name, phone, attributes and the code of the area by number."""
+    found = db.execute(
+        select(Person.number, Person.name, Person.phone, Person.attributes, Area.code)
+        .join(Area, Area.id == Person.area_id)
+        .where(Person.county_id == county_id)
+    )
+    return {number: (name, phone, dict(attributes), code) for number, name, phone, attributes, code in found}
+
+
+def _empty_county(db: Session) -> Scope:
+    """Add another county with the same areas and nobody in it."""
+    county = County(code="321282", name="邻市", time_zone="Asia/Shanghai")
+    db.add(county)
+    db.flush()
+    by_code: dict[str | None, int] = {}
+    for code, name, level, parent in AREAS:
+        area = Area(county_id=county.id, code=code, name=name, level=level, parent_id=by_code.get(parent))
+        db.add(area)
+        db.flush()
+        by_code[code] = area.id
+    return Scope(county.id, Actor(os_user="tester"), dict.fromkeys(Right, None))

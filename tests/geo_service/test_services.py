@@ -321,12 +321,12 @@ def test_the_list_leaves_as_a_workbook(clerk, town):
     head, row = openpyxl.load_workbook(io.BytesIO(answer.content)).active.iter_rows(values_only=True)
     told = dict(zip(head, row, strict=True))
     assert (told["参加人"], told["类别"], told["内容"]) == ("王*兰", "走访", "=1+1")
-    assert "王桂兰" in clerk.get("/api/services", params={"as": "csv", "names": "true"}).text
+    assert "王桂兰" in clerk.get("/api/services", params={"as": "csv", "full": "true"}).text
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
-@pytest.mark.parametrize("names", ["true", "false"])
-def test_a_list_that_left_imports_again_unchanged(clerk, town, db, county, form, names):
+@pytest.mark.parametrize("full", ["true", "false"])
+def test_a_list_that_left_imports_again_unchanged(clerk, town, db, county, form, full):
     for more in (
         {"place_id": town.rivers[0].id},
         {"note": "=1+1", "people": 4, "people_served": 0},
@@ -335,7 +335,7 @@ def test_a_list_that_left_imports_again_unchanged(clerk, town, db, county, form,
         clerk.put(f"/api/services/{uuid.uuid4()}", json=body(town, **more), headers=csrf(clerk))
     gone = service.put(db, county, uuid.uuid4(), asked(town))
     service.void(db, county, gone.service_id, "记错")
-    left = clerk.get("/api/services", params={"as": form, "names": names}).content
+    left = clerk.get("/api/services", params={"as": form, "full": full}).content
     report = imports.import_services(db, county, io.BytesIO(left), f"s.{form}", ImportOptions())
     assert [row.outcome for row in report.rows] == [Outcome.SAME] * 4, [row.detail for row in report.rows]
     assert db.scalar(select(func.count()).select_from(Service)) == 4
