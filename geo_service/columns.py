@@ -53,15 +53,21 @@ class Listing:
         return next((i for i, column in enumerate(self.columns) if column.kind == "geometry"), None)
 
     @property
+    def shown(self) -> "Listing":
+        """The same without what is withheld: what a page of many people shows."""
+        if any(column.mask == "withheld" for column in self.columns):
+            return self.of([column.name for column in self.columns if column.mask != "withheld"])
+        return self
+
+    @property
     def masked(self) -> "Listing":
         """The same with the names and phones of its people masked, and without what is withheld."""
-        if any(column.mask == "withheld" for column in self.columns):
-            return self.of([column.name for column in self.columns if column.mask != "withheld"]).masked
-        at = {i: _MASKS[column.mask] for i, column in enumerate(self.columns) if column.mask}
+        shown = self.shown
+        at = {i: _MASKS[column.mask] for i, column in enumerate(shown.columns) if column.mask}
         if not at:
-            return self
-        rows = ([at[i](v) if i in at else v for i, v in enumerate(row)] for row in self.rows)
-        return replace(self, rows=rows)
+            return shown
+        rows = ([at[i](v) if i in at else v for i, v in enumerate(row)] for row in shown.rows)
+        return replace(shown, rows=rows)
 
     def of(self, names: Collection[str]) -> "Listing":
         """Return the same with the columns of some names only."""

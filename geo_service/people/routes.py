@@ -130,7 +130,7 @@ def people(
     if form != "json":
         return export(db, scope, lists.people(db, scope, q=q, area=area), As(form), full=full)
     after = cursors.value_and_id(cursor, str)
-    rows = records(lists.people(db, scope, q=q, area=area, after=after, limit=limit + 1))
+    rows = records(lists.people(db, scope, q=q, area=area, after=after, limit=limit + 1).shown)
     return _page(rows, limit, "name", "id")
 
 
