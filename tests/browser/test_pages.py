@@ -5,7 +5,16 @@ What the screenshots are looked at for (SCREENSHOTS=folder keeps them):
 2. the map pages: the form on top, the map in its frame with all its layers and its legend, the list below;
 3. a place's card: the strip shows covered (solid) and not covered (hatched) stretches apart, also in grey;
 4. at 320 px every page is one column, nothing runs out of the window but tables within their own frame;
-5. the focus is seen on every link, button and field.
+5. the focus is seen on every link, button and field;
+6. the menu: the day's work first, the rest behind 更多, on a phone at most two rows, the own entry marked;
+7. every form: fields labelled, what is required told, an error beside it that says what to do, input kept;
+8. no number of the database, no English word and no word of the code where people read;
+9. numbers with their unit, days of the county's own clock, the empty list says what to do next;
+10. figures, norms, due, services, people, dossier, retention: all columns whole at 1280 px, facts in two
+    columns on a phone, wide tables in a box of their own with their first column in sight;
+11. a volunteer, a planner and an auditor see no action that is not theirs;
+12. prints: title, window, legend with counts, scale bar, north, date, made-up banner, all of it on the
+    page, and in grey the classes still apart.
 """
 
 import datetime as dt
@@ -256,7 +265,7 @@ def test_a_map_file_from_the_page_opens_from_disk(
     page = signed_in.page
     page.goto(pages["coverage"])
     with page.expect_download() as started:
-        page.get_by_role("link", name="下载地图文件").click()
+        page.get_by_role("link", name="下载地图文件（可转发）").click()
     assert started.value.suggested_filename.startswith("水乡县巡查覆盖图")
     path = tmp_path / "map.html"
     started.value.save_as(path)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from geo_service import files
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.areas import service as areas
+from geo_service.clock import today_in
 from geo_service.coverage import windows
 from geo_service.db import transaction
 from geo_service.figures import behind, document, paper, reports
@@ -143,7 +144,7 @@ def test_who_names_no_period_is_told_of_the_roster_that_came_in_after_the_last_o
 ) -> None:
     sent(Client(db, scope, walker), (500, 5), (1000, 5))
     duty(db, walker, road)
-    today = figures.today(db, scope.county_id)
+    today = today_in(db, scope.county_id)
     db.execute(update(Duty).values(in_force=Range(today, None)))
     found = figures.figures(db, scope, figures.asked(db, scope))
     assert found.asked.period.last == today
@@ -157,7 +158,7 @@ def test_a_norm_adopted_for_tomorrow_does_not_touch_today(
     db: Session, scope: Scope, road: Place, walker: Person
 ) -> None:
     duty(db, walker, road)
-    today = figures.today(db, scope.county_id)
+    today = today_in(db, scope.county_id)
     recent = dt.datetime.now(NOON.tzinfo) - dt.timedelta(minutes=15)
     clients = [Client(db, scope, walker) for _ in range(2)]
     first = sent(clients[0], (700, 5), (1100, 5))
@@ -244,7 +245,7 @@ def test_who_is_forgotten_leaves_the_rows_of_figures_and_what_was_issued_stays(
     after = counted(db, scope)
     assert after[Code.A1].ids == [f"person/{friend.id}"]
     assert after[Code.X1].value == 2, "a past day keeps its duties, whose holder has no name any more"
-    tomorrow = figures.today(db, scope.county_id) + dt.timedelta(days=1)
+    tomorrow = today_in(db, scope.county_id) + dt.timedelta(days=1)
     now = figures.figures(db, scope, figures.asked(db, scope, tomorrow, tomorrow)).figures
     assert now[Code.X1].ids == [f"person/{friend.id}"]
     assert (agreed(db, scope), covered_m(db, road)) == (before, coverage), "what was done stays done"
@@ -321,7 +322,7 @@ def test_a_restored_backup_keeps_norms_files_and_issued_reports(home: Home, oute
     period = Period(dt.date(2026, 5, 1), dt.date(2026, 5, 31))
     with transaction(home.engine) as db:
         norm_id = norms.draft(db, scope, "每周一次", weekly(300))
-        norms.adopt(db, scope, norm_id, figures.today(db, scope.county_id) + dt.timedelta(days=1))
+        norms.adopt(db, scope, norm_id, today_in(db, scope.county_id) + dt.timedelta(days=1))
         draft_id = norms.draft(db, scope, "草稿", weekly(500))
         asked = figures.asked(db, scope, period.first, period.last)
         made, docx = paper.draft(db, scope, asked)
