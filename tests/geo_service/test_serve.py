@@ -54,6 +54,7 @@ class Service:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                preexec_fn=_hear_interrupts,  # noqa: PLW1509  (no thread of this process forks)
             )
         self.said = self._first_words()
 
@@ -83,6 +84,11 @@ class Service:
         self.process.send_signal(how)
         self.process.communicate(timeout=120)
         return self.process.returncode
+
+
+def _hear_interrupts() -> None:
+    """Let Ctrl+C be heard, also where these tests run in the background of a shell, which turns it off."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def lowered(headers: Message) -> dict[str, str]:
