@@ -47,11 +47,6 @@ class Merged:
     lost: bool = False
     """Whether the register has no such row any more."""
 
-    @property
-    def is_same(self) -> bool:
-        """Whether nothing is to be stored or said."""
-        return not (self.taken or self.kept or self.cleared or self.questions or self.lost)
-
 
 def merge(base: Table, sheet: Table, register: Table, answers: Mapping[str, str]) -> Iterator[Merged]:
     """Yield what becomes of every row that went out, in its order.

@@ -17,7 +17,8 @@ def sheet_of(table: dict[str, dict[str, str]]) -> Table:
 
 @given(tables)
 def test_what_nobody_touched_is_the_same(base: dict[str, dict[str, str]]) -> None:
-    assert all(one.is_same for one in merge(Table(base), sheet_of(base), Table(base), {}))
+    for one in merge(Table(base), sheet_of(base), Table(base), {}):
+        assert not (one.taken or one.kept or one.cleared or one.questions or one.lost)
 
 
 @given(tables, tables, tables, st.sampled_from([None, SHEET, REGISTER]))

@@ -81,7 +81,6 @@ def test_data_in_a_home_can_be_reached() -> None:
     assert service(Settings(data_dir=home))["ProtectHome"] == ("read-only" if is_home else "yes")
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
 @pytest.mark.parametrize("name", ["data", "my data 100%"])
 def test_systemd_finds_nothing_wrong(outer: Path, name: str) -> None:
     path = outer / "yinxun.service"
