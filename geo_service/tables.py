@@ -77,6 +77,10 @@ def _bits() -> Mapped[str]:
     return mapped_column(BIT(CELLS_PER_BLOCK))
 
 
+def _no_spans() -> Mapped[Spans]:
+    return mapped_column(INT4MULTIRANGE, server_default=text("'{}'"))
+
+
 def _now() -> Mapped[dt.datetime]:
     return mapped_column(server_default=func.now())
 
@@ -167,6 +171,8 @@ class PlaceVersion(Table):
     area_m2: Mapped[float | None]
     reach_m: Mapped[float | None]
     """A reach of its own; else the layer's."""
+    reaches: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    """[[from_dm, to_dm, reach_m], ...]: stretches with a reach of their own, as where a river widens."""
     sources: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
     """[{"id": "way/123", "spans": [[from_dm, to_dm], ...]}]: which piece came from which source feature."""
     created_at: Mapped[dt.datetime] = _now()
@@ -185,6 +191,8 @@ class PlaceCells(Table):
     inside: Mapped[str] = _bits()
     edge_cell: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
     edge_m2: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+    walkable: Mapped[str | None] = mapped_column(BIT(CELLS_PER_BLOCK))
+    """Which of `inside` can be seen from where one can walk; none: nothing is known, all of them count."""
 
 
 class PlaceArea(Table):
@@ -299,6 +307,10 @@ class Patrol(Table):
     verdict: Mapped[str] = mapped_column(server_default="counted")
     reasons: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
     """Why: codes of `layers.verdicts` with what is missing."""
+    rides_count: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether what was ridden covers, as the norm of its walker's roles says."""
+    rule: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+    """Version of the rule of matching (`layers.matching.RULE`) by which its coverage was computed."""
     norm_id: Mapped[int | None] = mapped_column(ForeignKey("norm.id"))
     """The norm it was judged by; none: there was none."""
     reviewed_at: Mapped[dt.datetime | None]
@@ -360,6 +372,13 @@ class LineCoverage(Table):
         ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
     )
     spans: Mapped[Spans] = mapped_column(INT4MULTIRANGE)
+    """Walked; `bridged` is part of it."""
+    ridden: Mapped[Spans] = _no_spans()
+    """Only ridden: covers if the patrol's `rides_count`."""
+    bridged: Mapped[Spans] = _no_spans()
+    """Walked during an outage: both ends are on this line, and the time fits."""
+    ambiguous: Mapped[Spans] = _no_spans()
+    """Maybe walked: another line lies too close to tell them apart. Covers nothing."""
 
 
 class LineDay(Table):
@@ -375,8 +394,22 @@ class LineDay(Table):
     spans: Mapped[Spans] = mapped_column(INT4MULTIRANGE)
 
 
+class LineMonth(Table):
+    """The union of a line's days of one month: what long windows read."""
+
+    __tablename__ = "line_month"
+    __table_args__ = (Index("ix_line_month_month", "county_id", "month"),)
+    county_id: Mapped[int] = _county()
+    place_version_id: Mapped[int] = mapped_column(
+        ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    month: Mapped[dt.date] = mapped_column(primary_key=True)
+    """Its first day."""
+    spans: Mapped[Spans] = mapped_column(INT4MULTIRANGE)
+
+
 class AreaVisit(Table):
-    """One patrol's visit to an area place on one local day: the seconds spent inside."""
+    """One patrol's visit to an area place on one local day: the seconds spent inside, how often it came."""
 
     __tablename__ = "area_visit"
     __table_args__ = (Index("ix_area_visit_patrol", "patrol_id"),)
@@ -389,6 +422,7 @@ class AreaVisit(Table):
         ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
     )
     dwell_s: Mapped[float]
+    entries: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
 
 
 class CellCoverage(Table):
@@ -419,6 +453,110 @@ class CellDay(Table):
         ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
     )
     day: Mapped[dt.date] = mapped_column(primary_key=True)
+    block_x: Mapped[int] = mapped_column(primary_key=True)
+    block_y: Mapped[int] = mapped_column(primary_key=True)
+    seen: Mapped[str] = _bits()
+
+
+class CellMonth(Table):
+    """The union of an area place's days of one month, a row a block: what long windows read."""
+
+    __tablename__ = "cell_month"
+    __table_args__ = (Index("ix_cell_month_month", "county_id", "month"),)
+    county_id: Mapped[int] = _county()
+    place_version_id: Mapped[int] = mapped_column(
+        ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    month: Mapped[dt.date] = mapped_column(primary_key=True)
+    """Its first day."""
+    block_x: Mapped[int] = mapped_column(primary_key=True)
+    block_y: Mapped[int] = mapped_column(primary_key=True)
+    seen: Mapped[str] = _bits()
+
+
+class Recomputation(Table):
+    """A run that computes coverage anew under a rule, to be compared with what is in force, then adopted."""
+
+    __tablename__ = "recomputation"
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    rule: Mapped[int] = mapped_column(SmallInteger)
+    """Version of the rule of matching (`layers.matching.RULE`)."""
+    asked: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    """Which patrols: layer, area, since."""
+    created_at: Mapped[dt.datetime] = _now()
+    finished_at: Mapped[dt.datetime | None]
+    adopted_at: Mapped[dt.datetime | None]
+
+
+class RecomputedPatrol(Table):
+    """A patrol of a run: what is done of it is not done again after a stop."""
+
+    __tablename__ = "recomputed_patrol"
+    county_id: Mapped[int] = _county()
+    recomputation_id: Mapped[int] = mapped_column(
+        ForeignKey("recomputation.id", ondelete="CASCADE"), primary_key=True
+    )
+    patrol_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
+class RecomputedLine(Table):
+    """What a run says that a patrol covered of a line on a day, as `LineCoverage` would hold it."""
+
+    __tablename__ = "recomputed_line"
+    county_id: Mapped[int] = _county()
+    recomputation_id: Mapped[int] = mapped_column(
+        ForeignKey("recomputation.id", ondelete="CASCADE"), primary_key=True
+    )
+    place_version_id: Mapped[int] = mapped_column(
+        ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    patrol_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
+    )
+    spans: Mapped[Spans] = mapped_column(INT4MULTIRANGE)
+    ridden: Mapped[Spans] = _no_spans()
+    bridged: Mapped[Spans] = _no_spans()
+    ambiguous: Mapped[Spans] = _no_spans()
+
+
+class RecomputedVisit(Table):
+    """What a run says of a patrol's visit to an area place on a day, as `AreaVisit` would hold it."""
+
+    __tablename__ = "recomputed_visit"
+    county_id: Mapped[int] = _county()
+    recomputation_id: Mapped[int] = mapped_column(
+        ForeignKey("recomputation.id", ondelete="CASCADE"), primary_key=True
+    )
+    place_version_id: Mapped[int] = mapped_column(
+        ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    patrol_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
+    )
+    dwell_s: Mapped[float]
+    entries: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+
+
+class RecomputedCells(Table):
+    """What a run says that a patrol saw of an area place on a day, as `CellCoverage` would hold it."""
+
+    __tablename__ = "recomputed_cells"
+    county_id: Mapped[int] = _county()
+    recomputation_id: Mapped[int] = mapped_column(
+        ForeignKey("recomputation.id", ondelete="CASCADE"), primary_key=True
+    )
+    place_version_id: Mapped[int] = mapped_column(
+        ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    patrol_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
+    )
     block_x: Mapped[int] = mapped_column(primary_key=True)
     block_y: Mapped[int] = mapped_column(primary_key=True)
     seen: Mapped[str] = _bits()

@@ -7,6 +7,7 @@ All coordinates are x, y in metres of one CRS.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cached_property
 
 import numpy as np
@@ -76,25 +77,47 @@ class Path:
         )
 
 
+class Kind(IntEnum):
+    """How a stretch was covered."""
+
+    WALKED = 0
+    RIDDEN = 1
+    """At vehicle speed."""
+    BRIDGED = 2
+    """During an outage: both of its ends are on this line, and the time fits."""
+    AMBIGUOUS = 3
+    """Maybe: another line lies too close to tell them apart. Covers nothing."""
+
+
 @dataclass(frozen=True, eq=False)
 class Covered:
     """Stretches of places that a path covered, as they came: one row a pair of segment and piece.
 
-    `place`, `start_m`, `stop_m`, and `time_s`, the middle of the piece's time; shape (n,). `close_m`: holes
-    between them up to this length count as covered.
+    `place`, `start_m`, `stop_m`, `time_s`, the middle of the piece's time, and `kind`; shape (n,). `close_m`:
+    holes between them up to this length count as covered.
     """
 
     place: Ints
     start_m: Floats
     stop_m: Floats
     time_s: Floats
+    kind: Ints
     close_m: float = 0.0
 
     def where(self, keep: Bools) -> "Covered":
         """Return the rows where `keep`, shape (n,)."""
         return Covered(
-            self.place[keep], self.start_m[keep], self.stop_m[keep], self.time_s[keep], self.close_m
+            self.place[keep],
+            self.start_m[keep],
+            self.stop_m[keep],
+            self.time_s[keep],
+            self.kind[keep],
+            self.close_m,
         )
+
+    def of(self, *kinds: Kind) -> SpanSet:
+        """Return the union of the rows of some kinds, with short holes closed."""
+        return self.where(np.isin(self.kind, kinds)).spans()
 
     def spans(self) -> SpanSet:
         """Return their union, with short holes closed."""
@@ -189,7 +212,7 @@ def measured_rows(lines: LineSet, path: Path, piece: Ints, segment: Ints, lo: Fl
     start = np.where(lo <= 0, from_m, from_m + lo * rate)
     stop = np.where(hi >= extent, to_m, from_m + hi * rate)
     time_s = (path.start_s[piece] + path.stop_s[piece]) / 2
-    return Covered(lines.place[segment], start, stop, time_s)
+    return Covered(lines.place[segment], start, stop, time_s, np.zeros(segment.size, np.int64))
 
 
 def within(lines: LineSet, path: Path, reach_m: Floats) -> Covered:
@@ -208,11 +231,13 @@ def within(lines: LineSet, path: Path, reach_m: Floats) -> Covered:
 def joined(rows: list[Covered], *, close_m: float = 0.0) -> Covered:
     """Return all rows as one."""
     if not rows:
-        return Covered(np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0), close_m)
+        none = np.empty(0, np.int64)
+        return Covered(none, np.empty(0), np.empty(0), np.empty(0), none, close_m)
     return Covered(
         np.concatenate([r.place for r in rows]),
         np.concatenate([r.start_m for r in rows]),
         np.concatenate([r.stop_m for r in rows]),
         np.concatenate([r.time_s for r in rows]),
+        np.concatenate([r.kind for r in rows]),
         close_m,
     )

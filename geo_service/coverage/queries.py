@@ -8,14 +8,14 @@ from typing import Any
 
 import shapely
 from geoalchemy2 import functions as geo
-from psycopg.types.multirange import Multirange
-from psycopg.types.range import Range as PgRange
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
     Integer,
+    Text,
     and_,
+    cast,
     delete,
     func,
     literal,
@@ -23,10 +23,10 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from geo_service.bulk import copy_rows, elements_of
+from geo_service.bulk import copy_rows, elements_of, multirange, spans_in
+from geo_service.coverage.computing import LineRow, NearArea, NearLine, VisitRow
 from geo_service.tables import (
     AreaVisit,
     CellCoverage,
@@ -40,37 +40,9 @@ from layers.cells import AreaCells, CellSet
 from layers.vocabulary import Layer
 
 Box = tuple[float, float, float, float]
-Spans = list[tuple[int, int]]
-LineRow = tuple[int, dt.date, uuid.UUID, Spans]
-VisitRow = tuple[int, dt.date, uuid.UUID, float]
-CellRow = tuple[int, dt.date, uuid.UUID, int, int, str]
 PlaceDay = tuple[int, dt.date]
-
-
-@dataclass(frozen=True)
-class NearLine:
-    """A line near a track: its version in force, as a MultiLineString with M in degrees."""
-
-    place_id: int
-    version_id: int
-    layer: Layer
-    name: str | None
-    length_dm: int
-    reach_m: float | None
-    width_m: float | None
-    geometry: Any
-
-
-@dataclass(frozen=True)
-class NearArea:
-    """An area place near a track: its version in force, as a polygon in degrees."""
-
-    place_id: int
-    version_id: int
-    layer: Layer
-    name: str | None
-    area_m2: float
-    geometry: Any
+SPANS = ("spans", "ridden", "bridged", "ambiguous")
+"""The columns of `LineCoverage` that hold spans, as `LineRow` names them."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +51,6 @@ class Version:
 
     line: Any
     crs: str
-
-
-@dataclass(frozen=True)
-class DayRow:
-    """What one patrol covered of a line on one day."""
-
-    day: dt.date
-    patrol_id: uuid.UUID
-    spans_dm: Spans
 
 
 # By the key of the place too: without it a database that has no statistics yet compares every line near a
@@ -185,32 +148,65 @@ def versions_of(db: Session, county_id: int, place_id: int, version_ids: Iterabl
     return {id_: Version(shapely.from_wkb(wkb), crs) for id_, wkb, crs in rows}
 
 
-def line_coverage_of(db: Session, county_id: int, version_id: int) -> list[DayRow]:
+def line_coverage_of(db: Session, county_id: int, version_id: int) -> list[tuple[uuid.UUID, LineRow]]:
     """Return all that was covered of a line's version, by patrol and day."""
     rows = db.execute(
-        select(LineCoverage.day, LineCoverage.patrol_id, LineCoverage.spans)
+        select(
+            LineCoverage.patrol_id,
+            LineCoverage.day,
+            *(cast(getattr(LineCoverage, name), Text) for name in SPANS),
+        )
         .where(LineCoverage.county_id == county_id, LineCoverage.place_version_id == version_id)
         .order_by(LineCoverage.day, LineCoverage.patrol_id)
     ).all()
-    return [DayRow(day, patrol_id, _pairs(spans)) for day, patrol_id, spans in rows]
+    return [
+        (patrol_id, LineRow(version_id, day, *(list(spans_in(text_)) for text_ in texts)))
+        for patrol_id, day, *texts in rows
+    ]
 
 
-def insert_line_coverage(db: Session, county_id: int, rows: Sequence[LineRow]) -> None:
-    """Add rows of what patrols covered of lines; spans in decimetres."""
-    columns = ("county_id", "place_version_id", "day", "patrol_id", "spans")
+def insert_line_coverage(db: Session, county_id: int, rows: Iterable[tuple[uuid.UUID, LineRow]]) -> None:
+    """Add what patrols covered of lines."""
+    columns = ("county_id", "place_version_id", "day", "patrol_id", *SPANS)
     copy_rows(
-        db, LineCoverage, columns, ((county_id, v, d, p, _multirange(spans)) for v, d, p, spans in rows)
+        db,
+        LineCoverage,
+        columns,
+        (
+            (
+                county_id,
+                row.version_id,
+                row.day,
+                patrol_id,
+                *(multirange(getattr(row, name)) for name in SPANS),
+            )
+            for patrol_id, row in rows
+        ),
     )
 
 
-def insert_area_coverage(
-    db: Session, county_id: int, visits: Sequence[VisitRow], cells: Sequence[CellRow]
-) -> None:
-    """Add rows of what patrols saw of areas, and how long they stayed."""
+def insert_visits(db: Session, county_id: int, rows: Sequence[tuple[uuid.UUID, VisitRow]]) -> None:
+    """Add what patrols saw of areas, and how long they stayed."""
     columns = ("county_id", "place_version_id", "day", "patrol_id")
-    copy_rows(db, AreaVisit, (*columns, "dwell_s"), ((county_id, *row) for row in visits))
-    blocks = ("block_x", "block_y", "seen")
-    copy_rows(db, CellCoverage, (*columns, *blocks), ((county_id, *row) for row in cells))
+    copy_rows(
+        db,
+        AreaVisit,
+        (*columns, "dwell_s", "entries"),
+        (
+            (county_id, row.version_id, row.day, patrol_id, row.dwell_s, row.entries)
+            for patrol_id, row in rows
+        ),
+    )
+    copy_rows(
+        db,
+        CellCoverage,
+        (*columns, "block_x", "block_y", "seen"),
+        (
+            (county_id, row.version_id, row.day, patrol_id, *block)
+            for patrol_id, row in rows
+            for block in row.cells
+        ),
+    )
 
 
 def in_force(version_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
@@ -246,8 +242,8 @@ def carry_cells(db: Session, county_id: int, old_version_id: int, new_version_id
     )
     db.execute(
         text(
-            "insert into area_visit (county_id, place_version_id, day, patrol_id, dwell_s)"
-            " select v.county_id, :new, v.day, v.patrol_id, v.dwell_s from area_visit v"
+            "insert into area_visit (county_id, place_version_id, day, patrol_id, dwell_s, entries)"
+            " select v.county_id, :new, v.day, v.patrol_id, v.dwell_s, v.entries from area_visit v"
             " where v.county_id = :county_id and v.place_version_id = :old and exists ("
             "   select from cell_coverage c where c.place_version_id = :new"
             "   and c.day = v.day and c.patrol_id = v.patrol_id)"
@@ -256,9 +252,5 @@ def carry_cells(db: Session, county_id: int, old_version_id: int, new_version_id
     )
 
 
-def _pairs(spans: Iterable[Range[int]]) -> Spans:
-    return [(r.lower or 0, r.upper or 0) for r in spans]
-
-
-def _multirange(spans: Spans) -> Multirange[int]:
-    return Multirange([PgRange(a, b, "[)") for a, b in spans])
+def _texts(row: LineRow) -> list[str]:
+    return [multirange(getattr(row, name)) for name in SPANS]

@@ -10,28 +10,34 @@ from typing import Any
 from sqlalchemy import select, text, true, tuple_
 from sqlalchemy.orm import Session
 
-from geo_service.coverage.queries import CellRow, LineRow, PlaceDay, Spans, in_force
+from geo_service.bulk import multirange
+from geo_service.coverage.computing import LineRow, VisitRow
+from geo_service.coverage.queries import PlaceDay, in_force
 from geo_service.tables import AreaVisit, CellDay, LineCoverage, LineDay
 
 
 def add_to_line_days(db: Session, county_id: int, rows: Sequence[LineRow]) -> None:
     """Join rows into the roll-up, in key order so that two uploads never wait for each other in a ring."""
+    covering = [row for row in rows if row.spans or row.ridden]
     _add(
         db,
         "insert into line_day (county_id, place_version_id, day, spans)"
-        " select :county_id, v, d, cast(s as int4multirange)"
-        " from unnest(cast(:versions as bigint[]), cast(:days as date[]), cast(:spans as text[])) r (v, d, s)"
+        " select :county_id, v, d, cast(s as int4multirange) + cast(r as int4multirange)"
+        " from unnest(cast(:versions as bigint[]), cast(:days as date[]), cast(:spans as text[]),"
+        "             cast(:ridden as text[])) row (v, d, s, r)"
         " order by v, d"
         " on conflict (place_version_id, day) do update set spans = line_day.spans + excluded.spans",
         county_id=county_id,
-        versions=[version_id for version_id, _, _, _ in rows],
-        days=[day for _, day, _, _ in rows],
-        spans=[_literal(spans) for _, _, _, spans in rows],
+        versions=[row.version_id for row in covering],
+        days=[row.day for row in covering],
+        spans=[multirange(row.spans) for row in covering],
+        ridden=[multirange(row.ridden) for row in covering],
     )
 
 
-def add_to_cell_days(db: Session, county_id: int, rows: Sequence[CellRow]) -> None:
+def add_to_cell_days(db: Session, county_id: int, rows: Sequence[VisitRow]) -> None:
     """Join rows into the roll-up, in key order."""
+    blocks = [(row, *block) for row in rows for block in row.cells]
     _add(
         db,
         "insert into cell_day (county_id, place_version_id, day, block_x, block_y, seen)"
@@ -42,11 +48,11 @@ def add_to_cell_days(db: Session, county_id: int, rows: Sequence[CellRow]) -> No
         " on conflict (place_version_id, day, block_x, block_y)"
         " do update set seen = cell_day.seen | excluded.seen",
         county_id=county_id,
-        versions=[version_id for version_id, *_ in rows],
-        days=[day for _, day, *_ in rows],
-        xs=[x for *_, x, _, _ in rows],
-        ys=[y for *_, y, _ in rows],
-        seen=[bits for *_, bits in rows],
+        versions=[row.version_id for row, _, _, _ in blocks],
+        days=[row.day for row, _, _, _ in blocks],
+        xs=[x for _, x, _, _ in blocks],
+        ys=[y for _, _, y, _ in blocks],
+        seen=[bits for _, _, _, bits in blocks],
     )
 
 
@@ -98,7 +104,8 @@ gone as (
                       where c.place_version_id = wanted.place_version_id and c.day = wanted.day)
 )
 insert into line_day (county_id, place_version_id, day, spans)
-select c.county_id, c.place_version_id, c.day, range_agg(c.spans)
+select c.county_id, c.place_version_id, c.day,
+       range_agg(case when p.rides_count then c.spans + c.ridden else c.spans end)
 from line_coverage c join wanted using (place_version_id, day)
 join patrol p on p.id = c.patrol_id and p.voided_at is null and p.verdict <> 'not_counted'
 where c.county_id = :county_id
@@ -194,7 +201,3 @@ def _all_days(
         .order_by(table.day)
     )
     return [(version_id, day) for day in days]
-
-
-def _literal(spans: Spans) -> str:
-    return "{" + ",".join(f"[{a},{b})" for a, b in spans) + "}"

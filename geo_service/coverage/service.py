@@ -1,38 +1,32 @@
 """What a patrol covered: computed from its track, kept by place and local day, taken back when voided."""
 
-import datetime as dt
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import shapely
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from geo_service.coverage import queries, rollup
-from geo_service.coverage.queries import NearArea, NearLine
+from geo_service.coverage.computing import (
+    DM_PER_M,
+    FURTHEST_REACH_M,
+    LineRow,
+    Neighbourhood,
+    Passage,
+    Spans,
+    VisitRow,
+)
 from geo_service.tables import County
 from layers import crs as crs_
-from layers.cells import CellSet, dwell_s, seen_from
-from layers.coverage import Covered, Path, pairs, stadium
+from layers.cells import AreaCells, CellSet
 from layers.lines import LineSet
-from layers.matching import matched, way
-from layers.reach import SIGHT_M, reach_m
 from layers.remeasure import Remeasure
 from layers.spans import SpanSet
 from layers.tracks import Track
 from layers.vocabulary import Layer
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
-FURTHEST_REACH_M = 200.0
-"""Places are looked for this far around a track; no reach is longer."""
-DM_PER_M = 10
 
 
 @dataclass(frozen=True)
@@ -66,50 +60,6 @@ class Recorded:
     areas: list[SeenArea]
 
 
-@dataclass(frozen=True, eq=False)
-class Neighbourhood:
-    """The places around a track, in metres of the county's CRS: all of the register compete."""
-
-    crs: str
-    lines: Sequence[NearLine]
-    areas: Sequence[NearArea]
-
-    @cached_property
-    def line_set(self) -> LineSet:
-        """The lines, in the order of `lines`."""
-        return LineSet.of([line.geometry for line in self.lines], crs=self.crs)
-
-    @cached_property
-    def polygons(self) -> NDArray[np.object_]:
-        """The areas' polygons in metres, in the order of `areas`."""
-        lonlat = np.array([area.geometry for area in self.areas], dtype=object)
-        return np.asarray(crs_.project(lonlat, self.crs), dtype=object) if self.areas else lonlat
-
-    @cached_property
-    def reach_m(self) -> Floats:
-        """The reach of each line."""
-        reach = [reach_m(line.layer, own_m=line.reach_m, width_m=line.width_m) for line in self.lines]
-        return np.clip(np.array(reach, dtype=np.float64), 0.0, FURTHEST_REACH_M)
-
-    def near(self, track: Track) -> Bools:
-        """Tell which fixes lie within the reach of a place, shape (n,).
-
-        Grids do not count: they tile the land, and would let every home be seen.
-        """
-        xy = crs_.to_metric(track.lonlat, self.crs)
-        fixes = Path(xy, xy, track.time_s, track.time_s)
-        near = np.zeros(len(track), dtype=bool)
-        for fix, segment in pairs(self.line_set, fixes, float(self.reach_m.max(initial=0.0))):
-            lo, hi = stadium(self.line_set, fixes, fix, segment, self.reach_m[self.line_set.place[segment]])
-            near[fix[lo <= hi]] = True
-        compounds = self.polygons[[area.layer is Layer.COMPOUND for area in self.areas]]
-        if compounds.size:
-            points = shapely.points(xy)
-            fix, _ = shapely.STRtree(compounds).query(points, predicate="dwithin", distance=SIGHT_M)
-            near[fix] = True
-        return near
-
-
 def neighbourhood(db: Session, county: County, track: Track) -> Neighbourhood:
     """Read the places around a track."""
     if county.crs is None:
@@ -130,11 +80,15 @@ def record(
     if len(track) == 0:
         return Recorded([], [])
     near = near or neighbourhood(db, county, track)
-    xy = crs_.to_metric(track.lonlat, near.crs)
-    zone = ZoneInfo(county.time_zone)
-    lines = _record_lines(db, county.id, patrol_id, _covered(near, xy, track), near.lines, zone)
-    areas = _record_areas(db, county.id, patrol_id, xy, track, near, zone)
-    return Recorded(lines, areas)
+    passage = Passage(near, track, ZoneInfo(county.time_zone))
+    lines = passage.lines()
+    cells = queries.cells_of(db, county.id, passage.wanted())
+    visits = passage.visits(cells)
+    queries.insert_line_coverage(db, county.id, [(patrol_id, row) for row in lines])
+    queries.insert_visits(db, county.id, [(patrol_id, row) for row in visits])
+    rollup.add_to_line_days(db, county.id, lines)
+    rollup.add_to_cell_days(db, county.id, visits)
+    return Recorded(_covered_lines(near, lines), _seen_areas(near, cells, visits))
 
 
 def forget(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
@@ -190,125 +144,58 @@ def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, n
         rollup.rebuild_all_cell_days(db, county_id, new_version_id)
         return 0.0
     rows = queries.line_coverage_of(db, county_id, old_version_id)
-    spans = SpanSet.of(
-        [k for k, row in enumerate(rows) for _ in row.spans_dm],
-        [a / DM_PER_M for row in rows for a, _ in row.spans_dm],
-        [b / DM_PER_M for row in rows for _, b in row.spans_dm],
-    )
     mapping = Remeasure.between(LineSet.of([old.line], crs=old.crs), LineSet.of([new.line], crs=new.crs))
-    carried = mapping.carry(spans).scaled(DM_PER_M).rounded()
+    measured = {name: _spans_m(rows, name) for name in queries.SPANS}
+    carried = {name: mapping.carry(spans).scaled(DM_PER_M).rounded() for name, spans in measured.items()}
     kept = [
-        (new_version_id, rows[k].day, rows[k].patrol_id, _pairs(carried.of_place(k)))
-        for k in np.unique(carried.place).tolist()
+        (patrol_id, LineRow(new_version_id, row.day, *(_pairs(carried[name], k) for name in queries.SPANS)))
+        for k, (patrol_id, row) in enumerate(rows)
     ]
-    queries.insert_line_coverage(db, county_id, kept)
+    queries.insert_line_coverage(db, county_id, [(p, row) for p, row in kept if row.is_anything])
     rollup.rebuild_all_line_days(db, county_id, new_version_id)
-    ever = SpanSet.of(np.zeros(len(spans)), spans.start, spans.stop)
+    walked = measured["spans"] | measured["ridden"]
+    ever = SpanSet.of(np.zeros(len(walked)), walked.start, walked.stop)
     return float(mapping.lost(ever).length.sum())
 
 
-def _covered(near: Neighbourhood, xy: Floats, track: Track) -> Covered:
-    rival = np.array([list(Layer).index(line.layer) for line in near.lines], np.int64)
-    return matched(near.line_set, xy, track.time_s, track.piece, near.reach_m, rival)
+def _spans_m(rows: Sequence[tuple[uuid.UUID, LineRow]], name: str) -> SpanSet:
+    """Return one column of rows in metres, numbered by their position."""
+    ends = [(k, a, b) for k, (_, row) in enumerate(rows) for a, b in getattr(row, name)]
+    place, start, stop = np.array(ends, dtype=np.float64).reshape(-1, 3).T
+    return SpanSet.of(place, start / DM_PER_M, stop / DM_PER_M)
 
 
-def _record_lines(
-    db: Session,
-    county_id: int,
-    patrol_id: uuid.UUID,
-    covered: Covered,
-    lines: Sequence[NearLine],
-    zone: ZoneInfo,
-) -> list[CoveredLine]:
-    by_line: dict[int, SpanSet] = {}
-    rows = []
-    for day, here in _by_day(covered.time_s, zone):
-        spans = covered.where(here).spans().scaled(DM_PER_M).rounded()
-        for k in np.unique(spans.place).tolist():
-            line = lines[k]
-            own = SpanSet.of(np.zeros(len(spans.of_place(k))), *spans.of_place(k).T)
-            own = own & SpanSet.whole([line.length_dm])
-            if len(own):
-                rows.append((line.version_id, day, patrol_id, _pairs(own.of_place(0))))
-                by_line[k] = by_line.get(k, SpanSet.empty()) | own
-    queries.insert_line_coverage(db, county_id, rows)
-    rollup.add_to_line_days(db, county_id, rows)
-    return [
-        CoveredLine(
-            lines[k].place_id,
-            lines[k].layer,
-            lines[k].name,
-            _pairs(spans.of_place(0)),
-            float(spans.length.sum()) / DM_PER_M,
-        )
-        for k, spans in sorted(by_line.items(), key=lambda item: -item[1].length.sum())
-    ]
+def _covered_lines(near: Neighbourhood, rows: Sequence[LineRow]) -> list[CoveredLine]:
+    """Return what was covered of each line over all days, the longest first."""
+    number = {line.version_id: k for k, line in enumerate(near.lines)}
+    ends = [(number[row.version_id], a, b) for row in rows for a, b in (*row.spans, *row.ridden)]
+    covered = SpanSet.of(*np.array(ends, dtype=np.float64).reshape(-1, 3).T)
+    metres = covered.lengths(len(near.lines)) / DM_PER_M
+    found = []
+    for k in sorted(np.unique(covered.place).tolist(), key=lambda k: -metres[k]):
+        line = near.lines[k]
+        found.append(CoveredLine(line.place_id, line.layer, line.name, _pairs(covered, k), float(metres[k])))
+    return found
 
 
-def _record_areas(
-    db: Session,
-    county_id: int,
-    patrol_id: uuid.UUID,
-    xy: Floats,
-    track: Track,
-    near: Neighbourhood,
-    zone: ZoneInfo,
+def _seen_areas(
+    near: Neighbourhood, cells: Mapping[int, AreaCells], rows: Sequence[VisitRow]
 ) -> list[SeenArea]:
-    if not near.areas:
-        return []
-    walked, exact = way(xy, track.time_s, track.piece), Path.of(xy, track.time_s, track.piece)
-    seen = {day: seen_from(_during(walked, here), SIGHT_M) for day, here in _by_day(_middle_s(walked), zone)}
-    stays = {day: _during(exact, here) for day, here in _by_day(_middle_s(exact), zone)}
-    whole = CellSet()
-    for cells in seen.values():
-        whole = whole | cells
-    wanted = [(area.version_id, *block) for area in near.areas for block in whole.blocks]
-    inside = queries.cells_of(db, county_id, wanted)
-    visits, cells_rows, found = [], [], []
-    for area, polygon in zip(near.areas, near.polygons, strict=True):
-        own = inside.get(area.version_id)
-        if own is None or not len(own.inside & whole):
-            continue
-        dwell = {day: dwell_s(path, polygon) for day, path in stays.items()}
-        for day, cells in seen.items():
-            here = own.inside & cells
-            if len(here):
-                visits.append((area.version_id, day, patrol_id, dwell.get(day, 0.0)))
-                cells_rows += [(area.version_id, day, patrol_id, *bits) for bits in here.to_bits()]
-        seen_m2 = own.area_m2(own.inside & whole)
-        share = min(seen_m2 / area.area_m2, 1.0) if area.area_m2 else 0.0
-        found.append(SeenArea(area.place_id, area.layer, area.name, seen_m2, share, sum(dwell.values())))
-    queries.insert_area_coverage(db, county_id, visits, cells_rows)
-    rollup.add_to_cell_days(db, county_id, cells_rows)
+    """Return what was seen of each area place over all days, the largest first."""
+    found = []
+    for area in near.areas:
+        own = [row for row in rows if row.version_id == area.version_id]
+        if own:
+            seen = CellSet.from_bits(block for row in own for block in row.cells)
+            seen_m2 = cells[area.version_id].area_m2(seen)
+            share = min(seen_m2 / area.area_m2, 1.0) if area.area_m2 else 0.0
+            dwell_s = sum(row.dwell_s for row in own)
+            found.append(SeenArea(area.place_id, area.layer, area.name, seen_m2, share, dwell_s))
     return sorted(found, key=lambda area: -area.seen_m2)
 
 
-def _by_day(time_s: Floats, zone: ZoneInfo) -> Iterable[tuple[dt.date, Bools]]:
-    """Yield each local day with the rows that fall on it."""
-    if time_s.size == 0:
-        return
-    first = dt.datetime.fromtimestamp(float(time_s.min()), zone).date()
-    last = dt.datetime.fromtimestamp(float(time_s.max()), zone).date()
-    for k in range((last - first).days + 1):
-        day = first + dt.timedelta(days=k)
-        begins, ends = (
-            dt.datetime.combine(day + dt.timedelta(days=n), dt.time(), zone).timestamp() for n in (0, 1)
-        )
-        here = (time_s >= begins) & (time_s < ends)
-        if here.any():
-            yield day, here
-
-
-def _middle_s(path: Path) -> Floats:
-    return np.asarray((path.start_s + path.stop_s) / 2)
-
-
-def _during(path: Path, here: Bools) -> Path:
-    return Path(path.a[here], path.b[here], path.start_s[here], path.stop_s[here])
-
-
-def _pairs(spans: Floats) -> list[tuple[int, int]]:
-    return [(int(a), int(b)) for a, b in spans.tolist()]
+def _pairs(spans: SpanSet, place: int) -> Spans:
+    return [(int(a), int(b)) for a, b in spans.of_place(place).tolist()]
 
 
 def _box_around(track: Track, crs: str) -> tuple[float, float, float, float]:

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from geo_service.bulk import among
 from geo_service.counting import done
 from geo_service.coverage import service as coverage
-from geo_service.coverage.service import Neighbourhood, Recorded
+from geo_service.coverage.computing import DM_PER_M, Neighbourhood
+from geo_service.coverage.service import Recorded
 from geo_service.norms import service as norms
 from geo_service.norms.service import NormRow
 from geo_service.patrols import covered_queries, doubts, queries, track_queries, verdict_queries
@@ -195,7 +196,7 @@ def _shares_of(recorded: Recorded, near: Neighbourhood | None) -> dict[int, floa
     """Return the share covered or seen of each place, 0 to 1, of what was just recorded."""
     if near is None:
         return {}
-    length_m = {line.place_id: line.length_dm / coverage.DM_PER_M for line in near.lines}
+    length_m = {line.place_id: line.length_dm / DM_PER_M for line in near.lines}
     lines = {at.place_id: min(at.metres / length_m[at.place_id], 1.0) for at in recorded.lines}
     return lines | {area.place_id: area.share for area in recorded.areas}
 

@@ -21,7 +21,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.counting import judged
 from geo_service.coverage import service as coverage
-from geo_service.coverage.service import Neighbourhood
+from geo_service.coverage.computing import Neighbourhood
 from geo_service.errors import Conflict, Invalid
 from geo_service.patrols import (
     answers,

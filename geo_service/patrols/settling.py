@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from geo_service.areas import service as areas
 from geo_service.coverage import service as coverage
-from geo_service.coverage.service import Neighbourhood
+from geo_service.coverage.computing import Neighbourhood
 from geo_service.patrols import batch_queries, doubts, outings, queries, track_queries
 from geo_service.patrols.batch_queries import Fixes
 from geo_service.patrols.judging import settle_verdict

@@ -11,7 +11,7 @@ import shapely
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, any_, false, func, literal, or_, select, true
 from sqlalchemy.orm import Session
 
-from geo_service.coverage.service import FURTHEST_REACH_M
+from geo_service.coverage.computing import FURTHEST_REACH_M
 from geo_service.tables import LineCoverage, Patrol, Place, PlaceVersion
 from layers.tracks import Track
 from layers.vocabulary import Layer, Verdict

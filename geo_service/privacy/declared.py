@@ -70,6 +70,10 @@ PERSONAL: Mapping[str, Personal] = {
     "line_coverage.patrol_id": Personal("走到的河道、道路", _N, "covered"),
     "area_visit.patrol_id": Personal("到过的网格、小区", _N, "covered"),
     "cell_coverage.patrol_id": Personal("看到的格子，随到过的网格、小区一起显示", _N),
+    "recomputed_patrol.patrol_id": Personal("试算过的巡查，不显示", _N),
+    "recomputed_line.patrol_id": Personal("试算的河道、道路覆盖，不显示", _N),
+    "recomputed_visit.patrol_id": Personal("试算的网格、小区到访，不显示", _N),
+    "recomputed_cells.patrol_id": Personal("试算看到的格子，不显示", _N),
     "service.id": Personal("服务编号", _N, "services"),
     "service.note": Personal("服务说明", _C, "services"),
     "service.void_reason": Personal("作废原因", _C, "services"),
@@ -134,7 +138,8 @@ _WORDS = """
     county.code county.name county.time_zone county.crs
     area.code area.name area.level area.geom
     place.layer place.code place.name
-    place_version.line place_version.polygon place_version.sources
+    place_version.line place_version.polygon place_version.sources place_version.reaches
+    recomputation.asked
     place_cells.edge_cell place_cells.edge_m2
     duty.role duty.kind duty.level
     patrol.evidence patrol.verdict

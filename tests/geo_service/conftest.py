@@ -68,7 +68,8 @@ class SmallCounty:
         for block in cells.inside.to_bits() if cells else ():
             edge, m2 = cells.edge_m2[block[:2]]
             row = (self.id, version.id, *block, edge.tolist(), m2.tolist())
-            copy_rows(self.db, PlaceCells, [c.name for c in PlaceCells.__table__.columns], [row])
+            columns = [c.name for c in PlaceCells.__table__.columns][: len(row)]
+            copy_rows(self.db, PlaceCells, columns, [row])
         self.db.flush()
         return version
 
