@@ -41,7 +41,7 @@ class Scene:
     motion: Motion
 
 
-TRIES = 30
+TRIES, ROUTES_TRIED = 30, 10
 
 
 def scenes(half: Half = "tune", count: int = 100) -> Iterator[Scene]:
@@ -90,10 +90,10 @@ def _ways(source: str, recipe: Recipe, half: Half, rng: np.random.Generator) -> 
 
 def _route(recipe: Recipe, roads: Roads, rng: np.random.Generator) -> list[Leg]:
     wanted_m = 1000 * rng.uniform(*recipe.far_km)
-    if recipe.kind in SIEVES:
-        tried = [roads.route(rng, wanted_m) for _ in range(6)]
-        return max(tried, key=lambda legs: SIEVES[recipe.kind](roads.network, legs))
-    return roads.route(rng, wanted_m)
+    if recipe.kind == "serpentines":
+        tried = [roads.route(rng, wanted_m) for _ in range(ROUTES_TRIED)]
+        return max(tried, key=lambda legs: _turning(roads.network, legs))
+    return roads.route(rng, wanted_m, on="motorway" if recipe.kind == "motorway" else "")
 
 
 def _turning(network: Network, legs: list[Leg]) -> float:
@@ -104,16 +104,6 @@ def _turning(network: Network, legs: list[Leg]) -> float:
         angle = np.unwrap(np.arctan2(step[:, 1], step[:, 0]))
         turn += float(np.abs(np.diff(angle)).sum())
     return turn / sum(leg.length_m for leg in legs)
-
-
-def _on_motorway(network: Network, legs: list[Leg]) -> float:
-    """Return the share of a route on motorways and their ramps."""
-    far = sum(leg.length_m for leg in legs)
-    return sum(leg.length_m for leg in legs if "motorway" in network.edges[leg.edge].klass) / far
-
-
-SIEVES = {"serpentines": _turning, "motorway": _on_motorway}
-"""Of several routes the one that has most of it is taken."""
 
 
 def _lines(

@@ -24,6 +24,10 @@ RURAL = TOWN | {
     "unclassified": 17.0, "tertiary": 21.0, "secondary": 24.0, "primary": 26.0, "primary_link": 15.0,
     "secondary_link": 13.0, "motorway": 33.0, "motorway_link": 17.0, "track": 6.0,
 }  # fmt: skip
+THROUGH = {
+    klass: speed for klass, speed in RURAL.items()
+    if klass.split("_")[0] in {"motorway", "primary", "secondary", "tertiary"}
+}  # fmt: skip
 CYCLE = dict.fromkeys(FOOT - {"steps", "footway"}, 5.0) | {"primary": 5.0}
 
 
@@ -57,6 +61,7 @@ CYCLIST = Mover(CYCLE, 0.8, 1.8, 2.5, 1.5, 0.7, 0.06, (4, 40), pace=(0.8, 1.2))
 EBIKE = Mover(dict.fromkeys(CYCLE, 6.8), 1.2, 2.0, 3.0, 1.8, 0.8, 0.06, (4, 60))
 TOWN_CAR = Mover(TOWN, 1.7, 2.2, 4.0, 1.8, 0.4, 0.15)
 RURAL_CAR = Mover(RURAL, 1.8, 2.8, 4.5, 1.8, 0.4, 0.05, (3, 30))
+FAR_CAR = Mover(THROUGH, 1.8, 2.8, 4.5, 1.8, 0.6, 0.03, (3, 30))
 BUS = Mover(TOWN, 1.1, 1.5, 5.0, 2.0, 0.5, 0.12, (5, 60), pace=(0.8, 1.0), halts_every_m=400.0)
 BOAT = Mover({"water": 3.0}, 0.2, 0.6, 6.0, 2.0, 4.0, 0.0, oneway=False, pace=(0.65, 1.35))
 

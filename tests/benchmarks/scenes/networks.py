@@ -30,7 +30,7 @@ FILES = {
     "guixi": "guixi/guixi.osm",
     "altona": "altona/ways.geojson",
 }
-SPLIT_ON = {"liechtenstein": 1, "bayreuth": 1, "guixi": 0, "altona": 0}
+SPLIT_ON = {"liechtenstein": 1, "bayreuth": 0, "guixi": 0, "altona": 0}
 """The axis (0 east, 1 north) across which a map is split at its median: south and west are for tuning."""
 
 NOT_A_WAY = {"construction", "platform", "proposed", "rest_area", "raceway", ""}
@@ -131,7 +131,7 @@ def _osm(file: Path) -> Iterable[Way]:
         if not way.is_way() or way.tags.get("area") == "yes":
             continue
         klass = way.tags.get("highway") or ""
-        if way.tags.get("waterway") in {"river", "canal", "stream"}:
+        if way.tags.get("waterway") in {"river", "canal"}:
             klass = "water"
         if klass in NOT_A_WAY:
             continue

@@ -7,6 +7,7 @@ from tests.benchmarks.scenes.movers import (
     BUS,
     CYCLIST,
     EBIKE,
+    FAR_CAR,
     RURAL_CAR,
     TOWN_CAR,
     WALKER,
@@ -35,7 +36,7 @@ PHONE = Receiver()
 POOR = Receiver(sigma_m=(5.0, 9.0), bias_m=(0.0, 4.0), bursts=True)
 CITY = Receiver(sigma_m=(4.0, 7.0), canyons_km=0.5, reflections_km=0.4, bursts=True)
 FREEZING = Receiver(sigma_m=(4.0, 7.0), reflections_km=0.2, freezes=True)
-CAR = Receiver(sigma_m=(0.5, 1.5), tau_s=(60.0, 120.0), white_m=0.15, bias_m=(3.0, 8.0), smooth_s=1.5)
+CAR = Receiver(sigma_m=(0.5, 1.5), tau_s=(60.0, 120.0), white_m=0.15, bias_m=(2.0, 5.5), smooth_s=1.5)
 DARK = Receiver(sigma_m=(3.0, 7.0), outages_km=0.25, irregular=True, accuracy=True)
 OPEN = Receiver(sigma_m=(3.0, 5.0), irregular=True)
 
@@ -57,13 +58,13 @@ RECIPES = (
     Recipe("car city", DENSE, ("edges",), TOWN_CAR, (2, 6), (1, 1, 3), CITY),
     Recipe("car pavements", ("made",), ("edges",), TOWN_CAR, (2, 5), (1, 2), PHONE, "pavements"),
     Recipe("car dual", ("made", "guixi"), PARTED, TOWN_CAR, (3, 8), (1, 1, 5), POOR, "dual"),
-    Recipe("car biased", ("made", "guixi", *LAND), ALL, TOWN_CAR, (3, 9), (1,), CAR, "dual"),
+    Recipe("car biased", ("made", "guixi"), ALL, TOWN_CAR, (3, 9), (1,), CAR, "dual"),
     Recipe("car sparse", ("made", "guixi", "liechtenstein"), ("edges",), TOWN_CAR, (3, 9), (10, 30), POOR),
     Recipe("car land", LAND, ALL, RURAL_CAR, (8, 20), (1, 1, 5, 10), PHONE),
     Recipe("car land sparse", LAND, PARTED, RURAL_CAR, (8, 20), (15, 30, 60), OPEN),
-    Recipe("motorway", ("bayreuth",), PARTED, RURAL_CAR, (8, 20), (1, 2, 5, 10), POOR),
+    Recipe("motorway", ("bayreuth",), PARTED, FAR_CAR, (5, 12), (1, 2, 5, 10), POOR),
     Recipe("serpentines", ("liechtenstein",), PARTED, RURAL_CAR, (6, 12), (1, 2, 5), PHONE),
     Recipe("bus", ("made", "guixi", "liechtenstein"), ("edges",), BUS, (3, 8), (1, 2, 5), FREEZING),
     Recipe("car outages", ("made", *LAND), ("edges",), RURAL_CAR, (5, 15), (1, 2), DARK),
-    Recipe("boat", LAND, PARTED, BOAT, (3, 8), (1, 5, 10, 30, 60), OPEN, "water"),
+    Recipe("boat", LAND, PARTED, BOAT, (2, 7), (1, 5, 10, 30, 60), OPEN, "water"),
 )

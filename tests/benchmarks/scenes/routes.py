@@ -70,20 +70,21 @@ class Roads:
                     heapq.heappush(queue, (cost_s + back_s + step_s, far_m + step_m, to, i, ahead, node))
         return found
 
-    def route(self, rng: np.random.Generator, wanted_m: float) -> list[Leg]:
+    def route(self, rng: np.random.Generator, wanted_m: float, *, on: str = "") -> list[Leg]:
         """Return a route of about a length over several stops; it begins and ends within an edge.
 
-        NoRoute if the network is too small for half of it.
+        `on`: stops lie on ways of classes that begin so. NoRoute if there is none of half the length.
         """
-        starts = np.array(sorted(self.out))
+        there = {n for e in self.network.edges if e.klass.startswith(on) for n in (e.u, e.v)}
+        starts = np.array(sorted(there & self.out.keys()))
         for _ in range(20):
             node, last, legs, left_m = int(rng.choice(starts)), None, [], wanted_m
             while left_m > 0.1 * wanted_m:
                 found = self.tree(node, last)
-                reach = [(n, row[1]) for n, row in found.items() if 0 < row[1] <= 1.2 * left_m]
+                reach = [(n, row[1]) for n, row in found.items() if n in there and 0 < row[1] <= 1.2 * left_m]
                 # Far goals make long straight ways, near ones loops and the same street twice.
                 goals = [n for n, far in reach if far > 0.3 * left_m] or [n for n, _ in reach]
-                if len(found) < 12 or not goals:
+                if len(found) < min(12, len(starts) // 4) or not goals:
                     break
                 goal = int(rng.choice(goals))
                 part = self._traced(found, goal)

@@ -12,6 +12,8 @@ Floats = NDArray[np.float64]
 
 MAIN = {"primary", "secondary", "trunk"}
 WITH_PAVEMENT = {"primary", "secondary", "tertiary", "residential", "unclassified"}
+BARE_SHARE = 0.4
+"""Streets whose pavements nobody has drawn."""
 TAPER_M = 30.0
 """Way on which two carriageways part from one road."""
 SHORTEST_DUAL_M = 120.0
@@ -92,10 +94,11 @@ def with_pavements(crs: str, ways: list[Way], rng: np.random.Generator) -> list[
     """Return the ways and a pavement on both sides of each street, 5 to 9 m off, with corners, crossings."""
     network = Network.of(crs, ways)
     away_m = rng.uniform(5.0, 9.0)
+    without = set(np.flatnonzero(rng.random(len(ways)) < BARE_SHARE).tolist())
     ends: dict[int, list[tuple[float, Floats, Floats]]] = {}
     made: list[Way] = []
     for edge in network.edges:
-        if edge.klass not in WITH_PAVEMENT or edge.length_m < 4 * away_m:
+        if edge.klass not in WITH_PAVEMENT or edge.length_m < 4 * away_m or edge.way in without:
             continue
         left, right = (_beside(edge, side * away_m) for side in (1, -1))
         made += [Way(left, "footway"), Way(right, "footway")]
