@@ -1,10 +1,11 @@
 """Scores of `layers.cover` on hard scenes with known truth.
 
-    python -m tests.benchmarks.scenes [--half tune|judge] [--count 100] [--worst 10] [--kind KIND]
+    python -m tests.benchmarks.scenes [--half tune|judge] [--count 100] [--worst 10] [--kind KIND] [--blame]
     python -m tests.benchmarks.scenes --only NUMBER --picture FILE.png [--box W,S,E,N]
 
-Prints mean precision, recall and F1 by kind, the worst scenes, and how many are below 0.80. The default half
-is for tuning; what is tuned on it is judged on the other, which has other land, other towns, other seeds.
+Prints mean precision, recall and F1 by kind, the worst scenes, how many are below 0.80, and with --blame why
+metres are wrong. The default half is for tuning; what is tuned on it is judged on the other, which has other
+land, other towns, other seeds.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.scenes.blame import INVENTED, MISSED, Blame, blamed
 from tests.benchmarks.scenes.making import Scene, scenes
 from tests.benchmarks.scenes.pictures import picture
 from tests.benchmarks.scenes.scoring import Score, compared, found
@@ -25,6 +27,7 @@ def main() -> None:
     """Make the scenes, score them, print."""
     asked = _asked()
     rows: list[tuple[Scene, Score]] = []
+    blames: list[tuple[str, Blame]] = []
     made_s = matched_s = 0.0
     began = time.perf_counter()
     for number, scene in enumerate(scenes(asked.half, asked.count)):
@@ -35,11 +38,15 @@ def main() -> None:
         spans = found(scene)
         matched_s += time.perf_counter() - began
         rows.append((scene, compared(scene, spans)))
+        if asked.blame:
+            blames.append((scene.kind, blamed(scene, spans)))
         if asked.picture and asked.only is not None:
             box = tuple(float(number) for number in asked.box.split(",")) if asked.box else ()
             picture(scene, spans, asked.picture, title=_told(*rows[-1]), box=box)
         began = time.perf_counter()
     _print(rows, asked.worst)
+    if blames:
+        _print_blames(blames)
     print(
         f"{len(rows)} scenes of the half {asked.half}: made in {made_s:.0f} s, matched in {matched_s:.1f} s"
     )
@@ -51,6 +58,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--worst", type=int, default=10)
     parser.add_argument("--kind", default="")
+    parser.add_argument("--blame", action="store_true")
     parser.add_argument("--only", type=int)
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--box", default="")
@@ -74,6 +82,16 @@ def _print(rows: list[tuple[Scene, Score]], worst: int) -> None:
     print("\nworst:")
     for scene, s in sorted(rows, key=lambda row: row[1].f1)[:worst]:
         print("  " + _told(scene, s))
+
+
+def _print_blames(blames: list[tuple[str, Blame]]) -> None:
+    heads = [f"-{cause}" for cause in MISSED] + [f"+{cause}" for cause in INVENTED]
+    print("\nmetres missed (-) and invented (+), by cause:\n" + " " * 16 + "".join(f"{h:>10}" for h in heads))
+    for kind in [*dict.fromkeys(kind for kind, _ in blames), "all"]:
+        of_kind = [blame for k, blame in blames if kind in (k, "all")]
+        sums = [sum(b.missed[cause] for b in of_kind) for cause in MISSED]
+        sums += [sum(b.invented[cause] for b in of_kind) for cause in INVENTED]
+        print(f"{kind:16}" + "".join(f"{metres:10.0f}" for metres in sums))
 
 
 def _told(scene: Scene, s: Score) -> str:
