@@ -40,7 +40,7 @@ class Receiver:
     """Whether the time between fixes varies up to three times the step, as of phones that save power."""
     lost_share: float = 0.02
     outages_km: float = 0.0
-    outage_s: tuple[float, float] = (30.0, 300.0)
+    outage_s: tuple[float, float] = (30.0, 400.0)
     accuracy: bool = False
 
 

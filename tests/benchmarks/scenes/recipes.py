@@ -35,9 +35,9 @@ class Recipe(NamedTuple):
 PHONE = Receiver()
 POOR = Receiver(sigma_m=(5.0, 9.0), bias_m=(0.0, 4.0), bursts=True)
 CITY = Receiver(sigma_m=(4.0, 7.0), canyons_km=0.5, reflections_km=0.4, bursts=True)
-FREEZING = Receiver(sigma_m=(4.0, 7.0), reflections_km=0.2, freezes=True)
+FREEZING = Receiver(sigma_m=(4.0, 7.0), reflections_km=0.2, freezes=True, accuracy=True)
 CAR = Receiver(sigma_m=(0.5, 1.5), tau_s=(60.0, 120.0), white_m=0.15, bias_m=(2.0, 5.5), smooth_s=1.5)
-DARK = Receiver(sigma_m=(3.0, 7.0), outages_km=0.25, irregular=True, accuracy=True)
+DARK = Receiver(sigma_m=(3.0, 7.0), outages_km=0.15, irregular=True, accuracy=True)
 OPEN = Receiver(sigma_m=(3.0, 5.0), irregular=True)
 
 LAND = ("liechtenstein", "bayreuth")

@@ -14,6 +14,8 @@ MAIN = {"primary", "secondary", "trunk"}
 WITH_PAVEMENT = {"primary", "secondary", "tertiary", "residential", "unclassified"}
 BARE_SHARE = 0.4
 """Streets whose pavements nobody has drawn."""
+CLEAR_M = 1.5
+"""By how much more than their distance from the street pavements end before a junction."""
 TAPER_M = 30.0
 """Way on which two carriageways part from one road."""
 SHORTEST_DUAL_M = 120.0
@@ -97,27 +99,45 @@ def with_pavements(crs: str, ways: list[Way], rng: np.random.Generator) -> list[
     without = set(np.flatnonzero(rng.random(len(ways)) < BARE_SHARE).tolist())
     ends: dict[int, list[tuple[float, Floats, Floats]]] = {}
     made: list[Way] = []
+    crossed: dict[int, list[tuple[float, Floats]]] = {}
     for edge in network.edges:
         if edge.klass not in WITH_PAVEMENT or edge.length_m < 4 * away_m or edge.way in without:
             continue
-        left, right = (_beside(edge, side * away_m) for side in (1, -1))
+        clear_m = away_m + CLEAR_M
+        left, right = (_beside(edge, side * away_m, clear_m) for side in (1, -1))
         made += [Way(left, "footway"), Way(right, "footway")]
         # Seen from its node, left is counter-clockwise of the street.
         ends.setdefault(edge.u, []).append((_bearing(edge.xy), left[0], right[0]))
         ends.setdefault(edge.v, []).append((_bearing(edge.xy[::-1]), right[-1], left[-1]))
+        for at_m, end in ((clear_m, 0), (edge.length_m - clear_m, -1)):
+            middle = _at(edge.xy, at_m)
+            made.append(Way(np.array([left[end], middle, right[end]]), "footway"))
+            crossed.setdefault(edge.way, []).append((edge.from_m + at_m, middle))
     for around in ends.values():
         around.sort(key=lambda end: end[0])
-        made += [Way(np.array([left, right]), "footway") for _, left, right in around]
         for (_, left, _), (_, _, right) in zip(around, around[1:] + around[:1], strict=True):
             if np.hypot(*(left - right)) > 0.5:
                 made.append(Way(np.array([left, right]), "footway"))
-    return ways + made
+    return [_with_vertices(way, crossed.get(i, [])) for i, way in enumerate(ways)] + made
 
 
-def _beside(edge: Edge, offset_m: float) -> Floats:
+def _with_vertices(way: Way, more: list[tuple[float, Floats]]) -> Way:
+    """Return the way with further vertices at measures."""
+    if not more:
+        return way
+    m = np.r_[measures(way.xy), [at_m for at_m, _ in more]]
+    xy = np.vstack([way.xy, [point for _, point in more]])
+    return way._replace(xy=xy[np.argsort(m, kind="stable")])
+
+
+def _at(xy: Floats, at_m: float) -> Floats:
+    m = measures(xy)
+    return np.array([np.interp(at_m, m, xy[:, axis]) for axis in (0, 1)])
+
+
+def _beside(edge: Edge, offset_m: float, clear_m: float) -> Floats:
     """Return the pavement at an offset to the left, clear of the streets at both ends."""
     m = measures(edge.xy)
-    clear_m = abs(offset_m) + 1.5
     inside = (m > clear_m) & (m < m[-1] - clear_m)
     at = np.r_[clear_m, m[inside], m[-1] - clear_m]
     xy = np.column_stack([np.interp(at, m, edge.xy[:, axis]) for axis in (0, 1)])
