@@ -14,6 +14,8 @@ Bools = NDArray[np.bool_]
 
 START_S = 1_700_000_000.0
 STANDS_M_S = 0.3
+LONGEST_IRREGULAR_S = 10.0
+"""Devices that send rarely send by the clock."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def _times(end_s: float, receiver: Receiver, rng: np.random.Generator) -> Floats
     """Return the times of fixes, with their jitter, whole seconds for most devices."""
     n = int(end_s / receiver.step_s) + 2
     steps = np.full(n, receiver.step_s)
-    if receiver.irregular:
+    if receiver.irregular and receiver.step_s <= LONGEST_IRREGULAR_S:
         steps = receiver.step_s * rng.choice([1.0, 1.0, 1.0, 2.0, 3.0], n)
     time_s = np.cumsum(steps) - receiver.step_s
     # Every other device is exact to the second.
