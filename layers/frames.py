@@ -50,7 +50,15 @@ def cover(
         for track_id, track in _tracks(fixes, crs):
             xy = crs_.to_metric(track.lonlat, crs)
             if method == "matched":
-                covered = matched(lines, xy, track.time_s, track.piece, reach[index], rival[index])
+                covered = matched(
+                    lines,
+                    xy,
+                    track.time_s,
+                    track.piece,
+                    reach[index][lines.place],
+                    rival[index],
+                    track.accuracy_m,
+                )
             else:
                 covered = within(lines, Path.of(xy, track.time_s, track.piece), reach[index])
             spans = covered.spans()

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from layers import crs as crs_
 from layers.spans import SpanSet
+
+if TYPE_CHECKING:
+    from layers.network import Network
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -152,6 +155,14 @@ class LineSet:
     def tree(self) -> shapely.STRtree:
         """An index of the segments."""
         return shapely.STRtree(shapely.linestrings(np.stack([self.a, self.b], axis=1)))
+
+    @cached_property
+    def network(self) -> "Network":
+        """What lies around a spot, and where one can change from line to line."""
+        # It is made of lines, and its compiler is loaded when it is needed.
+        from layers.network import Network  # noqa: PLC0415
+
+        return Network.of(self)
 
     def whole(self) -> SpanSet:
         """Return every place in full."""

@@ -12,15 +12,13 @@ from layers.cells import CELL_M
 from layers.coverage import Path, pairs, stadium
 from layers.lines import LineSet
 from layers.spans import SpanSet
-from layers.tracks import FASTEST_M_S, OUTAGE_S, Track, smoothed
+from layers.tracks import FASTEST_M_S, OUTAGE_S, Track, is_ridden, smoothed
 from layers.verdicts import Numbers
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-VEHICLE_M_S, VEHICLE_S = 15 / 3.6, 60.0
-"""Faster than this for longer than this is ridden (domain.md 1.3)."""
 STILL_M_S = 0.5 / 3.6
 """Slower than this is standing still (domain.md 1.3)."""
 LONGEST_REST_S = 600.0
@@ -122,14 +120,10 @@ class Way:
 
 def way_of(xy: Floats, time_s: Floats, piece: Ints) -> Way:
     """Return the steps of a track: x, y in metres, shape (n, 2), the rest (n,). Lone fixes have none."""
-    smooth = smoothed(xy, time_s, piece) if time_s.size else xy
+    smooth = smoothed(xy, time_s, piece)
     i = np.flatnonzero(piece[1:] == piece[:-1])
     path = Path(smooth[i], smooth[i + 1], time_s[i], time_s[i + 1])
-    duration_s = path.stop_s - path.start_s
-    is_fast = path.length_m > VEHICLE_M_S * duration_s
-    run = _runs(is_fast, piece[i])
-    run_s = np.bincount(run, weights=duration_s) if run.size else duration_s
-    return Way(path, is_fast & (run_s[run] > VEHICLE_S))
+    return Way(path, is_ridden(path.length_m, path.start_s, path.stop_s, piece[i]))
 
 
 def ridden_share(way: Way) -> float:

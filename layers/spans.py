@@ -102,6 +102,21 @@ class SpanSet:
         a, b = np.searchsorted(self.place, [place, place + 1])
         return np.column_stack([self.start[a:b], self.stop[a:b]])
 
+    def touches(self, place: Ints, start: Floats, stop: Floats) -> Bools:
+        """Tell which of other spans, shape (k,), share something with the set.
+
+        >>> walked = SpanSet.of([1, 1], [0, 50], [10, 60])
+        >>> walked.touches(np.array([1, 1, 2]), np.array([5.0, 10, 5]), np.array([7.0, 50, 7])).tolist()
+        [True, False, False]
+        """
+        # The last of the set that begins before a span ends: all on one axis.
+        room = max(float(self.stop.max(initial=0.0)), float(np.max(stop, initial=0.0))) + 1.0
+        before = np.searchsorted(self.place * room + self.start, place * room + stop, side="left") - 1
+        near = np.maximum(before, 0)
+        if len(self) == 0:
+            return np.zeros(place.size, dtype=bool)
+        return (before >= 0) & (self.place[near] == place) & (self.stop[near] > start)
+
     def rounded(self) -> "SpanSet":
         """Return the spans with whole-number ends, the nearest ones; what becomes empty is left out.
 

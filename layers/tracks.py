@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-CLEANING = 1
+CLEANING = 2
 """Version of the rules below; stored with every patrol."""
 
 OUTAGE_S = 60.0
@@ -27,6 +27,8 @@ FASTEST_M_S = 150 / 3.6
 """Nothing that patrols is faster; a fix that would need more is a spike."""
 SPIKE_M_S, SPIKE_ACCURACY_M = 25 / 3.6, 30.0
 """A poor fix that also asks for more than an e-bike's speed is a spike (domain.md 1.3)."""
+USUAL_ACCURACY_M = 15.0
+"""Where the phone tells none."""
 LONGEST_SPIKE_FIXES = 3
 """More fixes than this in a row away from the rest are a place, not a spike."""
 EARLIEST_S, LATEST_S = 946_684_800.0, 4_102_444_800.0
@@ -34,6 +36,8 @@ EARLIEST_S, LATEST_S = 946_684_800.0, 4_102_444_800.0
 
 SMOOTHING_S, SMOOTHING_M = 20.0, 25.0
 """Window of the running mean: seconds for a walker, metres of way for what is faster."""
+VEHICLE_M_S, VEHICLE_S = 15 / 3.6, 60.0
+"""Faster than this for longer than this is ridden (domain.md 1.3)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +119,7 @@ def clean(recording: Recording, crs: str) -> Track:
     spikes = _spikes(time_s, xy, accuracy_m)
     xy = xy[~spikes]
     drop("spike", ~spikes)
-    breaks = (np.diff(time_s) > OUTAGE_S) | (_speeds(time_s, xy) > FASTEST_M_S)
+    breaks = (np.diff(time_s) > OUTAGE_S) | _leaps(time_s, xy, accuracy_m)
     piece = np.concatenate([[0], np.cumsum(breaks)])
     return Track(time_s, lonlat, accuracy_m, piece, dropped)
 
@@ -133,45 +137,49 @@ def home_cut(track: Track, crs: str, *, cut_m: float, near_a_place: Bools) -> Tr
     return track.where(~near_end | near_a_place)
 
 
-def smoothed(xy: Floats, time_s: Floats, piece: Ints) -> Floats:
+def smoothed(xy: Floats, time_s: Floats, piece: Ints, *, window_s: float = SMOOTHING_S) -> Floats:
     """Return the running mean over time of fixes x, y, shape (n, 2), within each piece.
 
-    The window is `SMOOTHING_S` long, or as long as `SMOOTHING_M` of way takes if that is less; it shrinks
+    The window is `window_s` long, or as long as `SMOOTHING_M` of way takes if that is less; it shrinks
     towards the ends of a piece, which stay where they are.
     """
+    if time_s.size == 0:
+        return xy
+    from layers.compiled.means import running_mean  # noqa: PLC0415  (the compiler is loaded when needed)
+
+    # From the first fix, so that sums stay small.
+    return running_mean(xy - xy[0], time_s - time_s[0], piece, window_s, SMOOTHING_M) + xy[0]
+
+
+def is_ridden(length_m: Floats, start_s: Floats, stop_s: Floats, piece: Ints) -> Bools:
+    """Tell which steps, in order of time, are part of a ride: a minute faster than one walks, shape (k,).
+
+    The mean speed of the minute around, within the piece, so that a ride goes on over a red light.
+    """
+    if length_m.size == 0:
+        return np.zeros(0, dtype=bool)
     first = np.searchsorted(piece, piece, side="left")
     last = np.searchsorted(piece, piece, side="right") - 1
-    to_end_s = np.minimum(time_s - time_s[first], time_s[last] - time_s)
-    half_s = np.minimum(SMOOTHING_S / 2, to_end_s)
-    # One axis for all pieces, so that one interpolation serves them: steps between pieces take no part.
-    step_s = np.where(np.diff(piece) == 0, np.diff(time_s), 0.0)
-    axis_s = np.concatenate([[0.0], np.cumsum(step_s)]) + piece * 4 * SMOOTHING_S
-    spread_m = np.hypot(*(_at(axis_s, xy, axis_s + half_s) - _at(axis_s, xy, axis_s - half_s)).T)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        half_s = np.fmin(half_s, SMOOTHING_M / 2 * (2 * half_s / spread_m))
-    area = np.concatenate(
-        [[[0.0, 0.0]], np.cumsum((xy[1:] + xy[:-1]) / 2 * np.diff(axis_s)[:, None], axis=0)]
-    )
-    mean = _integral(axis_s, xy, area, axis_s + half_s) - _integral(axis_s, xy, area, axis_s - half_s)
-    with np.errstate(invalid="ignore"):
-        return np.where(half_s[:, None] > 0, mean / (2 * half_s)[:, None], xy)
-
-
-def _at(axis: Floats, xy: Floats, where: Floats) -> Floats:
-    """Interpolate x, y on an axis, shape (n, 2)."""
-    return np.column_stack([np.interp(where, axis, xy[:, 0]), np.interp(where, axis, xy[:, 1])])
-
-
-def _integral(axis: Floats, xy: Floats, area: Floats, where: Floats) -> Floats:
-    """Return the integral of piecewise straight x, y from the axis' start to `where`, shape (n, 2)."""
-    i = np.clip(np.searchsorted(axis, where, side="right") - 1, 0, axis.size - 1)
-    rest = where - axis[i]
-    return np.asarray(area[i] + (xy[i] + _at(axis, xy, where)) / 2 * rest[:, None])
+    middle_s = (start_s + stop_s) / 2
+    low_s = np.maximum(middle_s - VEHICLE_S / 2, start_s[first])
+    high_s = np.minimum(middle_s + VEHICLE_S / 2, stop_s[last])
+    way_m = np.concatenate([[0.0], np.cumsum(length_m)])
+    axis_s = np.concatenate([start_s[:1], stop_s])
+    walked_m = np.interp(high_s, axis_s, way_m) - np.interp(low_s, axis_s, way_m)
+    took_s = high_s - low_s
+    return np.asarray((walked_m > VEHICLE_M_S * took_s) & (took_s >= VEHICLE_S / 2))
 
 
 def _speeds(time_s: Floats, xy: Floats) -> Floats:
     """Return metres a second from each fix to the next, shape (n - 1,)."""
     return np.asarray(np.hypot(*np.diff(xy, axis=0).T) / np.diff(time_s))
+
+
+def _leaps(time_s: Floats, xy: Floats, accuracy_m: Floats) -> Bools:
+    """Tell which steps nothing that patrols can take, whatever the error of both fixes, shape (n - 1,)."""
+    error_m = np.where(np.isnan(accuracy_m), USUAL_ACCURACY_M, accuracy_m)
+    step_m = np.hypot(*np.diff(xy, axis=0).T)
+    return np.asarray(step_m - (error_m[1:] + error_m[:-1]) > FASTEST_M_S * np.diff(time_s))
 
 
 def _spikes(time_s: Floats, xy: Floats, accuracy_m: Floats) -> Bools:

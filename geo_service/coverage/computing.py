@@ -155,7 +155,9 @@ class Passage:
         """The stretches of lines along which it went; lines compete within their layer."""
         rival = np.array([_LAYERS.index(line.layer) for line in self.near.lines], np.int64)
         track = self.track
-        return matched(self.near.line_set, self.xy, track.time_s, track.piece, self.near.reach_m, rival)
+        lines = self.near.line_set
+        reach_m = self.near.reach_m[lines.place]
+        return matched(lines, self.xy, track.time_s, track.piece, reach_m, rival, track.accuracy_m)
 
     @cached_property
     def seen(self) -> dict[dt.date, CellSet]:

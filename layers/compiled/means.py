@@ -1,0 +1,131 @@
+"""The running mean of a track, and the spots along its way."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layers.compiled import compiled
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@compiled
+def running_mean(xy: Floats, time_s: Floats, piece: Ints, window_s: float, window_m: float) -> Floats:
+    """Return the mean over time of straight steps between fixes x, y, shape (n, 2), within each piece.
+
+    The window is `window_s` long, or as long as `window_m` of way takes if that is less; it shrinks towards
+    the ends of a piece, which stay where they are.
+    """
+    n = time_s.size
+    mean = np.empty((n, 2))
+    begin = 0
+    while begin < n:
+        end = begin
+        while end + 1 < n and piece[end + 1] == piece[begin]:
+            end += 1
+        area = np.zeros((end - begin + 1, 2))
+        for i in range(begin + 1, end + 1):
+            step_s = time_s[i] - time_s[i - 1]
+            for axis in range(2):
+                area[i - begin, axis] = (
+                    area[i - begin - 1, axis] + (xy[i, axis] + xy[i - 1, axis]) / 2 * step_s
+                )
+        low = high = begin
+        for i in range(begin, end + 1):
+            half_s = min(window_s / 2, time_s[i] - time_s[begin], time_s[end] - time_s[i])
+            if half_s <= 0:
+                mean[i] = xy[i]
+                continue
+            low = _step_at(time_s, time_s[i] - half_s, begin, end, low)
+            high = _step_at(time_s, time_s[i] + half_s, begin, end, high)
+            spread_m = np.hypot(
+                _at(xy, time_s, high, time_s[i] + half_s, 0) - _at(xy, time_s, low, time_s[i] - half_s, 0),
+                _at(xy, time_s, high, time_s[i] + half_s, 1) - _at(xy, time_s, low, time_s[i] - half_s, 1),
+            )
+            if spread_m > window_m:
+                half_s *= window_m / spread_m
+                low = _step_at(time_s, time_s[i] - half_s, begin, end, low)
+                high = _step_at(time_s, time_s[i] + half_s, begin, end, high)
+            for axis in range(2):
+                whole = _integral(xy, time_s, area, begin, high, time_s[i] + half_s, axis) - _integral(
+                    xy, time_s, area, begin, low, time_s[i] - half_s, axis
+                )
+                mean[i, axis] = whole / (2 * half_s)
+        begin = end + 1
+    return mean
+
+
+@compiled
+def _step_at(time_s: Floats, at_s: float, begin: int, end: int, near: int) -> int:
+    """Return the fix at which the step begins that holds a time; looks around `near`."""
+    i = near
+    while i > begin and time_s[i] > at_s:
+        i -= 1
+    while i < end - 1 and time_s[i + 1] <= at_s:
+        i += 1
+    return min(i, end - 1)
+
+
+@compiled
+def _at(xy: Floats, time_s: Floats, i: int, at_s: float, axis: int) -> float:
+    share = (at_s - time_s[i]) / (time_s[i + 1] - time_s[i])
+    there: float = xy[i, axis] + share * (xy[i + 1, axis] - xy[i, axis])
+    return there
+
+
+@compiled
+def _integral(xy: Floats, time_s: Floats, area: Floats, begin: int, i: int, at_s: float, axis: int) -> float:
+    whole: float = area[i - begin, axis] + (xy[i, axis] + _at(xy, time_s, i, at_s, axis)) / 2 * (
+        at_s - time_s[i]
+    )
+    return whole
+
+
+@compiled
+def spots_of(
+    xy: Floats, time_s: Floats, error_m: Floats, piece: Ints, step_m: float
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Return spots about `step_m` apart along a way: x, y, shape (k, 2); time; error; gap; begins, shape (k,).
+
+    What lies closer together than most of a step is one spot, so that a standstill is one as well; longer
+    steps are cut. Pieces of a single fix, and those that do not move, have none. `gap`: metres, the product of
+    the ways to the fixes before and after over the step's length: how far the true way may bend between them.
+    `begins`: seconds since the last spot where a new piece begins, else 0.
+    """
+    n = time_s.size
+    near_m = 0.8 * step_m
+    most = 0
+    for i in range(1, n):
+        most += 2 + int(np.hypot(xy[i, 0] - xy[i - 1, 0], xy[i, 1] - xy[i - 1, 1]) / step_m)
+    out, at_s = np.empty((most + 2, 2)), np.empty(most + 2)
+    error, gap, begins = np.empty(most + 2), np.zeros(most + 2), np.zeros(most + 2)
+    k = 0
+    begin = 0
+    while begin < n:
+        end = begin
+        while end + 1 < n and piece[end + 1] == piece[begin]:
+            end += 1
+        first = k
+        last = begin
+        for i in range(begin + 1, end + 1):
+            far_m = np.hypot(xy[i, 0] - xy[last, 0], xy[i, 1] - xy[last, 1])
+            if far_m < near_m and not (i == end and far_m > 0 and k > first):
+                continue
+            if k == first:
+                out[k], at_s[k], error[k] = xy[last], time_s[last], error_m[last]
+                k += 1
+            steps = max(int(np.ceil(far_m / step_m - 0.3)), 1)
+            for j in range(1, steps + 1):
+                share = j / steps
+                for axis in range(2):
+                    out[k, axis] = xy[last, axis] + share * (xy[i, axis] - xy[last, axis])
+                at_s[k] = time_s[last] + share * (time_s[i] - time_s[last])
+                error[k] = error_m[last] + share * (error_m[i] - error_m[last])
+                gap[k] = far_m * share * (1 - share) if i == last + 1 else 0.0
+                k += 1
+            last = i
+        if first > 0 and k > first:
+            begins[first] = at_s[first] - at_s[first - 1]
+        begin = end + 1
+    return out[:k].copy(), at_s[:k].copy(), error[:k].copy(), gap[:k].copy(), begins[:k].copy()

@@ -1,0 +1,274 @@
+"""Along which line a walk went: a switch between the lines around each spot of its way.
+
+Without routing. At each spot the walk is on one of the candidate lines, or on none. Being on a line costs by
+its distance and by how far it turns away from the walk; going on from spot to spot costs by how much the way
+along the lines differs from the way that was walked; a change of line costs little where two lines are
+linked, much where they are not. The cheapest sequence is found by Viterbi's algorithm (Viterbi 1967; Forney,
+Proc. IEEE 61, 1973), and what any other would cost more tells where it cannot be told.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layers.compiled import compiled
+from layers.compiled.ground import MOST_NEAR, Grid, Links, Segments, around, foot, shortest
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class Spots(NamedTuple):
+    """Spots along a way, shape (k,): x, y, the unit vector of the way there, metres since the last spot.
+
+    `weight`: how much of a view of its own each spot is, for errors of neighbours are alike. `variance`: of
+    the error, square metres. `gap_m`: how far the true way may bend. `begins_s`: seconds since the last spot
+    where a new piece begins, else 0.
+    """
+
+    x: Floats
+    y: Floats
+    along_x: Floats
+    along_y: Floats
+    step_m: Floats
+    weight: Floats
+    variance: Floats
+    gap_m: Floats
+    begins_s: Floats
+
+
+class Candidates(NamedTuple):
+    """Strands near each spot: those of spot t are rows `first[t]` .. `first[t+1]`.
+
+    Of each: the strand, its nearest segment, the measure there, the distance, what being on it costs, and how
+    much wider than a path its reach is (metres).
+    """
+
+    first: Ints
+    strand: Ints
+    segment: Ints
+    m: Floats
+    away_m: Floats
+    cost: Floats
+    wider_m: Floats
+
+
+class Costs(NamedTuple):
+    """What the switch weighs; nats where not said otherwise."""
+
+    turned: float
+    """Being at right angles to a line."""
+    most: float
+    """Being on a line, however far."""
+    off: float
+    """Being on none."""
+    scale_m: float
+    """Metres by which the way along the lines may differ from the way walked, for one nat."""
+    most_differ_m: float
+    linked: float
+    """A change to a line that touches; twice that over a third line."""
+    unlinked: float
+    """A change to a line that does not."""
+    enter: float
+    """Coming onto a line from none, or leaving all."""
+
+
+@compiled
+def candidates(
+    spots: Spots,
+    segments: Segments,
+    grid: Grid,
+    reach_m: Floats,
+    chosen: Bools,
+    path_m: float,
+    further_m: float,
+    most: int,
+    costs: Costs,
+) -> Candidates:
+    """Return the strands within reach and `further_m` of each spot: of `chosen` segments, the `most` nearest.
+
+    `reach_m`, `chosen`: shape (segments,). Where a strand passes a spot twice, as in a hairpin, it stands
+    there twice. A reach beyond `path_m` is that of something wide: one walks beside it.
+    """
+    n = spots.x.size
+    marked, found = np.full(segments.ax.size, -1, np.int64), np.empty(MOST_NEAR, np.int64)
+    furthest_m = 0.0
+    for s in range(reach_m.size):
+        if chosen[s] and reach_m[s] > furthest_m:
+            furthest_m = reach_m[s]
+    first = np.zeros(n + 1, np.int64)
+    strand, segment = np.empty(n * most, np.int64), np.empty(n * most, np.int64)
+    m, away_m, turn = np.empty(n * most), np.empty(n * most), np.empty(n * most)
+    k = 0
+    for t in range(n):
+        x, y = spots.x[t], spots.y[t]
+        near = around(x, y, furthest_m + further_m, segments, grid, marked, t, found)
+        begin, last = k, -2
+        for q in range(near):
+            s = found[q]
+            if not chosen[s]:
+                continue
+            dx, dy = segments.bx[s] - segments.ax[s], segments.by[s] - segments.ay[s]
+            share, far_m = foot(x, y, segments.ax[s], segments.ay[s], segments.bx[s], segments.by[s])
+            if far_m > reach_m[s] + further_m:
+                continue
+            cos = abs(dx * spots.along_x[t] + dy * spots.along_y[t]) / max(np.hypot(dx, dy), 1e-9)
+            row = k
+            if k > begin and s == last + 1 and strand[k - 1] == segments.strand[s]:
+                # The next segment of the same passage: the nearer one stands for it.
+                row = k - 1
+                if far_m > away_m[row] or (far_m == away_m[row] and cos <= turn[row]):
+                    last = s
+                    continue
+            elif k - begin == most:
+                row = begin
+                for z in range(begin + 1, k):
+                    if away_m[z] > away_m[row]:
+                        row = z
+                if far_m >= away_m[row]:
+                    continue
+                # Keep the order of segments: what comes behind moves up.
+                for z in range(row, k - 1):
+                    strand[z], segment[z], m[z] = strand[z + 1], segment[z + 1], m[z + 1]
+                    away_m[z], turn[z] = away_m[z + 1], turn[z + 1]
+                row = k - 1
+            else:
+                k += 1
+            last = s
+            strand[row], segment[row] = segments.strand[s], s
+            m[row] = segments.from_m[s] + share * (segments.to_m[s] - segments.from_m[s])
+            away_m[row], turn[row] = far_m, cos
+        first[t + 1] = k
+    cost, wider_m = np.empty(k), np.empty(k)
+    for t in range(n):
+        for c in range(first[t], first[t + 1]):
+            wider_m[c] = max(reach_m[segment[c]] - path_m, 0.0)
+            variance = spots.variance[t] + (0.5 * wider_m[c]) ** 2
+            by_distance = away_m[c] ** 2 / (2 * variance)
+            cost[c] = spots.weight[t] * min(by_distance + costs.turned * (1 - turn[c] * turn[c]), costs.most)
+    return Candidates(
+        first, strand[:k].copy(), segment[:k].copy(), m[:k].copy(), away_m[:k].copy(), cost, wider_m
+    )
+
+
+@compiled
+def _change(near: Candidates, links: Links, a: int, b: int, step_m: float, costs: Costs) -> float:
+    """Return what it costs to go on from candidate a to candidate b of the next spot."""
+    one, other = near.strand[a], near.strand[b]
+    way_m, link = shortest(links, one, other, near.m[a], near.m[b])
+    price = 0.0
+    if one == other:
+        way_m = min(way_m, abs(near.m[a] - near.m[b]))
+    elif link < 0:
+        return costs.unlinked
+    elif links.over[link] < 0:
+        price = costs.linked
+    else:
+        price = 2 * costs.linked
+    # Beside something wide the way along it and the way walked differ in every bend.
+    scale_m = costs.scale_m + max(near.wider_m[a], near.wider_m[b])
+    price += min(abs(way_m - step_m), costs.most_differ_m) / scale_m
+    return price if one == other else min(price, costs.unlinked)
+
+
+@compiled
+def _over_gap(near: Candidates, a: int, b: int, costs: Costs) -> float:
+    """Return what it costs to go on behind an outage: any line may follow, the same one a little more likely."""
+    return 0.0 if near.strand[a] == near.strand[b] else 2 * costs.linked + 1.0
+
+
+@compiled
+def decided(spots: Spots, near: Candidates, links: Links, costs: Costs) -> tuple[Ints, Floats]:
+    """Return the candidate that the walk was on at each spot (-1: none), shape (k,).
+
+    And for each candidate what the cheapest sequence up to it costs, shape (candidates,).
+    """
+    n = spots.x.size
+    most = 0
+    for t in range(n):
+        most = max(most, near.first[t + 1] - near.first[t])
+    came = np.full((n, most + 1), -1, np.int32)
+    until = np.full(near.strand.size, np.inf)
+    off = 0.0
+    for t in range(n):
+        begin, count = near.first[t], near.first[t + 1] - near.first[t]
+        here = costs.off * spots.weight[t]
+        if t == 0:
+            for c in range(count):
+                until[begin + c] = near.cost[begin + c]
+            off = here
+            continue
+        before, m = near.first[t - 1], near.first[t] - near.first[t - 1]
+        best, by = off, m
+        for a in range(m):
+            if until[before + a] + costs.enter < best:
+                best, by = until[before + a] + costs.enter, a
+        came[t, count] = by
+        for c in range(count):
+            least, by = off + costs.enter, m
+            for a in range(m):
+                if until[before + a] >= least:
+                    continue
+                if spots.begins_s[t] > 0:
+                    price = until[before + a] + _over_gap(near, before + a, begin + c, costs)
+                else:
+                    price = until[before + a] + _change(
+                        near, links, before + a, begin + c, spots.step_m[t], costs
+                    )
+                if price < least:
+                    least, by = price, a
+            until[begin + c] = least + near.cost[begin + c]
+            came[t, c] = by
+        off = best + here
+    return _traced(near, came, until, off), until
+
+
+@compiled
+def _traced(near: Candidates, came: NDArray[np.int32], until: Floats, off: float) -> Ints:
+    n = near.first.size - 1
+    chosen = np.full(n, -1, np.int64)
+    if n == 0:
+        return chosen
+    count = near.first[n] - near.first[n - 1]
+    state, least = count, off
+    for c in range(count):
+        if until[near.first[n - 1] + c] < least:
+            state, least = c, until[near.first[n - 1] + c]
+    for t in range(n - 1, -1, -1):
+        if state < near.first[t + 1] - near.first[t]:
+            chosen[t] = near.first[t] + state
+        state = came[t, state]
+    return chosen
+
+
+@compiled
+def from_here(spots: Spots, near: Candidates, links: Links, costs: Costs) -> Floats:
+    """Return what the cheapest sequence from each candidate on costs, its own cost not counted.
+
+    With what it costs up to there this tells how much dearer any other line would have been.
+    """
+    n = spots.x.size
+    on = np.zeros(near.strand.size)
+    off = 0.0
+    for t in range(n - 2, -1, -1):
+        begin, end, after = near.first[t], near.first[t + 1], near.first[t + 2]
+        none = costs.off * spots.weight[t + 1]
+        best = off + none
+        for c in range(end, after):
+            best = min(best, costs.enter + near.cost[c] + on[c])
+        for a in range(begin, end):
+            least = costs.enter + none + off
+            for c in range(end, after):
+                rest = near.cost[c] + on[c]
+                if rest >= least:
+                    continue
+                if spots.begins_s[t + 1] > 0:
+                    rest += _over_gap(near, a, c, costs)
+                else:
+                    rest += _change(near, links, a, c, spots.step_m[t + 1], costs)
+                least = min(least, rest)
+            on[a] = least
+        off = best
+    return on
