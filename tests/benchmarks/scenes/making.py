@@ -46,16 +46,24 @@ TRIES, ROUTES_TRIED = 30, 10
 
 def scenes(half: Half = "tune", count: int = 100) -> Iterator[Scene]:
     """Yield mixed scenes, the kinds in turn; the same half and number always give the same scene."""
-    for i in range(count):
-        recipe = RECIPES[i % len(RECIPES)]
-        for attempt in range(TRIES):
-            try:
-                yield made(recipe, half, i, attempt)
-                break
-            except NoRoute:
-                continue
-        else:
-            raise NoRoute(recipe.kind)
+    for number in range(count):
+        yield scene(half, number)
+
+
+def scene(half: Half, number: int) -> Scene:
+    """Make the scene of a number. NoRoute if no attempt finds a way that is long enough."""
+    recipe = recipe_of(number)
+    for attempt in range(TRIES):
+        try:
+            return made(recipe, half, number, attempt)
+        except NoRoute:
+            continue
+    raise NoRoute(f"no way for {recipe.kind}, number {number}")
+
+
+def recipe_of(number: int) -> Recipe:
+    """Return the recipe of the scene of a number."""
+    return RECIPES[number % len(RECIPES)]
 
 
 def made(recipe: Recipe, half: Half, number: int, attempt: int = 0) -> Scene:
