@@ -310,7 +310,7 @@ class Patrol(Table):
     rides_count: Mapped[bool] = mapped_column(server_default=text("true"))
     """Whether what was ridden covers, as the norm of its walker's roles says."""
     rule: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
-    """Version of the rule of matching (`layers.matching.RULE`) by which its coverage was computed."""
+    """Version of the rule of matching (`layers.coverage.RULE`) by which its coverage was computed."""
     norm_id: Mapped[int | None] = mapped_column(ForeignKey("norm.id"))
     """The norm it was judged by; none: there was none."""
     reviewed_at: Mapped[dt.datetime | None]
@@ -481,7 +481,7 @@ class Recomputation(Table):
     county_id: Mapped[int] = _county()
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
     rule: Mapped[int] = mapped_column(SmallInteger)
-    """Version of the rule of matching (`layers.matching.RULE`)."""
+    """Version of the rule of matching (`layers.coverage.RULE`)."""
     asked: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     """Which patrols: layer, area, since."""
     created_at: Mapped[dt.datetime] = _now()

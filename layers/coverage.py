@@ -21,6 +21,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+RULE = 2
+"""Version of the rules by which coverage is computed (here, in `matching`, `walking` and `compiled`).
+
+Stored with what they gave: a changed rule is a new version, compared with the old before it is adopted."""
 PIECES_AT_ONCE = 4096
 """Bounds the memory that pairs of pieces and segments take."""
 _PARALLEL = 1e-12
@@ -87,6 +91,10 @@ class Kind(IntEnum):
     """During an outage: both of its ends are on this line, and the time fits."""
     AMBIGUOUS = 3
     """Maybe: another line lies too close to tell them apart. Covers nothing."""
+
+
+COVERING = (Kind.WALKED, Kind.RIDDEN, Kind.BRIDGED)
+"""The kinds that cover, as far as the way a stretch was covered goes."""
 
 
 @dataclass(frozen=True, eq=False)

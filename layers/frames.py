@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from layers import crs as crs_
 from layers.cells import AreaCells, dwell_s, seen_from
-from layers.coverage import Path, within
+from layers.coverage import COVERING, Path, within
 from layers.errors import BadTrack, UnknownCrs
 from layers.lines import LineSet
-from layers.matching import matched, way
+from layers.matching import matched
 from layers.tracks import Recording, Track, clean
+from layers.walking import way
 
 DEFAULT_REACH_M = 20.0
 DEFAULT_SIGHT_M = 15.0
@@ -59,9 +60,9 @@ def cover(
                     rival[index],
                     track.accuracy_m,
                 )
+                spans = covered.of(*COVERING)
             else:
-                covered = within(lines, Path.of(xy, track.time_s, track.piece), reach[index])
-            spans = covered.spans()
+                spans = within(lines, Path.of(xy, track.time_s, track.piece), reach[index]).spans()
             rows.append(
                 pd.DataFrame(
                     {

@@ -5,43 +5,22 @@ a layer compete for each spot of the walk, and the whole sequence is decided at 
 (`layers.compiled.switch`). Where lines lie closer together than the error of the fixes, it is ambiguous.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
-from layers.coverage import Covered, Kind, Path, joined
+from layers.compiled import runs, switch
+from layers.compiled.switch import Candidates
+from layers.coverage import Covered, Kind, joined
 from layers.lines import LineSet
 from layers.network import Network
-from layers.tracks import is_ridden, smoothed
+from layers.walking import Walk
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-RULE = 2
-"""Version of the rules below and of those in `layers.compiled`; stored with what they gave."""
-
-SIMPLIFY_M = 3.0
-LONGEST_PIECE_M = 20.0
-"""Pieces short enough for cells."""
-
-SMOOTHING_S, SMOOTHING_M = 10.0, 25.0
-"""Window of the running mean: seconds for a walker, metres of way for what is faster.
-
-A longer one takes the corners off, a shorter one lets the error in (measured on the walks for tuning)."""
-STEP_M = 7.0
-"""Between spots of the way."""
-ERROR_M = 8.0
-"""Of a fix, on each axis, at least: phones promise more than they hold."""
-ACCURACY_PER_ERROR = 1.5
-"""A phone's accuracy is the radius of about 68 %, which is 1.5 errors of one axis (Rayleigh)."""
-BEND = 0.5
-"""Between two fixes the way may bend by so much of the product of the ways to them over their distance."""
-ALIKE_M = 40.0
-"""Along so much way errors are alike: so much counts as one view (a walker's half minute)."""
 PATH_M = 20.0
 """A reach beyond this is that of something wide."""
 FURTHER_M = 10.0
@@ -51,38 +30,15 @@ CLOSE_M = 15.0
 """Holes up to this length are covered."""
 TWIN_M = 1.5
 """Lines closer than this are the same line: what is walked of one is walked of the other."""
-AMBIGUOUS_SHARE = 0.5
-"""Of the error: lines closer than this cannot be told apart, however long one walks beside both, for much of the
-error, and that of the map, stays the same."""
+AMBIGUOUS_SHARE = 0.4
+"""Of the error: lines closer than this cannot be told apart, however long one walks beside both.
+
+Much of the error, and that of the map, stays the same."""
 MARGIN = 3.0
 """Nats: another line is as likely if it is dearer by less, all that came before and after considered."""
 SHORTEST_AMBIGUOUS_M = 30.0
 """At every junction it is ambiguous for some metres where the one line ends and the other begins."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the switch weighs (`layers.compiled.switch.Costs`) and where runs end (`runs.Limits`)."""
-
-    turned: float = 3.0
-    most: float = 20.0
-    off: float = 4.0
-    scale_m: float = 15.0
-    most_differ_m: float = 40.0
-    linked: float = 0.15
-    unlinked: float = 5.0
-    enter: float = 5.0
-    overshoot_m: float = 12.0
-    shortest_m: float = 20.0
-    shortest_share: float = 0.6
-    end_m: float = 4.0
-    turned_m: float = 18.0
-    bridge_s: float = 300.0
-    bridge_slow: float = 0.6
-    bridge_fast: float = 1.5
-
-
-SETTINGS = Settings()
+COSTS, LIMITS = switch.Costs(), runs.Limits()
 
 
 def matched(
@@ -104,7 +60,7 @@ def matched(
         raise ValueError(f"reach_m has shape {reach_m.shape}, but there are {lines.place.size} segments")
     if lines.place.size == 0 or time_s.size < 2:
         return joined([], close_m=CLOSE_M)
-    walk = _Walk.of(xy, time_s, piece, accuracy_m)
+    walk = Walk.of(xy, time_s, piece, accuracy_m)
     kinds = np.zeros(lines.places, np.int64) if rival is None else rival
     of_segment = kinds[lines.place]
     return joined(
@@ -112,112 +68,48 @@ def matched(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Walk:
-    """A track as spots along its smoothed way."""
-
-    spots: Any
-    time_s: Floats
-    ridden: Bools
-    pace_m_s: float
-
-    @classmethod
-    def of(cls, xy: Floats, time_s: Floats, piece: Ints, accuracy_m: Floats | None) -> "_Walk":
-        from layers.compiled.means import spots_of  # noqa: PLC0415  (the compiler is loaded when needed)
-        from layers.compiled.switch import Spots  # noqa: PLC0415
-
-        error_m = np.full(time_s.size, ERROR_M)
-        if accuracy_m is not None:
-            error_m = np.fmax(error_m, accuracy_m / ACCURACY_PER_ERROR)
-        smooth = smoothed(xy, time_s, piece, window_s=SMOOTHING_S)
-        at, at_s, error_m, gap_m, begins_s = spots_of(smooth, time_s, error_m, piece, STEP_M)
-        begins = begins_s > 0
-        begins[:1] = True
-        step = np.diff(at, axis=0, prepend=at[:1])
-        step_m = np.where(begins, 0.0, np.hypot(*step.T))
-        number = np.cumsum(begins, dtype=np.int64)
-        before, after = np.r_[at[:1], at[:-1]], np.r_[at[1:], at[-1:]]
-        before[begins] = at[begins]
-        ends = np.r_[begins[1:], True]
-        after[ends] = at[ends]
-        ahead = after - before
-        ahead /= np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
-        weight = (step_m + np.where(ends, 0.0, np.r_[step_m[1:], 0.0])) / 2 / ALIKE_M
-        x, y, along_x, along_y = (np.ascontiguousarray(column) for column in (*at.T, *ahead.T))
-        spots = Spots(
-            x,
-            y,
-            along_x,
-            along_y,
-            step_m,
-            weight,
-            error_m**2 + BEND * gap_m**2,
-            gap_m,
-            begins_s,
-        )
-        moving_s = float(np.where(begins, 0.0, np.diff(at_s, prepend=at_s[:1])).sum())
-        ridden = np.zeros(at_s.size, dtype=bool)
-        before_s = np.concatenate([at_s[:1], at_s[:-1]])
-        ridden[~begins] = is_ridden(step_m[~begins], before_s[~begins], at_s[~begins], number[~begins])
-        return cls(spots, at_s, ridden, float(step_m.sum()) / max(moving_s, 1.0))
-
-    def middle_s(self, spot: Ints) -> Floats:
-        """Return the middle of the time of the steps that end at spots, shape (n,)."""
-        return np.asarray((self.time_s[np.maximum(spot - 1, 0)] + self.time_s[spot]) / 2)
-
-
-def _along(lines: LineSet, walk: _Walk, reach_m: Floats, chosen: Bools) -> Covered:
+def _along(lines: LineSet, walk: Walk, reach_m: Floats, chosen: Bools) -> Covered:
     """Return the stretches along which a walk went, of lines that compete with each other."""
-    from layers.compiled import runs as runs_  # noqa: PLC0415
-    from layers.compiled import switch  # noqa: PLC0415
-
-    network, own = lines.network, SETTINGS
-    costs = switch.Costs(
-        own.turned, own.most, own.off, own.scale_m, own.most_differ_m, own.linked, own.unlinked, own.enter
-    )
-    limits = runs_.Limits(
-        own.overshoot_m, own.shortest_m, own.shortest_share, own.end_m, own.turned_m, own.bridge_s,
-        own.bridge_slow, own.bridge_fast,
-    )  # fmt: skip
-    segments = network.segments
+    network = lines.network
+    segments, links = network.segments, network.links
     near = switch.candidates(
-        walk.spots, segments, network.grid, reach_m, chosen, PATH_M, FURTHER_M, MOST_CANDIDATES, costs
+        walk.spots, segments, network.grid, reach_m, chosen, PATH_M, FURTHER_M, MOST_CANDIDATES, COSTS
     )
-    on, until = switch.decided(walk.spots, near, network.links, costs)
-    rows = runs_.runs(
-        on, walk.spots, near, segments, network.links, network.low_m, network.high_m, reach_m,
-        walk.pace_m_s, limits,
-    )  # fmt: skip
-    same = runs_.twins(rows, segments, network.grid, chosen, TWIN_M)
+    on, until = switch.decided(walk.spots, near, links, COSTS)
+    ends = (network.low_m, network.high_m)
+    near_by = runs.runs(on, walk.spots, near, segments, links, *ends, reach_m, walk.pace_m_s, LIMITS)
+    far = runs.leaps(on, walk.spots, near, links, COSTS)
+    rows = runs.Rows(*(np.concatenate(columns) for columns in zip(near_by, far, strict=True)))
+    same = runs.twins(rows, segments, network.grid, chosen, TWIN_M)
     strand, start_m, stop_m, spot, kind = (
         np.concatenate(columns) for columns in zip(rows, same, strict=True)
     )
+    kind = np.where((kind == Kind.WALKED) & walk.spots.ridden[spot], Kind.RIDDEN, kind)
     found = Covered(network.place[strand], start_m, stop_m, walk.middle_s(spot), kind, CLOSE_M)
-    found = replace(found, kind=np.where((kind == Kind.WALKED) & walk.ridden[spot], Kind.RIDDEN, kind))
-    other = _rivals(network, walk, reach_m, near, on, until, costs)
+    other = _rivals(network, walk, reach_m, near, on, until)
     return found if other is None else _with_doubt(found, spot, other, network, walk, near)
 
 
 def _rivals(
-    network: Network, walk: _Walk, reach_m: Floats, near: Any, on: Ints, until: Floats, costs: Any
+    network: Network, walk: Walk, reach_m: Floats, near: Candidates, on: Ints, until: Floats
 ) -> Ints | None:
-    """Return for each spot the candidate on another line that is as likely (-1: none), None for no run of them."""
-    from layers.compiled import runs as runs_  # noqa: PLC0415
-    from layers.compiled import switch  # noqa: PLC0415
+    """Return for each spot the candidate on another line that is as likely (-1: none).
 
-    other: Ints = runs_.rivals(on, walk.spots, near, network.segments, reach_m, TWIN_M, AMBIGUOUS_SHARE)
+    None where there is no run of them.
+    """
+    other = runs.rivals(on, walk.spots, near, network.segments, reach_m, TWIN_M, AMBIGUOUS_SHARE)
     if _longest(other >= 0, walk.spots.step_m) < SHORTEST_AMBIGUOUS_M:
         return None
-    dearer = until + switch.from_here(walk.spots, near, network.links, costs)
+    dearer = until + switch.from_here(walk.spots, near, network.links, COSTS)
     here = np.flatnonzero(other >= 0)
     other[here[dearer[other[here]] - dearer[on[here]] >= MARGIN]] = -1
     return other
 
 
 def _with_doubt(
-    found: Covered, spot: Ints, other: Ints, network: Network, walk: _Walk, near: Any
+    found: Covered, spot: Ints, other: Ints, network: Network, walk: Walk, near: Candidates
 ) -> Covered:
-    """Return what was found with the steps marked that may have been on another line, and that line's stretches.
+    """Return what was found, with the steps marked that may have been on another line, and its stretches.
 
     Where both lines were walked, as around a junction, there is no doubt.
     """
@@ -243,30 +135,3 @@ def _longest(flag: Bools, step_m: Floats) -> float:
     """Return the metres of the longest run of flagged steps."""
     run = np.cumsum(np.diff(flag, prepend=False))
     return float(np.bincount(run, weights=np.where(flag, step_m, 0.0)).max(initial=0.0))
-
-
-def way(xy: Floats, time_s: Floats, piece: Ints) -> Path:
-    """Return the smoothed, simplified way in short pieces; lone fixes and standstills are no way."""
-    smooth = smoothed(xy, time_s, piece)
-    paths = [
-        _simplified(smooth[fixes], time_s[fixes])
-        for fixes in np.split(np.arange(piece.size), np.flatnonzero(np.diff(piece)) + 1)
-        if fixes.size > 1
-    ]
-    empty = Path(np.empty((0, 2)), np.empty((0, 2)), np.empty(0), np.empty(0))
-    a, b, start_s, stop_s = (
-        np.concatenate([getattr(p, name) for p in [empty, *paths]])
-        for name in ("a", "b", "start_s", "stop_s")
-    )
-    return Path(a, b, start_s, stop_s).moving().chopped(LONGEST_PIECE_M)
-
-
-def _simplified(xy: Floats, time_s: Floats) -> Path:
-    """Return one piece of a track with the vertices that matter, and their times."""
-    # Z carries the time through the simplification.
-    line = shapely.linestrings(np.column_stack([xy, time_s - time_s[0]]))
-    kept = shapely.get_coordinates(
-        shapely.simplify(line, SIMPLIFY_M, preserve_topology=False), include_z=True
-    )
-    at_s = kept[:, 2] + time_s[0]
-    return Path(kept[:-1, :2], kept[1:, :2], at_s[:-1], at_s[1:])

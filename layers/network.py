@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from layers.compiled.ground import Grid, Links, Segments, hops, squares, touches
+from layers.compiled.ground import Grid, Links, Segments, hops, returning, squares, touches
 from layers.lines import LineSet
 
 Floats = NDArray[np.float64]
@@ -73,8 +73,9 @@ def _links(segments: Segments, grid: Grid, strands: int) -> Links:
     order = np.lexsort((way_m, rows[1], rows[0]))
     one, other, leave_m, enter_m, over, from_m, to_m = (column[order] for column in rows)
     left, entered = _spots(segments, one, leave_m), _spots(segments, other, enter_m)
+    first = np.searchsorted(one, np.arange(strands + 1))
     return Links(
-        np.searchsorted(one, np.arange(strands + 1)),
+        first,
         other,
         leave_m,
         enter_m,
@@ -84,6 +85,7 @@ def _links(segments: Segments, grid: Grid, strands: int) -> Links:
         to_m,
         np.column_stack([left[:, 0], entered[:, 0]]),
         np.column_stack([left[:, 1], entered[:, 1]]),
+        returning(first, one, other, leave_m, enter_m, over),
     )
 
 

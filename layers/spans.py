@@ -115,7 +115,7 @@ class SpanSet:
         near = np.maximum(before, 0)
         if len(self) == 0:
             return np.zeros(place.size, dtype=bool)
-        return (before >= 0) & (self.place[near] == place) & (self.stop[near] > start)
+        return np.asarray((before >= 0) & (self.place[near] == place) & (self.stop[near] > start))
 
     def rounded(self) -> "SpanSet":
         """Return the spans with whole-number ends, the nearest ones; what becomes empty is left out.

@@ -148,13 +148,13 @@ def smoothed(xy: Floats, time_s: Floats, piece: Ints, *, window_s: float = SMOOT
     from layers.compiled.means import running_mean  # noqa: PLC0415  (the compiler is loaded when needed)
 
     # From the first fix, so that sums stay small.
-    return running_mean(xy - xy[0], time_s - time_s[0], piece, window_s, SMOOTHING_M) + xy[0]
+    return np.asarray(running_mean(xy - xy[0], time_s - time_s[0], piece, window_s, SMOOTHING_M) + xy[0])
 
 
 def is_ridden(length_m: Floats, start_s: Floats, stop_s: Floats, piece: Ints) -> Bools:
-    """Tell which steps, in order of time, are part of a ride: a minute faster than one walks, shape (k,).
+    """Tell which steps, in order of time, are part of a ride: more than a minute faster than one walks, (k,).
 
-    The mean speed of the minute around, within the piece, so that a ride goes on over a red light.
+    By its own speed or the mean speed of the minute around, within the piece: a ride goes on over a red light.
     """
     if length_m.size == 0:
         return np.zeros(0, dtype=bool)
@@ -166,8 +166,10 @@ def is_ridden(length_m: Floats, start_s: Floats, stop_s: Floats, piece: Ints) ->
     way_m = np.concatenate([[0.0], np.cumsum(length_m)])
     axis_s = np.concatenate([start_s[:1], stop_s])
     walked_m = np.interp(high_s, axis_s, way_m) - np.interp(low_s, axis_s, way_m)
-    took_s = high_s - low_s
-    return np.asarray((walked_m > VEHICLE_M_S * took_s) & (took_s >= VEHICLE_S / 2))
+    is_fast = walked_m > VEHICLE_M_S * (high_s - low_s)
+    is_fast |= length_m > VEHICLE_M_S * (stop_s - start_s)
+    run = np.cumsum((np.diff(is_fast, prepend=is_fast[:1])) | (np.diff(piece, prepend=piece[:1]) != 0))
+    return np.asarray(is_fast & (np.bincount(run, weights=stop_s - start_s)[run] > VEHICLE_S))
 
 
 def _speeds(time_s: Floats, xy: Floats) -> Floats:

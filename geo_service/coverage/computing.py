@@ -19,11 +19,11 @@ from layers import crs as crs_
 from layers.cells import AreaCells, CellSet, dwell_s, seen_from
 from layers.coverage import Covered, Kind, Path, pairs, stadium
 from layers.lines import LineSet
-from layers.matching import matched, way
 from layers.reach import SIGHT_M, reach_m
 from layers.spans import SpanSet
 from layers.tracks import Track
 from layers.vocabulary import Layer
+from layers.walking import way
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -153,6 +153,9 @@ class Passage:
     @cached_property
     def covered(self) -> Covered:
         """The stretches of lines along which it went; lines compete within their layer."""
+        # The compiler is loaded when a track comes, not when the service starts.
+        from layers.matching import matched  # noqa: PLC0415
+
         rival = np.array([_LAYERS.index(line.layer) for line in self.near.lines], np.int64)
         track = self.track
         lines = self.near.line_set

@@ -11,7 +11,6 @@ from typing import Any, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import true
 from sqlalchemy.orm import Session
 
@@ -21,7 +20,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.counting import judged
 from geo_service.coverage import service as coverage
-from geo_service.coverage.computing import Neighbourhood
+from geo_service.coverage.computing import Neighbourhood, Passage
 from geo_service.errors import Conflict, Invalid
 from geo_service.patrols import (
     answers,
@@ -41,10 +40,11 @@ from geo_service.patrols.queries import NewPatrol
 from geo_service.patrols.settling import Settled
 from geo_service.tables import County, Patrol, Person
 from layers import crs as crs_
+from layers.coverage import COVERING
 from layers.errors import UnknownCrs, UnknownTimeZone
-from layers.matching import matched, way
 from layers.tracks import Recording, Track
-from layers.vocabulary import Datum, Evidence, Layer, Right, Verdict
+from layers.vocabulary import Datum, Evidence, Right, Verdict
+from layers.walking import way
 
 HOME_CUT_M = 200.0
 _FILES = uuid.UUID("6f5c9d0e-8f43-5c1f-9a51-0f5d2b0c7a11")
@@ -343,10 +343,8 @@ def _ask_datum(db: Session, county: County, answer: PatrolAnswer, track: Track, 
 
 def _along_m(track: Track, near: Neighbourhood) -> float:
     """Return the metres of lines along which a track goes."""
-    rival = np.array([list(Layer).index(line.layer) for line in near.lines], np.int64)
-    xy: NDArray[np.float64] = crs_.to_metric(track.lonlat, near.crs)
-    covered = matched(near.line_set, xy, track.time_s, track.piece, near.reach_m, rival)
-    return float(covered.spans().length.sum())
+    covered = Passage(near, track, ZoneInfo("UTC")).covered
+    return float(covered.of(*COVERING).length.sum())
 
 
 def _now() -> dt.datetime:

@@ -4,10 +4,20 @@ Imported where it is first needed, not at the start: the compiler takes a third 
 was compiled is kept beside the code, or in the user's cache, and is there at the next start.
 """
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+
+# Functions of one module hold compiled parts of others, of whose changes numba knows nothing: what was kept
+# is good for these sources, all of them, and for no others.
+_SOURCES = sorted(Path(__file__).parent.glob("*.py"))
+_STATE = hashlib.sha256(b"".join(source.read_bytes() for source in _SOURCES)).hexdigest()[:16]
+numba.config.CACHE_DIR = str(  # type: ignore[attr-defined]
+    Path(__file__).parent / "__pycache__" / _STATE
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 

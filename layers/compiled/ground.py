@@ -30,7 +30,7 @@ class Segments(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """Squares that list the segments which pass them: those of square c are `segment[first[c]:first[c+1]]`."""
+    """Squares that list the segments which pass them: of square c, `segment[first[c]:first[c+1]]`."""
 
     west: float
     south: float
@@ -44,9 +44,9 @@ class Grid(NamedTuple):
 class Links(NamedTuple):
     """Where one can change from strand to strand: those of strand i are rows `first[i]` .. `first[i+1]`.
 
-    They lead to `strand`, ascending, from measure `leave_m` on the one to `enter_m` on the other, over `way_m`
-    metres of the strand `over` (-1: they touch) between its measures `over_from_m` and `over_to_m`. `x`, `y`:
-    where the one is left and the other entered, shape (links, 2).
+    They lead to `strand`, ascending, from measure `leave_m` on the one to `enter_m` on the other, over
+    `way_m` metres of the strand `over` (-1: they touch) between its measures `over_from_m` and `over_to_m`.
+    `x`, `y`: where the one is left and the other entered, shape (links, 2). `back`: the link that leads back.
     """
 
     first: Ints
@@ -59,6 +59,7 @@ class Links(NamedTuple):
     over_to_m: Floats
     x: Floats
     y: Floats
+    back: Ints
 
 
 @compiled
@@ -208,6 +209,20 @@ def hops(
         np.array(from_m[1:]),
         np.array(to_m[1:]),
     )
+
+
+@compiled
+def returning(first: Ints, one: Ints, other: Ints, leave_m: Floats, enter_m: Floats, over: Ints) -> Ints:
+    """Return for each link the one that leads back, -1 where there is none."""
+    back = np.full(one.size, -1, np.int64)
+    for k in range(one.size):
+        least = np.inf
+        for j in range(first[other[k]], first[other[k] + 1]):
+            if other[j] == one[k] and over[j] == over[k]:
+                differ_m = abs(leave_m[j] - enter_m[k]) + abs(enter_m[j] - leave_m[k])
+                if differ_m < least:
+                    least, back[k] = differ_m, j
+    return back
 
 
 @compiled

@@ -84,22 +84,24 @@ def _integral(xy: Floats, time_s: Floats, area: Floats, begin: int, i: int, at_s
 
 @compiled
 def spots_of(
-    xy: Floats, time_s: Floats, error_m: Floats, piece: Ints, step_m: float
-) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """Return spots about `step_m` apart along a way: x, y, shape (k, 2); time; error; gap; begins, shape (k,).
+    xy: Floats, time_s: Floats, error_m: Floats, piece: Ints, step_m: float, far_m: float
+) -> tuple[Floats, Floats, Floats, Floats, Floats, Bools]:
+    """Return spots about `step_m` apart along a way: x, y, shape (k, 2), and the rest, shape (k,).
 
-    What lies closer together than most of a step is one spot, so that a standstill is one as well; longer
-    steps are cut. Pieces of a single fix, and those that do not move, have none. `gap`: metres, the product of
-    the ways to the fixes before and after over the step's length: how far the true way may bend between them.
-    `begins`: seconds since the last spot where a new piece begins, else 0.
+    The rest: time; error; gap, begins, leaps. What lies closer together than most of a step is one spot, so
+    that a standstill is one as well; longer steps are cut. `gap`: metres, the product of the ways to the
+    fixes before and after over the step's length: how far the true way may bend between them. `begins`:
+    seconds since the last spot where a new piece begins, else 0. `leaps`: whether the fix before lies further
+    than `far_m` away: there are no spots between.
     """
     n = time_s.size
     near_m = 0.8 * step_m
-    most = 0
+    most = n
     for i in range(1, n):
         most += 2 + int(np.hypot(xy[i, 0] - xy[i - 1, 0], xy[i, 1] - xy[i - 1, 1]) / step_m)
     out, at_s = np.empty((most + 2, 2)), np.empty(most + 2)
     error, gap, begins = np.empty(most + 2), np.zeros(most + 2), np.zeros(most + 2)
+    leaps = np.zeros(most + 2, np.bool_)
     k = 0
     begin = 0
     while begin < n:
@@ -109,23 +111,36 @@ def spots_of(
         first = k
         last = begin
         for i in range(begin + 1, end + 1):
-            far_m = np.hypot(xy[i, 0] - xy[last, 0], xy[i, 1] - xy[last, 1])
-            if far_m < near_m and not (i == end and far_m > 0 and k > first):
+            way_m = np.hypot(xy[i, 0] - xy[last, 0], xy[i, 1] - xy[last, 1])
+            if way_m < near_m and not (i == end and way_m > 0 and k > first):
                 continue
             if k == first:
                 out[k], at_s[k], error[k] = xy[last], time_s[last], error_m[last]
                 k += 1
-            steps = max(int(np.ceil(far_m / step_m - 0.3)), 1)
+            steps = max(int(np.ceil(way_m / step_m - 0.3)), 1)
+            if i == last + 1 and way_m > far_m:
+                steps, leaps[k] = 1, True
             for j in range(1, steps + 1):
                 share = j / steps
                 for axis in range(2):
                     out[k, axis] = xy[last, axis] + share * (xy[i, axis] - xy[last, axis])
                 at_s[k] = time_s[last] + share * (time_s[i] - time_s[last])
                 error[k] = error_m[last] + share * (error_m[i] - error_m[last])
-                gap[k] = far_m * share * (1 - share) if i == last + 1 else 0.0
+                gap[k] = way_m * share * (1 - share) if i == last + 1 else 0.0
                 k += 1
             last = i
-        if first > 0 and k > first:
+        if k == first:
+            # Alone it covers nothing, but it may be the end of an outage that is bridged.
+            out[k], at_s[k], error[k] = xy[begin], time_s[begin], error_m[begin]
+            k += 1
+        if first > 0:
             begins[first] = at_s[first] - at_s[first - 1]
         begin = end + 1
-    return out[:k].copy(), at_s[:k].copy(), error[:k].copy(), gap[:k].copy(), begins[:k].copy()
+    return (
+        out[:k].copy(),
+        at_s[:k].copy(),
+        error[:k].copy(),
+        gap[:k].copy(),
+        begins[:k].copy(),
+        leaps[:k].copy(),
+    )

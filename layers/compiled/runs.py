@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layers.compiled import compiled
+from layers.compiled.gaps import arrived, searched, searching
 from layers.compiled.ground import MOST_NEAR, Grid, Links, Segments, around, foot, shortest
-from layers.compiled.switch import Candidates, Spots
+from layers.compiled.switch import Candidates, Costs, Spots
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,19 +21,19 @@ WALKED, BRIDGED, AMBIGUOUS = 0, 2, 3
 class Limits(NamedTuple):
     """Metres, where not said otherwise."""
 
-    overshoot_m: float
+    overshoot_m: float = 12.0
     """So far beyond a junction at which a line was left is an error, not a way."""
-    shortest_m: float
-    shortest_share: float
+    shortest_m: float = 20.0
+    shortest_share: float = 0.6
     """A shorter run was crossed or grazed, unless it is most of a short strand."""
-    end_m: float
+    end_m: float = 4.0
     """So near its end a strand was walked to the end."""
-    turned_m: float
+    turned_m: float = 18.0
     """The same where the walk turned round there: smoothing takes that much off a turn."""
-    bridge_s: float
+    bridge_s: float = 300.0
     """No longer outage is bridged."""
-    bridge_slow: float
-    bridge_fast: float
+    bridge_slow: float = 0.6
+    bridge_fast: float = 1.5
     """Shares of the usual pace between which an outage is bridged."""
 
 
@@ -80,6 +81,8 @@ def runs(
             k += 1
         rings = False
         while u + 1 < n and chosen[u + 1] >= 0 and near.strand[chosen[u + 1]] == s:
+            if spots.leaps[u + 1]:
+                break
             a, b = chosen[u], chosen[u + 1]
             if spots.begins_s[u + 1] > 0:
                 if not _fits(abs(near.m[a] - near.m[b]), spots.begins_s[u + 1], pace_m_s, limits):
@@ -93,7 +96,10 @@ def runs(
                 rings = rings or k - before > 1
             u += 1
         left, over, next_entered = np.nan, -1, np.nan
-        if u + 1 < n and chosen[u + 1] >= 0 and spots.begins_s[u + 1] == 0:
+        if u + 1 < n and chosen[u + 1] >= 0 and spots.leaps[u + 1]:
+            # What lies between is written by `leaps`: the run goes on there.
+            left, next_entered = near.m[chosen[u]], near.m[chosen[u + 1]]
+        elif u + 1 < n and chosen[u + 1] >= 0 and spots.begins_s[u + 1] == 0:
             a, b = chosen[u], chosen[u + 1]
             _, link = shortest(links, s, near.strand[b], near.m[a], near.m[b])
             if link >= 0 and _is_near(u, link, spots, links, reach_m[near.segment[a]], limits):
@@ -114,6 +120,42 @@ def runs(
         t = u + 1
     keep = from_m[:k] < to_m[:k]
     return Rows(strand[:k][keep], from_m[:k][keep], to_m[:k][keep], spot[:k][keep], kind[:k][keep])
+
+
+@compiled
+def leaps(chosen: Ints, spots: Spots, near: Candidates, links: Links, costs: Costs) -> Rows:
+    """Return the stretches of the ways between fixes that lie far apart."""
+    strand, spot, kind = [0], [0], [0]
+    from_m, to_m = [0.0], [0.0]
+    sheet = searching(links)
+    for t in range(1, chosen.size):
+        a, b = chosen[t - 1], chosen[t]
+        if not spots.leaps[t] or a < 0 or b < 0:
+            continue
+        limit_m = costs.leap_furthest * spots.step_m[t] + costs.most_differ_m
+        searched(near.strand[a], near.m[a], limit_m, links, sheet, t)
+        way_m, k = arrived(near.strand[b], near.m[b], links, sheet, t)
+        if near.strand[a] == near.strand[b] and abs(near.m[a] - near.m[b]) <= way_m:
+            way_m, k = abs(near.m[a] - near.m[b]), -1
+        if way_m > limit_m:
+            continue
+        here, until_m = near.strand[b], near.m[b]
+        while k >= 0:
+            strand.append(here)
+            from_m.append(min(links.enter_m[k], until_m))
+            to_m.append(max(links.enter_m[k], until_m))
+            until_m, k = links.leave_m[k], sheet.before[k]
+            here = near.strand[a] if k < 0 else links.strand[k]
+            spot.append(t)
+            kind.append(WALKED)
+        strand.append(near.strand[a])
+        from_m.append(min(near.m[a], until_m))
+        to_m.append(max(near.m[a], until_m))
+        spot.append(t)
+        kind.append(WALKED)
+    return Rows(
+        np.array(strand[1:]), np.array(from_m[1:]), np.array(to_m[1:]), np.array(spot[1:]), np.array(kind[1:])
+    )
 
 
 @compiled
@@ -177,7 +219,8 @@ def _step(
             _, far_m = foot(
                 segments.bx[g], segments.by[g], spots.x[u], spots.y[u], spots.x[u + 1], spots.y[u + 1]
             )
-            if far_m > reach_m[g]:
+            # Between fixes that lie apart the walk may have bent as well.
+            if far_m > reach_m[g] + spots.gap_m[u] + spots.gap_m[u + 1]:
                 return k
     elif away_a > reach_a:
         one_m += (other_m - one_m) * (away_a - reach_a) / (away_a - away_b)
@@ -324,7 +367,7 @@ def rivals(
 ) -> Ints:
     """Return for each spot the nearest other candidate that lies too close to tell apart, -1 for none.
 
-    Closer than a share of the error there, within reach, and further than `apart_m`, at which lines are the same.
+    Closer than a share of the error there, within reach, and further than `apart_m`: those are the same line.
     """
     n = chosen.size
     other = np.full(n, -1, np.int64)

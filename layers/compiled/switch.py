@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layers.compiled import compiled
+from layers.compiled.gaps import Search, arrived, searched, searching
 from layers.compiled.ground import MOST_NEAR, Grid, Links, Segments, around, foot, shortest
 
 Floats = NDArray[np.float64]
@@ -25,7 +26,8 @@ class Spots(NamedTuple):
 
     `weight`: how much of a view of its own each spot is, for errors of neighbours are alike. `variance`: of
     the error, square metres. `gap_m`: how far the true way may bend. `begins_s`: seconds since the last spot
-    where a new piece begins, else 0.
+    where a new piece begins, else 0. `leaps`: whether the fix before lies far away.
+    `ridden`: whether it goes faster than one walks.
     """
 
     x: Floats
@@ -37,6 +39,8 @@ class Spots(NamedTuple):
     variance: Floats
     gap_m: Floats
     begins_s: Floats
+    leaps: Bools
+    ridden: Bools
 
 
 class Candidates(NamedTuple):
@@ -56,22 +60,37 @@ class Candidates(NamedTuple):
 
 
 class Costs(NamedTuple):
-    """What the switch weighs; nats where not said otherwise."""
+    """What the switch weighs; nats where not said otherwise.
 
-    turned: float
+    Tuned on simulated walks and scenes of one half of the maps, judged on the other (`tests.benchmarks`).
+    """
+
+    turned: float = 3.0
     """Being at right angles to a line."""
-    most: float
+    most: float = 20.0
     """Being on a line, however far."""
-    off: float
+    off: float = 4.0
     """Being on none."""
-    scale_m: float
+    scale_m: float = 15.0
     """Metres by which the way along the lines may differ from the way walked, for one nat."""
-    most_differ_m: float
-    linked: float
-    """A change to a line that touches; twice that over a third line."""
-    unlinked: float
+    change_m: float = 10.0
+    """The same where the line changes."""
+    most_differ_m: float = 40.0
+    leap_share: float = 0.4
+    """Of a leap: so much more may they differ there."""
+    leap_furthest: float = 2.2
+    """Times a leap: no longer way is looked for."""
+    linked: float = 0.15
+    """A change to a line that touches."""
+    hop: float = 2.0
+    """So much more over a short piece of a third line."""
+    linked_ridden: float = 1.0
+    """The same for what is ridden: it goes straight on more often, and its errors last for more metres."""
+    against: float = 0.4
+    """Riding against the order in which a line is drawn: carriageways are drawn as they are driven."""
+    unlinked: float = 8.0
     """A change to a line that does not."""
-    enter: float
+    enter: float = 6.0
     """Coming onto a line from none, or leaving all."""
 
 
@@ -114,12 +133,12 @@ def candidates(
             share, far_m = foot(x, y, segments.ax[s], segments.ay[s], segments.bx[s], segments.by[s])
             if far_m > reach_m[s] + further_m:
                 continue
-            cos = abs(dx * spots.along_x[t] + dy * spots.along_y[t]) / max(np.hypot(dx, dy), 1e-9)
+            cos = (dx * spots.along_x[t] + dy * spots.along_y[t]) / max(np.hypot(dx, dy), 1e-9)
             row = k
             if k > begin and s == last + 1 and strand[k - 1] == segments.strand[s]:
                 # The next segment of the same passage: the nearer one stands for it.
                 row = k - 1
-                if far_m > away_m[row] or (far_m == away_m[row] and cos <= turn[row]):
+                if far_m > away_m[row] or (far_m == away_m[row] and abs(cos) <= abs(turn[row])):
                     last = s
                     continue
             elif k - begin == most:
@@ -146,37 +165,59 @@ def candidates(
         for c in range(first[t], first[t + 1]):
             wider_m[c] = max(reach_m[segment[c]] - path_m, 0.0)
             variance = spots.variance[t] + (0.5 * wider_m[c]) ** 2
-            by_distance = away_m[c] ** 2 / (2 * variance)
-            cost[c] = spots.weight[t] * min(by_distance + costs.turned * (1 - turn[c] * turn[c]), costs.most)
+            on = away_m[c] ** 2 / (2 * variance) + costs.turned * (1 - turn[c] * turn[c])
+            if spots.ridden[t] and turn[c] < 0:
+                on += costs.against
+            cost[c] = spots.weight[t] * min(on, costs.most)
     return Candidates(
         first, strand[:k].copy(), segment[:k].copy(), m[:k].copy(), away_m[:k].copy(), cost, wider_m
     )
 
 
 @compiled
-def _change(near: Candidates, links: Links, a: int, b: int, step_m: float, costs: Costs) -> float:
+def _change(
+    near: Candidates, links: Links, a: int, b: int, step_m: float, ridden: bool, costs: Costs
+) -> float:
     """Return what it costs to go on from candidate a to candidate b of the next spot."""
     one, other = near.strand[a], near.strand[b]
     way_m, link = shortest(links, one, other, near.m[a], near.m[b])
-    price = 0.0
+    price: float = 0.0
     if one == other:
         way_m = min(way_m, abs(near.m[a] - near.m[b]))
     elif link < 0:
         return costs.unlinked
-    elif links.over[link] < 0:
-        price = costs.linked
     else:
-        price = 2 * costs.linked
+        price = costs.linked_ridden if ridden else costs.linked
+        if links.over[link] >= 0:
+            price += costs.hop
     # Beside something wide the way along it and the way walked differ in every bend.
-    scale_m = costs.scale_m + max(near.wider_m[a], near.wider_m[b])
+    scale_m = costs.scale_m if one == other else costs.change_m
+    scale_m += max(near.wider_m[a], near.wider_m[b])
     price += min(abs(way_m - step_m), costs.most_differ_m) / scale_m
-    return price if one == other else min(price, costs.unlinked)
+    if one != other:
+        price = min(price, costs.unlinked)
+    return price
 
 
 @compiled
 def _over_gap(near: Candidates, a: int, b: int, costs: Costs) -> float:
-    """Return what it costs to go on behind an outage: any line may follow, the same one a little more likely."""
+    """Return what it costs to go on behind an outage: any line may follow, the same one more likely."""
     return 0.0 if near.strand[a] == near.strand[b] else 2 * costs.linked + 1.0
+
+
+@compiled
+def _over_leap(
+    near: Candidates, links: Links, sheet: Search, number: int, a: int, b: int, step_m: float, costs: Costs
+) -> float:
+    """Return what it costs to go on from a to b, fixes far apart; the sheet holds the ways from a."""
+    way_m, _ = arrived(near.strand[b], near.m[b], links, sheet, number)
+    if near.strand[a] == near.strand[b]:
+        way_m = min(way_m, abs(near.m[a] - near.m[b]))
+    if way_m > costs.leap_furthest * step_m + costs.most_differ_m:
+        return costs.unlinked
+    scale_m = costs.scale_m + costs.leap_share * step_m + max(near.wider_m[a], near.wider_m[b])
+    price: float = min(abs(way_m - step_m) / scale_m, costs.unlinked)
+    return price
 
 
 @compiled
@@ -191,6 +232,7 @@ def decided(spots: Spots, near: Candidates, links: Links, costs: Costs) -> tuple
         most = max(most, near.first[t + 1] - near.first[t])
     came = np.full((n, most + 1), -1, np.int32)
     until = np.full(near.strand.size, np.inf)
+    sheet = searching(links)
     off = 0.0
     for t in range(n):
         begin, count = near.first[t], near.first[t + 1] - near.first[t]
@@ -206,6 +248,10 @@ def decided(spots: Spots, near: Candidates, links: Links, costs: Costs) -> tuple
             if until[before + a] + costs.enter < best:
                 best, by = until[before + a] + costs.enter, a
         came[t, count] = by
+        if spots.leaps[t]:
+            _leap(t, off, spots, near, links, costs, sheet, until, came)
+            off = best + here
+            continue
         for c in range(count):
             least, by = off + costs.enter, m
             for a in range(m):
@@ -215,7 +261,7 @@ def decided(spots: Spots, near: Candidates, links: Links, costs: Costs) -> tuple
                     price = until[before + a] + _over_gap(near, before + a, begin + c, costs)
                 else:
                     price = until[before + a] + _change(
-                        near, links, before + a, begin + c, spots.step_m[t], costs
+                        near, links, before + a, begin + c, spots.step_m[t], spots.ridden[t], costs
                     )
                 if price < least:
                     least, by = price, a
@@ -223,6 +269,34 @@ def decided(spots: Spots, near: Candidates, links: Links, costs: Costs) -> tuple
             came[t, c] = by
         off = best + here
     return _traced(near, came, until, off), until
+
+
+@compiled
+def _leap(
+    t: int,
+    off: float,
+    spots: Spots,
+    near: Candidates,
+    links: Links,
+    costs: Costs,
+    sheet: Search,
+    until: Floats,
+    came: NDArray[np.int32],
+) -> None:
+    """Write what the candidates of spot t cost behind a leap, and where each came from."""
+    before, begin, end = near.first[t - 1], near.first[t], near.first[t + 1]
+    step_m = spots.step_m[t]
+    for c in range(begin, end):
+        until[c], came[t, c - begin] = off + costs.enter, begin - before
+    for a in range(before, begin):
+        limit_m = costs.leap_furthest * step_m + costs.most_differ_m
+        searched(near.strand[a], near.m[a], limit_m, links, sheet, a)
+        for c in range(begin, end):
+            price = until[a] + _over_leap(near, links, sheet, a, a, c, step_m, costs)
+            if price < until[c]:
+                until[c], came[t, c - begin] = price, a - before
+    for c in range(begin, end):
+        until[c] += near.cost[c]
 
 
 @compiled
@@ -251,6 +325,7 @@ def from_here(spots: Spots, near: Candidates, links: Links, costs: Costs) -> Flo
     """
     n = spots.x.size
     on = np.zeros(near.strand.size)
+    sheet = searching(links)
     off = 0.0
     for t in range(n - 2, -1, -1):
         begin, end, after = near.first[t], near.first[t + 1], near.first[t + 2]
@@ -260,14 +335,19 @@ def from_here(spots: Spots, near: Candidates, links: Links, costs: Costs) -> Flo
             best = min(best, costs.enter + near.cost[c] + on[c])
         for a in range(begin, end):
             least = costs.enter + none + off
+            if spots.leaps[t + 1]:
+                limit_m = costs.leap_furthest * spots.step_m[t + 1] + costs.most_differ_m
+                searched(near.strand[a], near.m[a], limit_m, links, sheet, a)
             for c in range(end, after):
                 rest = near.cost[c] + on[c]
                 if rest >= least:
                     continue
                 if spots.begins_s[t + 1] > 0:
                     rest += _over_gap(near, a, c, costs)
+                elif spots.leaps[t + 1]:
+                    rest += _over_leap(near, links, sheet, a, a, c, spots.step_m[t + 1], costs)
                 else:
-                    rest += _change(near, links, a, c, spots.step_m[t + 1], costs)
+                    rest += _change(near, links, a, c, spots.step_m[t + 1], spots.ridden[t + 1], costs)
                 least = min(least, rest)
             on[a] = least
         off = best

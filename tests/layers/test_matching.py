@@ -5,7 +5,8 @@ import pytest
 import shapely
 
 from layers.lines import LineSet
-from layers.matching import matched, way
+from layers.matching import matched
+from layers.walking import way
 
 NOON_S = 1_777_600_000.0
 
