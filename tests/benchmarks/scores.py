@@ -44,6 +44,11 @@ def of_walks(truths: Sequence[SpanSet], founds: Sequence[SpanSet]) -> Floats:
     return np.array([f1(truth, found) for truth, found in zip(truths, founds, strict=True)])
 
 
+def mean(scores: Floats) -> Score:
+    """Return the mean over walks."""
+    return Score(*scores.mean(axis=0).tolist())
+
+
 class Interval(NamedTuple):
     """A mean with its 95 % bounds."""
 

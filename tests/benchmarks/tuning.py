@@ -17,9 +17,9 @@ def main(count: str = "20", file: str = str(FILE)) -> None:
     """Print precision, recall and F1 for each condition."""
     network, walks = read(Path(file)), int(count)
     for condition in conditions.CLOSED + conditions.OPEN:
-        trials = conditions.walks(condition, half="tune", count=walks, network=network)
+        trials = conditions.walks(network, condition, half="tune", count=walks)
         began = time.perf_counter()
-        found = ours.found(trials, network=network)
+        found = ours.found(trials, network)
         spent_ms = (time.perf_counter() - began) / walks * 1e3
         each = scores.of_walks([trial.truth for trial in trials], found)
         precision, recall, _ = each.mean(axis=0)

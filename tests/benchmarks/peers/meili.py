@@ -1,0 +1,60 @@
+"""Meili, the map matcher of Valhalla, as a peer: what it says was walked, as spans of the ways of a map."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layers import crs as crs_
+from layers.spans import SpanSet
+from layers.tracks import Recording
+from tests.benchmarks.drawn import spans
+from tests.benchmarks.network import Network
+from tests.benchmarks.peers.venv import Peer, running
+
+
+class Meili:
+    """Meili on the map of a network."""
+
+    def __init__(self, peer: Peer, network: Network) -> None:
+        self._peer, self._network = peer, network
+        self._order = np.argsort(network.way_id)
+
+    def found(self, recording: Recording, *, raw: bool = False) -> tuple[SpanSet, float]:
+        """Return what it found, and the seconds from its fixes to its answer as Python lists.
+
+        The step from there to spans is ours and costs it nothing. `raw`: fed every fix.
+        """
+        answer = self._peer.ask(time_s=recording.time_s, lonlat=recording.lonlat, raw=raw)
+        way, first, last = answer["edges"].T
+        row = self._order[np.searchsorted(self._network.way_id[self._order], way)]
+        xy = crs_.to_metric(decoded(answer["shape"]), self._network.crs)
+        count = last - first
+        edge = np.repeat(np.arange(row.size), count)
+        vertex = first[edge] + np.arange(edge.size) - np.repeat(np.cumsum(count) - count, count)
+        return spans(self._network.lines, row[edge], xy[vertex], xy[vertex + 1]), answer["spent_s"]
+
+
+def decoded(shape: str) -> NDArray[np.float64]:
+    """Return lon, lat of an encoded polyline with six digits, shape (n, 2).
+
+    >>> decoded("_c`|@_c`|@_seK_seK").tolist()
+    [[1.0, 1.0], [1.2, 1.2]]
+    """
+    code = np.frombuffer(shape.encode(), np.uint8).astype(np.int64) - 63
+    ends = np.flatnonzero(code < 32)
+    begins = np.r_[0, ends[:-1] + 1] if ends.size else ends
+    place = np.arange(code.size) - np.repeat(begins, ends - begins + 1)
+    whole = np.add.reduceat((code & 31) << 5 * place, begins) if ends.size else ends
+    step = np.where(whole & 1, ~(whole >> 1), whole >> 1).reshape(-1, 2)
+    return np.cumsum(step, axis=0)[:, ::-1] / 1e6
+
+
+@contextmanager
+def meili(python: Path, network: Network, osm_file: Path) -> Iterator[Meili]:
+    """Run Meili in the peers' Python; its tiles are kept beside it."""
+    tiles = python.parents[1] / f"tiles-{osm_file.stat().st_size}"
+    with running(python, Path(__file__).with_name("meili_worker.py"), osm_file, tiles) as peer:
+        yield Meili(peer, network)
