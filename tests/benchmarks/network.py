@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -96,17 +96,16 @@ def _connected_m(lines: Geometries) -> NDArray[np.float64]:
     return np.asarray(np.bincount(label, shapely.length(lines))[label])
 
 
+def waterways(file: Path, network: Network) -> Geometries:
+    """Return every waterway of an OSM file in metres of the network's CRS."""
+    _, _, lonlat = _ways(file, "waterway")
+    return np.asarray(crs_.project(np.array(lonlat, object), network.crs), object)
+
+
 @cache
 def read(file: Path = FILE) -> Network:
     """Return every highway of an OSM file."""
-    factory = osmium.geom.WKBFactory()
-    found = osmium.FileProcessor(str(file)).with_locations().with_filter(osmium.filter.KeyFilter("highway"))
-    ids, tags, lonlat = [], [], []
-    for way in found:
-        if way.is_way() and len(way.nodes) > 1:
-            ids.append(way.id)
-            tags.append(dict(way.tags))
-            lonlat.append(shapely.from_wkb(bytes.fromhex(factory.create_linestring(way))))
+    ids, tags, lonlat = _ways(file, "highway")
     west, south, east, north = shapely.total_bounds(np.array(lonlat, object))
     # As `layers.cover` chooses it, so that measures are the same.
     crs = crs_.choose((west + east) / 2, (south + north) / 2)
@@ -116,3 +115,16 @@ def read(file: Path = FILE) -> Network:
     walkable = np.array([t["highway"] not in _NOT_FOR_WALKERS for t in tags])
     middle_y = float(np.median(shapely.get_coordinates(lines)[:, 1]))
     return Network(np.array(ids), degrees, lines, crs, routed, walkable, middle_y)
+
+
+def _ways(file: Path, key: str) -> tuple[list[int], list[dict[str, str]], list[Any]]:
+    """Return id, tags and line (lon, lat) of every way that has a key."""
+    factory = osmium.geom.WKBFactory()
+    found = osmium.FileProcessor(str(file)).with_locations().with_filter(osmium.filter.KeyFilter(key))
+    ids, tags, lonlat = [], [], []
+    for way in found:
+        if way.is_way() and len(way.nodes) > 1:
+            ids.append(way.id)
+            tags.append(dict(way.tags))
+            lonlat.append(shapely.from_wkb(bytes.fromhex(factory.create_linestring(way))))
+    return ids, tags, lonlat
