@@ -39,6 +39,8 @@ def main(
     only: Annotated[list[str] | None, typer.Option(help=f"Groups: {', '.join(GROUPS)}.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help=f"{QUICK_WALKS} walks.")] = False,
     form: Annotated[Literal["text", "md"], typer.Option("--as", help="md: for the README.")] = "text",
+    half: Annotated[network.Half, typer.Option(help="Of the map: tune or judge.")] = "judge",
+    no_peers: Annotated[bool, typer.Option("--no-peers", help="Only ours and plain buffers.")] = False,
     peers: Annotated[Path | None, typer.Option(help="Folder in which peers are installed and kept.")] = None,
     osm_file: Annotated[Path, typer.Option("--map", help="Another OpenStreetMap file.")] = network.FILE,
 ) -> None:
@@ -55,6 +57,8 @@ def main(
             walks or (QUICK_WALKS if quick else WALKS),
             QUICK_REPEATS if quick else REPEATS,
             progress,
+            half,
+            asks_peers=not no_peers,
         )
         with run:
             for name in run.each(only or GROUPS, "the table"):

@@ -4,7 +4,7 @@ Parameters are tuned on other walks and another half of the map than those they 
 between the halves runs east to west through the median northing of all vertices. Walks with `half="tune"`
 stay on ways that lie south of it altogether, those with `half="judge"` on ways north of it; ways that cross
 it are walked in neither. Seeds are drawn from the half and the condition's name, so no two share a walk. In
-both halves all ways of the map compete.
+both halves all ways of the map compete. `tests.benchmarks.scenes` is split likewise.
 """
 
 import zlib

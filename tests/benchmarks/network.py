@@ -68,14 +68,18 @@ class Network:
         """All ways as a user hands them to `layers.cover`; a place's id is its number."""
         return gpd.GeoDataFrame(geometry=self.lonlat, crs="EPSG:4326")
 
+    def lies_in(self, half: Half, lines: Geometries) -> Bools:
+        """Tell which lines in metres lie in one half altogether, shape (n,)."""
+        _, south, _, north = shapely.bounds(lines).T
+        return np.asarray(north < self.border_y if half == "tune" else south > self.border_y)
+
     def ways(self, world: World, half: Half) -> NDArray[np.int64]:
         """Return the numbers of the ways on which walkers go.
 
         They lie in one half altogether, and hang together for as long as a walk is: nobody goes to and fro
         for two hours on a lane that leads nowhere.
         """
-        _, south, _, north = shapely.bounds(self.lines).T
-        inside = north < self.border_y if half == "tune" else south > self.border_y
+        inside = self.lies_in(half, self.lines)
         ways = np.flatnonzero(inside & (self.routed if world == "closed" else self.walkable))
         return ways[_connected_m(self.lines[ways]) >= SHORTEST_NET_M]
 

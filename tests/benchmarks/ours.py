@@ -25,7 +25,7 @@ def found(trials: Sequence[Trial], network: Network, *, reach_m: float = REACH_M
 
 
 def covered(
-    places: gpd.GeoDataFrame, recordings: Sequence[Recording], *, reach_m: float | None = REACH_M
+    places: gpd.GeoDataFrame, recordings: Sequence[Recording], *, reach_m: float = REACH_M
 ) -> list[SpanSet]:
     """Return what `layers.cover` says of places numbered 0, 1, ...: one set a recording."""
     rows = cover(places, fixes(recordings), reach_m=reach_m)

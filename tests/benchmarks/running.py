@@ -1,5 +1,6 @@
 """What every group of the table is given: the map, how much to do, and the peers."""
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -7,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from rich.progress import Progress
 
 from tests.benchmarks import network
 from tests.benchmarks.peers.buffer import PostGIS, postgis
 from tests.benchmarks.peers.leuven import Leuven, leuven
-from tests.benchmarks.peers.meili import Meili, meili
+from tests.benchmarks.peers.meili import CALM, USUAL, Feeding, Meili, meili
 from tests.benchmarks.peers.venv import installed
 from tests.benchmarks.table import Row
 
@@ -31,6 +33,10 @@ class Run:
     repeats: int
     """How often what is timed is repeated, in turn; the least counts."""
     progress: Progress
+    half: network.Half = "judge"
+    """Of the map; and other walks in each."""
+    asks_peers: bool = True
+    """Whether peers are asked at all: for tuning they need not be."""
     _open: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> "Run":
@@ -50,6 +56,11 @@ class Run:
         self.progress.console.print(f"peers: {self.peers}", style="dim")
         return installed(self.peers)
 
+    @property
+    def feedings(self) -> tuple[Feeding, ...]:
+        """How Meili is fed: none where no peer is asked."""
+        return (USUAL, CALM) if self.asks_peers else ()
+
     @cached_property
     def meili(self) -> Meili:
         """Meili, running."""
@@ -64,6 +75,10 @@ class Run:
     def postgis(self) -> PostGIS:
         """The ways in PostGIS."""
         return self._kept(postgis(self.network))
+
+    def rng(self, name: str) -> np.random.Generator:
+        """Return the chance of a row of the table: its own in each half."""
+        return np.random.default_rng(zlib.crc32(f"{self.half}, {name}".encode()))
 
     def each(self, items: Iterable[Item], what: str) -> Iterator[Item]:
         """Yield items while a bar shows how far it is."""

@@ -7,6 +7,7 @@ it. The least of the repeats counts for each walk.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from tests.benchmarks import conditions
 from tests.benchmarks.conditions import Trial
 from tests.benchmarks.ours import Warm
 from tests.benchmarks.peers.buffer import Buffer
+from tests.benchmarks.peers.meili import CALM, USUAL
 from tests.benchmarks.running import Run
 from tests.benchmarks.scores import Floats, bootstrap_ratio, mean, of_walks
 from tests.benchmarks.table import Row, peer
@@ -28,27 +30,30 @@ Found = Callable[[Recording], tuple[SpanSet, float]]
 
 def speed(run: Run) -> Iterator[Row]:
     """Yield times and ratios at a fix in 1 s and in 10 s."""
+    if not run.asks_peers:
+        return
     warm = Warm(run.network)
     for condition in conditions.CLOSED[0], conditions.CLOSED[2]:
-        trials = conditions.walks(run.network, condition, half="judge", count=WALKS)
+        trials = conditions.walks(run.network, condition, half=run.half, count=WALKS)
         boxed = Buffer(run.network)
         peers: dict[str, Found] = {
-            "Meili, best-fed": run.meili.found,
+            USUAL.name: run.meili.found,
+            CALM.name: partial(run.meili.found, feeding=CALM),
             "Shapely buffer": boxed.found,
             "PostGIS buffer": run.postgis.found,
         }
         name = f"speed, {condition.step_s:g} s"
         scores, spent = _measured(run, name, trials, {"ours": warm.found, **peers})
         fixes = sum(trial.recording.time_s.size for trial in trials)
-        rate = f"{1e3 * spent['ours'].mean():.1f} ms a walk, {fixes / spent['ours'].sum():,.0f} fixes/s"
+        rate = f"{1e3 * spent['ours'].mean():.1f} ms, {fixes / spent['ours'].sum():,.0f} fixes/s"
         yield Row(name, mean(scores["ours"]), rate)
         for who in peers:
-            target = TIMES_MEILI if who.startswith("Meili") else None
+            target = TIMES_MEILI if who == USUAL.name else None
             yield _ratio(who, scores[who], spent[who], spent["ours"], target)
     few = trials[:SLOW_WALKS]
     slow = run.leuven.found
     scores, spent = _measured(run, "speed, Leuven", few, {"ours": warm.found, "Leuven": slow}, repeats=1)
-    yield Row("speed, 10 s, few walks", mean(scores["ours"]), f"{1e3 * spent['ours'].mean():.1f} ms a walk")
+    yield Row("speed, 10 s, few walks", mean(scores["ours"]), f"{1e3 * spent['ours'].mean():.1f} ms")
     yield _ratio("LeuvenMapMatching", scores["Leuven"], spent["Leuven"], spent["ours"], TIMES_LEUVEN)
 
 
@@ -73,7 +78,7 @@ def _measured(
 
 def _ratio(who: str, scores: Floats, theirs: Floats, mine: Floats, target: float | None) -> Row:
     times = bootstrap_ratio(theirs, mine)
-    figure = f"{1e3 * theirs.mean():.1f} ms a walk: ours is {times.mean:.1f} times as fast"
+    figure = f"{1e3 * theirs.mean():.1f} ms, {times.mean:.1f} times ours"
     met = None if target is None else times.mean >= target
     aim = "" if target is None else f"≥ {target:g} times"
     return Row(peer(who), mean(scores), figure, times, aim, met, places=1)

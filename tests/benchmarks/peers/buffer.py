@@ -25,6 +25,7 @@ from tests.benchmarks.network import Network
 from tests.benchmarks.peers.thinning import thinned
 
 REACH_M = 20.0
+NAME = f"buffer {REACH_M:g} m"
 SIMPLIFY_M = 3.0
 """Of tracks that are neither smoothed nor simplified, a polygon takes a hundred times as long."""
 

@@ -2,8 +2,8 @@
 
     python meili_worker.py OSM_FILE FOLDER      # builds its tiles in the folder unless they are there
 
-It is fed fixes that were smoothed over 20 s and thinned to one in 10 s, where they come more often than
-that: raw ones at 1 Hz cost it up to 20 points of F1. Ways of every difficulty are allowed. Its library is
+It is fed means of fixes, fewer than there were: raw ones at 1 Hz cost it up to 20 points of F1. Ways of every
+difficulty are allowed. Its library is
 imported late: outside the peers' Python this file can be read, not run.
 """
 
@@ -43,15 +43,14 @@ def tiles(osm_file: Path, folder: Path) -> Path:
 
 
 def main(osm_file: str, folder: str) -> None:
-    """Answer requests: `time_s`, `lonlat` of a track, `raw` to feed every fix."""
+    """Answer requests: `time_s`, `lonlat` of a track; it is fed means of `mean_s`, one in `every_s`."""
     import valhalla  # noqa: PLC0415
 
     actor = valhalla.Actor(str(tiles(Path(osm_file), Path(folder))))
 
-    def answer(time_s: np.ndarray, lonlat: np.ndarray, raw: bool = False) -> dict[str, Any]:
+    def answer(time_s: np.ndarray, lonlat: np.ndarray, mean_s: float, every_s: float) -> dict[str, Any]:
         began = time.perf_counter()
-        if not raw:
-            time_s, lonlat = thinned(time_s, lonlat)
+        time_s, lonlat = thinned(time_s, lonlat, mean_s=mean_s, every_s=every_s)
         shape = [{"lon": lon, "lat": lat} for lon, lat in lonlat.tolist()]
         request = {
             "shape": shape,
