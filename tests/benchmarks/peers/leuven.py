@@ -68,5 +68,5 @@ class Leuven:
 @contextmanager
 def leuven(python: Path, network: Network) -> Iterator[Leuven]:
     """Run it in the peers' Python."""
-    with running(python, Path(__file__).with_name("leuven_worker.py")) as peer:
+    with running(python, "tests.benchmarks.peers.leuven_worker") as peer:
         yield Leuven(peer, network)

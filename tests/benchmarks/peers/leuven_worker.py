@@ -1,4 +1,4 @@
-"""LeuvenMapMatching, as accurate as it goes: a script for the peers' Python.
+"""LeuvenMapMatching, as accurate as it goes: a program for the peers' Python.
 
 Non-emitting states are on, at most ten candidates are kept at a fix, and it has an index of the edges. Its
 library is imported late: outside the peers' Python this file can be read, not run.
@@ -8,7 +8,8 @@ import time
 from typing import Any
 
 import numpy as np
-from answering import serve
+
+from tests.benchmarks.peers.answering import serve
 
 FARTHEST_M = 100.0
 CANDIDATES = 10

@@ -77,5 +77,5 @@ def decoded(shape: str) -> NDArray[np.float64]:
 def meili(python: Path, network: Network, osm_file: Path) -> Iterator[Meili]:
     """Run Meili in the peers' Python; its tiles are kept beside it."""
     tiles = python.parents[1] / f"tiles-{osm_file.stat().st_size}"
-    with running(python, Path(__file__).with_name("meili_worker.py"), osm_file, tiles) as peer:
+    with running(python, "tests.benchmarks.peers.meili_worker", osm_file.resolve(), tiles.resolve()) as peer:
         yield Meili(peer, network)

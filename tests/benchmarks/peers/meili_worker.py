@@ -1,9 +1,9 @@
-"""Meili, fed as well as is known: a script for the peers' Python.
+"""Meili, fed as well as is known: a program for the peers' Python.
 
-    python meili_worker.py OSM_FILE FOLDER      # builds its tiles in the folder unless they are there
+    python -m tests.benchmarks.peers.meili_worker OSM_FILE FOLDER
 
-It is fed means of fixes, fewer than there were: raw ones at 1 Hz cost it up to 20 points of F1. Ways of every
-difficulty are allowed. Its library is
+builds its tiles in the folder unless they are there, and answers. It is fed means of fixes, fewer than there
+were: raw ones at 1 Hz cost it up to 20 points of F1. Ways of every difficulty are allowed. Its library is
 imported late: outside the peers' Python this file can be read, not run.
 """
 
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from answering import serve
-from thinning import thinned
+
+from tests.benchmarks.peers.answering import serve
+from tests.benchmarks.peers.thinning import thinned
 
 COSTING = {"pedestrian": {"max_hiking_difficulty": 6}}
 ATTRIBUTES = ["edge.way_id", "edge.begin_shape_index", "edge.end_shape_index", "shape"]

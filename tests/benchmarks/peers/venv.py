@@ -4,13 +4,13 @@ import hashlib
 import os
 import pickle
 import subprocess
-import sys
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
+ROOT = Path(__file__).parents[3]
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
@@ -57,15 +57,15 @@ class Peer:
 
 
 @contextmanager
-def running(python: Path, script: Path, *arguments: str | Path) -> Iterator[Peer]:
-    """Run a script in the peers' Python until the block ends."""
+def running(python: Path, module: str, *arguments: str | Path, folder: Path = ROOT) -> Iterator[Peer]:
+    """Run a module, found from a folder on, in the peers' Python until the block ends."""
     # The tile builder is found on the path; one thread, as ours has.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     environment |= {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [str(python), str(script), *map(str, arguments)]
+    command = [str(python), "-m", module, *map(str, arguments)]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sys.stderr, env=environment
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder, env=environment
     )
     peer = Peer(process)
     try:
