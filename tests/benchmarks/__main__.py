@@ -1,8 +1,13 @@
 """One command for the table of the README: installs its peers, simulates walks, measures, prints.
 
-python -m tests.benchmarks                     # all of it: about twenty minutes
-python -m tests.benchmarks --quick             # a look: wide intervals
-python -m tests.benchmarks --only parallel     # one group
+    python -m tests.benchmarks                           # all of it: about ten minutes
+    python -m tests.benchmarks --quick                   # a look: wide intervals
+    python -m tests.benchmarks --only parallel           # one group
+    python -m tests.benchmarks --half tune --no-peers    # between a change and what it does
+
+Parameters are tuned on other walks and another half of the map than those they are judged on (see
+`tests.benchmarks.conditions`): who tunes looks at `--half tune` alone. The other benchmarks of this folder
+plug in here as functions of a `Run` that yield `Row`s.
 """
 
 import datetime as dt
@@ -17,7 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tests.benchmarks import network, scenes, speed, worlds
 from tests.benchmarks.peers import venv
 from tests.benchmarks.running import Group, Run
-from tests.benchmarks.table import Row, markdown, text
+from tests.benchmarks.table import NOTES, Row, markdown, text
 
 GROUPS: dict[str, Group] = {
     "closed": worlds.closed,
@@ -64,7 +69,8 @@ def main(
             for name in run.each(only or GROUPS, "the table"):
                 rows += GROUPS[name](run)
     today = dt.datetime.now(tz=dt.UTC).date()
-    sys.stdout.write(f"{markdown(rows, today.isoformat()) if form == 'md' else text(rows)}\n")
+    table = markdown(rows, today.isoformat()) if form == "md" else text(rows)
+    sys.stdout.write(f"{table}\n\n{NOTES}\n")
 
 
 if __name__ == "__main__":

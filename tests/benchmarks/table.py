@@ -7,6 +7,14 @@ from tests.benchmarks.scores import Interval, Score
 
 HEADS = ("what", "P", "R", "F1", "figure", "95 %", "target", "met")
 
+NOTES = """\
+P, R, F1: precision, recall and their harmonic mean, of covered length, as means over walks. An indented
+line is a peer on the same walks; "ours +0.01" says how much better our F1 is than its, with bounds from
+10,000 resamples. Meili 20/10 is fed means of 20 s, one in 10 s (fixes that come every 10 s stay raw): its
+best when the targets were set, so they are judged by it. Meili 30/20 is fed means of 30 s, one in 20 s,
+which suits it better still. Meili knows no rivers, and neither it nor LeuvenMapMatching knows what is drawn
+for parallels and crossings. The buffer is one of 20 m around the means of 20 s."""
+
 
 class Row(NamedTuple):
     """One line of the table: of ours, or (indented) of a peer on the same walks."""

@@ -38,7 +38,7 @@ def tiles(osm_file: Path, folder: Path) -> Path:
         fresh = folder / "building.json"
         fresh.write_text(json.dumps(told))
         command = ["valhalla_build_tiles", "-c", str(fresh), str(osm_file)]
-        subprocess.run(command, check=True, stdout=sys.stderr, stderr=subprocess.DEVNULL)
+        subprocess.run(command, check=True, stdout=sys.stderr)
         fresh.rename(file)
     return file
 
