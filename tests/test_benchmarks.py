@@ -320,7 +320,7 @@ def test_the_table_says_what_is_not_met() -> None:
     ]
     lines = text(rows).splitlines()
     assert lines[0].split() == ["what", "P", "R", "F1", "figure", "95", "%", "target", "met"]
-    assert " ".join(lines[1].split()) == "road 0.500 0.250 0.333 -0.1 -0.2000 to +0.0000 ≥ 0 NO"
+    assert " ".join(lines[1].split()) == "road 0.500 0.250 0.333 -0.1 -0.2000 to 0.0000 ≥ 0 NO"
     assert lines[2].startswith("  peer")
     drawn_up = markdown(rows, "2026-01-02").splitlines()
     assert "2026-01-02" in drawn_up[0]

@@ -53,6 +53,8 @@ def main(
     unknown = sorted(set(only or ()) - set(GROUPS))
     if unknown:
         raise typer.BadParameter(f"unknown group {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+    if not osm_file.is_file():
+        raise typer.BadParameter(f"no map at {osm_file}; name one with --map")
     rows: list[Row] = []
     bars = (TextColumn("{task.description:45}"), BarColumn(), TimeElapsedColumn())
     with Progress(*bars, console=Console(stderr=True)) as progress:
@@ -68,6 +70,7 @@ def main(
         with run:
             for name in run.each(only or GROUPS, "the table"):
                 rows += GROUPS[name](run)
+                progress.console.print(f"{name}: measured", style="dim")
     today = dt.datetime.now(tz=dt.UTC).date()
     table = markdown(rows, today.isoformat()) if form == "md" else text(rows)
     sys.stdout.write(f"{table}\n\n{NOTES}\n")

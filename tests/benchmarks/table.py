@@ -32,7 +32,7 @@ class Row(NamedTuple):
     def cells(self) -> list[str]:
         """Return its texts, one for each of `HEADS`."""
         shares = [f"{share:.3f}" for share in self.score] if self.score else ["", "", ""]
-        bounds = f"{self.sure.low:+.{self.places}f} to {self.sure.high:+.{self.places}f}" if self.sure else ""
+        bounds = f"{self.sure.low:.{self.places}f} to {self.sure.high:.{self.places}f}" if self.sure else ""
         met = "" if self.met is None else "yes" if self.met else "NO"
         return [self.what, *shares, self.figure, bounds, self.target, met]
 

@@ -50,7 +50,7 @@ def _mean_row(what: str, differences: Sequence[Interval | None], least: float) -
     known = [sure.mean for sure in differences if sure]
     if known:
         each = float(np.mean(known))
-        yield Row(what, None, f"{each:+.4f}", None, f"≥ {least:+g}", each >= least)
+        yield Row(what, None, f"{each:+.4f}", None, f"≥ {least:g}", each >= least)
 
 
 @dataclass(frozen=True)
