@@ -4,7 +4,7 @@ Parameters are tuned on other walks and another half of the map than those they 
 between the halves runs east to west through the median northing of all vertices. Walks with `half="tune"`
 stay on ways that lie south of it altogether, those with `half="judge"` on ways north of it; ways that cross
 it are walked in neither. Seeds are drawn from the half and the condition's name, so no two share a walk. In
-both halves all ways of the map compete.
+both halves all ways of the map compete. `tests.benchmarks.scenes` is split likewise.
 """
 
 import zlib
@@ -17,7 +17,7 @@ import pandas as pd
 from geo_service.demo.walks import Phone, random_walks
 from layers.spans import SpanSet
 from layers.tracks import Recording
-from tests.benchmarks.network import Half, Network, World, read
+from tests.benchmarks.network import Half, Network, World
 
 SECONDS = 7200.0
 """How long a walk lasts: 9.7 km."""
@@ -61,10 +61,9 @@ class Trial:
 
 
 def walks(
-    condition: Condition, *, half: Half, count: int, seconds: float = SECONDS, network: Network | None = None
+    network: Network, condition: Condition, *, half: Half, count: int, seconds: float = SECONDS
 ) -> list[Trial]:
     """Return simulated walks: always the same ones for the same arguments."""
-    network = network or read()
     ways = network.ways(condition.world, half)
     rng = np.random.default_rng(zlib.crc32(f"{half}, {condition.name}".encode()))
     made = random_walks(
@@ -78,18 +77,18 @@ def _truth(stretches: Sequence[tuple[int, float, float]], ways: np.ndarray) -> t
     return ways[line.astype(np.int64)], from_m, to_m
 
 
-def fixes(trials: Sequence[Trial]) -> pd.DataFrame:
+def fixes(recordings: Sequence[Recording]) -> pd.DataFrame:
     """Return the recordings as one frame for `layers.cover`; the track's id is its number."""
     frames = [
         pd.DataFrame(
             {
                 "track": k,
-                "time": pd.to_datetime(trial.recording.time_s, unit="s", utc=True),
-                "lon": trial.recording.lonlat[:, 0],
-                "lat": trial.recording.lonlat[:, 1],
-                "accuracy_m": trial.recording.accuracy_m,
+                "time": pd.to_datetime(recording.time_s, unit="s", utc=True),
+                "lon": recording.lonlat[:, 0],
+                "lat": recording.lonlat[:, 1],
+                "accuracy_m": recording.accuracy_m,
             }
         )
-        for k, trial in enumerate(trials)
+        for k, recording in enumerate(recordings)
     ]
     return pd.concat(frames, ignore_index=True)

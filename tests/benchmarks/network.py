@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -68,14 +68,18 @@ class Network:
         """All ways as a user hands them to `layers.cover`; a place's id is its number."""
         return gpd.GeoDataFrame(geometry=self.lonlat, crs="EPSG:4326")
 
+    def lies_in(self, half: Half, lines: Geometries) -> Bools:
+        """Tell which lines in metres lie in one half altogether, shape (n,)."""
+        _, south, _, north = shapely.bounds(lines).T
+        return np.asarray(north < self.border_y if half == "tune" else south > self.border_y)
+
     def ways(self, world: World, half: Half) -> NDArray[np.int64]:
         """Return the numbers of the ways on which walkers go.
 
         They lie in one half altogether, and hang together for as long as a walk is: nobody goes to and fro
         for two hours on a lane that leads nowhere.
         """
-        _, south, _, north = shapely.bounds(self.lines).T
-        inside = north < self.border_y if half == "tune" else south > self.border_y
+        inside = self.lies_in(half, self.lines)
         ways = np.flatnonzero(inside & (self.routed if world == "closed" else self.walkable))
         return ways[_connected_m(self.lines[ways]) >= SHORTEST_NET_M]
 
@@ -96,17 +100,16 @@ def _connected_m(lines: Geometries) -> NDArray[np.float64]:
     return np.asarray(np.bincount(label, shapely.length(lines))[label])
 
 
+def waterways(file: Path, network: Network) -> Geometries:
+    """Return every waterway of an OSM file in metres of the network's CRS."""
+    _, _, lonlat = _ways(file, "waterway")
+    return np.asarray(crs_.project(np.array(lonlat, object), network.crs), object)
+
+
 @cache
 def read(file: Path = FILE) -> Network:
     """Return every highway of an OSM file."""
-    factory = osmium.geom.WKBFactory()
-    found = osmium.FileProcessor(str(file)).with_locations().with_filter(osmium.filter.KeyFilter("highway"))
-    ids, tags, lonlat = [], [], []
-    for way in found:
-        if way.is_way() and len(way.nodes) > 1:
-            ids.append(way.id)
-            tags.append(dict(way.tags))
-            lonlat.append(shapely.from_wkb(bytes.fromhex(factory.create_linestring(way))))
+    ids, tags, lonlat = _ways(file, "highway")
     west, south, east, north = shapely.total_bounds(np.array(lonlat, object))
     # As `layers.cover` chooses it, so that measures are the same.
     crs = crs_.choose((west + east) / 2, (south + north) / 2)
@@ -116,3 +119,16 @@ def read(file: Path = FILE) -> Network:
     walkable = np.array([t["highway"] not in _NOT_FOR_WALKERS for t in tags])
     middle_y = float(np.median(shapely.get_coordinates(lines)[:, 1]))
     return Network(np.array(ids), degrees, lines, crs, routed, walkable, middle_y)
+
+
+def _ways(file: Path, key: str) -> tuple[list[int], list[dict[str, str]], list[Any]]:
+    """Return id, tags and line (lon, lat) of every way that has a key."""
+    factory = osmium.geom.WKBFactory()
+    found = osmium.FileProcessor(str(file)).with_locations().with_filter(osmium.filter.KeyFilter(key))
+    ids, tags, lonlat = [], [], []
+    for way in found:
+        if way.is_way() and len(way.nodes) > 1:
+            ids.append(way.id)
+            tags.append(dict(way.tags))
+            lonlat.append(shapely.from_wkb(bytes.fromhex(factory.create_linestring(way))))
+    return ids, tags, lonlat

@@ -44,6 +44,11 @@ def of_walks(truths: Sequence[SpanSet], founds: Sequence[SpanSet]) -> Floats:
     return np.array([f1(truth, found) for truth, found in zip(truths, founds, strict=True)])
 
 
+def mean(scores: Floats) -> Score:
+    """Return the mean over walks."""
+    return Score(*scores.mean(axis=0).tolist())
+
+
 class Interval(NamedTuple):
     """A mean with its 95 % bounds."""
 
@@ -63,3 +68,14 @@ def bootstrap(values: Floats, *, seed: int = 0) -> Interval:
     drawn = np.random.default_rng(seed).integers(values.size, size=(RESAMPLES, values.size))
     low, high = np.percentile(values[drawn].mean(axis=1), [2.5, 97.5])
     return Interval(float(values.mean()), float(low), float(high))
+
+
+def bootstrap_ratio(above: Floats, below: Floats, *, seed: int = 0) -> Interval:
+    """Return the ratio of two sums of paired numbers, with bounds from resampled pairs.
+
+    >>> bootstrap_ratio(np.array([4.0, 8.0]), np.array([1.0, 2.0]))
+    Interval(mean=4.0, low=4.0, high=4.0)
+    """
+    drawn = np.random.default_rng(seed).integers(above.size, size=(RESAMPLES, above.size))
+    low, high = np.percentile(above[drawn].sum(axis=1) / below[drawn].sum(axis=1), [2.5, 97.5])
+    return Interval(float(above.sum() / below.sum()), float(low), float(high))
