@@ -154,7 +154,7 @@ def smoothed(xy: Floats, time_s: Floats, piece: Ints, *, window_s: float = SMOOT
 def is_ridden(length_m: Floats, start_s: Floats, stop_s: Floats, piece: Ints) -> Bools:
     """Tell which steps, in order of time, are part of a ride: more than a minute faster than one walks, (k,).
 
-    By its own speed or the mean speed of the minute around, within the piece: a ride goes on over a red light.
+    By its own speed or the mean of the minute around, within the piece: a ride goes on over a red light.
     """
     if length_m.size == 0:
         return np.zeros(0, dtype=bool)
