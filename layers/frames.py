@@ -50,9 +50,11 @@ def cover(
         for track_id, track in _tracks(fixes, crs):
             xy = crs_.to_metric(track.lonlat, crs)
             if method == "matched":
-                covered = matched(lines, xy, track.time_s, track.piece, reach[index], rival[index])
+                covered = matched(
+                    lines, xy, track.time_s, track.piece, reach[index][lines.place], rival[index]
+                )
             else:
-                covered = within(lines, Path.of(xy, track.time_s, track.piece), reach[index])
+                covered = within(lines, Path.of(xy, track.time_s, track.piece), reach[index][lines.place])
             spans = covered.spans()
             rows.append(
                 pd.DataFrame(

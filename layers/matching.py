@@ -33,7 +33,7 @@ def matched(
     """Return the stretches of lines along which a track went.
 
     `xy`: fixes in metres, shape (n, 2), with `time_s` and `piece`, shape (n,); `reach_m`: metres for each
-    place, shape (places,); `rival`: lines compete where it is equal, shape (places,) (none: all compete).
+    segment of the lines, shape (s,); `rival`: lines compete where it is equal, shape (places,) (none: all compete).
     """
     rival = np.zeros(lines.places, np.int64) if rival is None else rival
     path = way(xy, time_s, piece)
@@ -78,7 +78,7 @@ def _along(lines: LineSet, path: Path, piece: Ints, segment: Ints, reach_m: Floa
     keep = cos >= np.cos(np.radians(HEADING_DEG))
     piece, segment, heading = piece[keep], segment[keep], heading[keep]
     place = lines.place[segment]
-    lo, hi = swath(lines, path, piece, segment, reach_m[place])
+    lo, hi = swath(lines, path, piece, segment, reach_m[segment])
     beside = lo < hi
     piece, segment, heading, place = piece[beside], segment[beside], heading[beside], place[beside]
     lo, hi = lo[beside], hi[beside]

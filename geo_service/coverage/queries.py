@@ -66,7 +66,7 @@ def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
     rows = db.execute(
         select(
             Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.length_dm, PlaceVersion.reach_m,
-            width, func.ST_AsBinary(PlaceVersion.line),
+            width, PlaceVersion.reaches, func.ST_AsBinary(PlaceVersion.line),
         )
         .join(PlaceVersion, _IN_FORCE)
         .where(Place.county_id == county_id, PlaceVersion.line.op("&&")(geo.ST_MakeEnvelope(*box, 4326)))
@@ -74,7 +74,7 @@ def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
     ).all()  # fmt: skip
     geometries = shapely.from_wkb([row[-1] for row in rows])
     return [
-        NearLine(row[0], row[1], Layer(row[2]), row[3], row[4], row[5], row[6], geometry)
+        NearLine(row[0], row[1], Layer(row[2]), row[3], row[4], row[5], row[6], geometry, row[7])
         for row, geometry in zip(rows, geometries, strict=True)
     ]
 

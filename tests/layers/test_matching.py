@@ -32,7 +32,7 @@ def noisy(xy: np.ndarray, sigma_m: float, seed: int, tau: float = 30.0) -> np.nd
 
 def covered_m(lines: list[str], xy: np.ndarray, time_s: np.ndarray, reach_m: float = 20.0) -> list[float]:
     line_set = LineSet.of([shapely.from_wkt(line) for line in lines])
-    reach = np.full(line_set.places, reach_m)
+    reach = np.full(line_set.place.size, reach_m)
     found = matched(line_set, xy, NOON_S + time_s, np.zeros(len(xy), np.int64), reach)
     return found.spans().lengths(line_set.places).tolist()
 
