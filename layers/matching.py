@@ -33,7 +33,7 @@ def matched(
     """Return the stretches of lines along which a track went.
 
     `xy`: fixes in metres, shape (n, 2), with `time_s` and `piece`, shape (n,); `reach_m`: metres for each
-    segment of the lines, shape (s,); `rival`: lines compete where it is equal, shape (places,) (none: all compete).
+    segment of the lines, shape (s,); `rival`: lines compete where it is equal, shape (places,) (none: all).
     """
     rival = np.zeros(lines.places, np.int64) if rival is None else rival
     path = way(xy, time_s, piece)

@@ -1,5 +1,7 @@
 """Reach by place, by stretch and by segment."""
 
+import itertools
+
 import numpy as np
 import pytest
 import shapely
@@ -26,7 +28,7 @@ def test_every_metre_has_the_reach_of_its_own_width(
     ends = np.cumsum([0] + [length for length, _ in pieces]).tolist()
     own = [width for _, width in pieces]
     found = stretches(Layer.RIVER, zip(ends, ends[1:], own, strict=False), width_m=width_m)
-    assert all(a.stop <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.stop <= b.start for a, b in itertools.pairwise(found))
     for start, stop, width in zip(ends, ends[1:], own, strict=False):
         for metre in np.arange(start, stop) + 0.5:
             here = [s.reach_m for s in found if s.start <= metre < s.stop] or [
