@@ -16,6 +16,7 @@ import shapely
 from geo_service.places.prepared import Prepared
 from layers.drafts import APART, Question
 from layers.names import plain
+from layers.reach import Stretch
 
 Ranked = tuple[float, int, int]
 """A pair that could be: its rank (the smallest first), the index of the draft, the index of the place."""
@@ -50,6 +51,8 @@ class StoredPlace:
     """The same in the county's CRS, 2-D."""
     reach_m: float | None = None
     sources: Sequence[Mapping[str, Any]] = ()
+    reaches: Sequence[Stretch] = ()
+    """Stretches with a reach of their own, from and to in decimetres."""
     areas: frozenset[int] = frozenset()
     """The areas in which it lies, or under which it is listed, and all above them."""
 

@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.narrow import CHANGE, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.bulk import copy_rows, multirange, new_ids
+from geo_service.places.changes import Origins
 from geo_service.places.matching import StoredPlace
 from geo_service.places.membership import Districts, Membership
 from geo_service.places.prepared import Prepared, Shape
@@ -49,6 +50,7 @@ from geo_service.tables import (
 )
 from layers import crs as crs_
 from layers.cells import CellSet
+from layers.reach import Stretch
 from layers.vocabulary import Layer
 
 _GEOMETRY = func.ST_AsBinary(func.coalesce(PlaceVersion.line, PlaceVersion.polygon))
@@ -85,7 +87,13 @@ def stored_places(
     lies_in = _areas_by_version(county_id)
     rows = db.execute(
         select(
-            Place, PlaceVersion.number, PlaceVersion.reach_m, PlaceVersion.sources, _GEOMETRY, lies_in.c.areas
+            Place,
+            PlaceVersion.number,
+            PlaceVersion.reach_m,
+            PlaceVersion.sources,
+            PlaceVersion.reaches,
+            _GEOMETRY,
+            lies_in.c.areas,
         )
         .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
         .outerjoin(lies_in, lies_in.c.place_version_id == Place.version_id)
@@ -113,9 +121,10 @@ def stored_places(
             metres[k],
             reach_m,
             sources or (),
+            [Stretch(*stretch) for stretch in reaches or ()],
             frozenset(areas or districts.path(place.area_id or 0)),
         )
-        for k, (place, number, reach_m, sources, _, areas) in enumerate(rows)
+        for k, (place, number, reach_m, sources, reaches, _, areas) in enumerate(rows)
     ]
 
 
@@ -180,6 +189,7 @@ class NewVersion:
     shape: Shape
     areas: Membership
     reach_m: float | None = None
+    reaches: Sequence[Stretch] = ()
 
 
 def insert_versions(db: Session, county_id: int, versions: Sequence[NewVersion]) -> list[int]:
@@ -195,6 +205,7 @@ def insert_versions(db: Session, county_id: int, versions: Sequence[NewVersion])
         "length_dm",
         "area_m2",
         "reach_m",
+        "reaches",
         "sources",
     ]
     rows = list(zip(ids, versions, strict=True))
@@ -225,6 +236,7 @@ def _version_row(county_id: int, id_: int, version: NewVersion) -> tuple[Any, ..
         shape.length_dm,
         shape.area_m2,
         version.reach_m,
+        Jsonb(list(version.reaches)),
         Jsonb(list(shape.sources)),
     )
 
@@ -277,14 +289,17 @@ def update_places(db: Session, places: Mapping[int, Mapping[str, Any]]) -> None:
         db.connection().execute(update(Place).where(Place.id == bindparam("place")).values(changed), rows)
 
 
-def update_sources(db: Session, sources: Mapping[int, Sequence[Mapping[str, Any]]]) -> None:
-    """Change the sources of versions whose geometry stayed: version id -> sources."""
-    if sources:
+def update_origins(db: Session, origins: Mapping[int, Origins]) -> None:
+    """Change the sources and reaches of versions whose geometry stayed, by version id."""
+    if origins:
         db.connection().execute(
             update(PlaceVersion)
             .where(PlaceVersion.id == bindparam("version"))
-            .values(sources=bindparam("new_sources")),
-            [{"version": id_, "new_sources": list(own)} for id_, own in sources.items()],
+            .values(sources=bindparam("new_sources"), reaches=bindparam("new_reaches")),
+            [
+                {"version": id_, "new_sources": list(own.sources), "new_reaches": list(own.reaches)}
+                for id_, own in origins.items()
+            ],
         )
 
 

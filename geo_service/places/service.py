@@ -305,7 +305,7 @@ def _store(
 ) -> ImportReport:
     """Change what differs, add what is new, tell what the file no longer has."""
     pairs = [(stored[at], draft) for draft, at in zip(prepared, matched, strict=True) if at is not None]
-    rows, reshaped = _change(db, ground, pairs)
+    rows, moved = _change(db, ground, pairs)
     same = len(pairs) - sum(row.outcome is Outcome.CHANGED for row in rows)
     new = [draft for draft, at in zip(prepared, matched, strict=True) if at is None]
     added = versions.add(db, ground.county, layer, new, ground.districts)
@@ -318,13 +318,13 @@ def _store(
         ReportRow(Outcome.GONE, [], stored[at].name, "已登记，这个文件里没有；保留不动", code=stored[at].code)
         for at in sorted(gone)
     ]
-    drawn = [place.id for place in added if place.prepared.shape is not None] + reshaped
+    drawn = [place.id for place in added if place.prepared.shape is not None] + moved
     notes = [*report.notes, *_walked_again(db, ground.county, drawn, dry_run=report.dry_run)]
     return replace(report, rows=[*report.rows, *rows], same=same, notes=notes)
 
 
 def _walked_again(db: Session, county: County, place_ids: Sequence[int], *, dry_run: bool) -> list[str]:
-    """Compute the patrols near places with a new geometry again (a dry run counts them), and say so."""
+    """Compute the patrols near places of another shape or width again (a dry run counts them); say so."""
     found = (again.count if dry_run else again.compute)(db, county, place_ids)
     if not found.patrols:
         return []
@@ -335,16 +335,16 @@ def _walked_again(db: Session, county: County, place_ids: Sequence[int], *, dry_
 def _change(
     db: Session, ground: Ground, pairs: Sequence[tuple[StoredPlace, Prepared]]
 ) -> tuple[list[ReportRow], list[int]]:
-    """Store what differs; return what to tell, and the ids of places with a new geometry."""
+    """Store what differs; return what to tell, and the ids of places of another shape or width."""
     changes = [(stored, draft, change_of(stored, draft, ground.districts)) for stored, draft in pairs]
     changes = [(stored, draft, change) for stored, draft, change in changes if change]
     queries.update_places(db, {stored.id: change.values for stored, _, change in changes})
-    queries.update_sources(
+    queries.update_origins(
         db,
         {
-            stored.version_id: change.sources
+            stored.version_id: change.origins
             for stored, _, change in changes
-            if change.sources is not None and stored.version_id is not None
+            if change.origins is not None and stored.version_id is not None
         },
     )
     reshaped = [(stored, draft) for stored, draft, change in changes if change.shape is not None]
@@ -358,4 +358,4 @@ def _change(
             ReportRow(Outcome.LOST, draft.draft.rows, name, detail, code=code)
             for detail in lost.get(stored.id, [])
         ]
-    return rows, [stored.id for stored, _ in reshaped]
+    return rows, [stored.id for stored, _, change in changes if change.moves_reach]

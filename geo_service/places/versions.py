@@ -16,6 +16,7 @@ from geo_service.places.queries import NewPlace, NewVersion
 from geo_service.tables import County
 from layers import codes
 from layers.lines import LineSet
+from layers.reach import Stretch
 from layers.remeasure import Remeasure
 from layers.spans import SpanSet
 from layers.vocabulary import Layer
@@ -28,9 +29,9 @@ def add(
     places = _numbered(county, layer, prepared, districts, *queries.taken(db, county.id, layer))
     ids = queries.insert_places(db, county.id, layer, places)
     versions = [
-        NewVersion(id_, 1, place.prepared.shape, place.prepared.areas)
+        NewVersion(id_, 1, shape, place.prepared.areas, reaches=shape.reaches or ())
         for id_, place in zip(ids, places, strict=True)
-        if place.prepared.shape is not None
+        if (shape := place.prepared.shape) is not None
     ]
     queries.insert_versions(db, county.id, versions)
     return [NewPlace(p.prepared, p.code, p.name, id_) for id_, p in zip(ids, places, strict=True)]
@@ -98,7 +99,14 @@ def reshape(
     Returns for each place (by id) in Chinese what no longer fits.
     """
     new = [
-        NewVersion(stored.id, stored.number + 1, prepared.shape, prepared.areas, stored.reach_m)
+        NewVersion(
+            stored.id,
+            stored.number + 1,
+            prepared.shape,
+            prepared.areas,
+            stored.reach_m,
+            _reaches(stored, prepared.shape),
+        )
         for stored, prepared in changed
         if prepared.shape is not None
     ]
@@ -115,6 +123,18 @@ def reshape(
             told += _carry_coverage(db, county, stored, version_id)
         lost[stored.id] = told
     return lost
+
+
+def _reaches(stored: StoredPlace, shape: Shape) -> Sequence[Stretch]:
+    """Return the stretches with a reach of their own: as the new shape tells, else carried over."""
+    if shape.reaches is not None or not stored.reaches:
+        return shape.reaches or ()
+    start, stop, reach_m = np.array(stored.reaches).T
+    old = SpanSet.of(np.arange(reach_m.size), start / DM_PER_M, stop / DM_PER_M)
+    moved = Remeasure.between(LineSet.of([stored.metres]), LineSet.of([shape.metres]))
+    new = moved.carry(old).scaled(DM_PER_M).rounded()
+    rows = zip(new.start.tolist(), new.stop.tolist(), reach_m[new.place].tolist(), strict=True)
+    return sorted(Stretch(int(a), int(b), metres) for a, b, metres in rows)
 
 
 def _carry_coverage(db: Session, county: County, stored: StoredPlace, version_id: int) -> list[str]:
