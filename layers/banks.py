@@ -5,7 +5,7 @@ is narrower than the river, at a confluence, on an island that the river leaves 
 such a place runs down the first bank and then down the second.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -22,6 +22,9 @@ from layers.vocabulary import Bank
 Floats = NDArray[np.float64]
 Geometries = NDArray[np.object_]
 
+DM_PER_M = 10
+APART, TOGETHER = "分开", "合并"
+"""What a place's attribute `banks` says."""
 _TOLERANCE_M = 0.3
 """By how much an arc of straight pieces may lie nearer to the centre line than half the width."""
 _SCRAP_M = 5.0
@@ -43,6 +46,20 @@ class Side(NamedTuple):
     start: float
     stop: float
     bank: Bank
+
+
+def breadths(length_m: float, width_m: float, stretches: Sequence[Breadth] = ()) -> list[Breadth]:
+    """Return the width of all of a line: that of its stretches (sorted, disjoint), elsewhere `width_m`.
+
+    >>> [tuple(row) for row in breadths(100, 30, [Breadth(20, 50, 60)])]
+    [(0.0, 20, 30), (20, 50, 60), (50, 100, 30)]
+    """
+    found, reached = [], 0.0
+    for stretch in stretches:
+        found += [Breadth(reached, stretch.start_m, width_m), stretch]
+        reached = stretch.stop_m
+    found.append(Breadth(reached, length_m, width_m))
+    return [one for one in found if one.start_m < one.stop_m]
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +169,16 @@ def _along(bank: Any, axis: Any) -> Any:
     return bank if dot >= 0 else bank.reverse()
 
 
+def stored_sides(banks: Mapping[str, Any] | None) -> list[Side]:
+    """Return the sides as a version stores them."""
+    return [Side(start, stop, Bank(bank)) for start, stop, bank in (banks or {}).get("sides", ())]
+
+
+def stored_breadths(banks: Mapping[str, Any] | None) -> list[Breadth]:
+    """Return the widths as a version stores them."""
+    return [Breadth(*row) for row in (banks or {}).get("breadths", ())]
+
+
 @dataclass(frozen=True, eq=False)
 class Course:
     """A version of a river as its measure runs: one line, or its banks with the furthest half width."""
@@ -159,6 +186,12 @@ class Course:
     line: LineSet
     sides: Sequence[Side] = ()
     half_m: float = 0.0
+
+    @classmethod
+    def stored(cls, line: LineSet, sides: Sequence[Side], breadths: Sequence[Breadth]) -> "Course":
+        """Make it from what a version stores: sides in decimetres."""
+        in_m = [Side(side.start / DM_PER_M, side.stop / DM_PER_M, side.bank) for side in sides]
+        return cls(line, in_m, max((one.width_m for one in breadths), default=0.0) / 2)
 
     def side(self, side: Side) -> LineSet:
         """Return one bank alone, on the measure of all."""

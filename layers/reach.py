@@ -28,14 +28,20 @@ class Stretch(NamedTuple):
     reach_m: float
 
 
-def reach_m(layer: Layer, *, own_m: float | None = None, width_m: float | None = None) -> float:
+def reach_m(
+    layer: Layer, *, own_m: float | None = None, width_m: float | None = None, on_banks: bool = False
+) -> float:
     """Return a line's reach in metres: its own, else from its width, else the layer's.
+
+    `on_banks`: the line runs along the banks, and the width does not matter.
 
     >>> reach_m(Layer.RIVER, width_m=60.0), reach_m(Layer.ROAD), reach_m(Layer.RIVER, own_m=25.0)
     (50.0, 20.0, 25.0)
     """
     if own_m is not None:
         return own_m
+    if on_banks:
+        return BANK_MARGIN_M
     if layer is not Layer.RIVER:
         return ROAD_REACH_M
     return RIVER_REACH_M if width_m is None else width_m / 2 + BANK_MARGIN_M
@@ -63,6 +69,15 @@ def stretches(
         elif reach != whole:
             found.append(Stretch(start, stop, reach))
     return found
+
+
+def width_m(reach_m: float) -> float:
+    """Return the width that gives a river this reach.
+
+    >>> width_m(reach_m(Layer.RIVER, width_m=64.0))
+    64.0
+    """
+    return max(2 * (reach_m - BANK_MARGIN_M), 0.0)
 
 
 def by_segment(lines: LineSet, whole_m: Floats, own: Sequence[tuple[int, Stretch]]) -> Floats:

@@ -88,6 +88,10 @@ InScheme = Annotated[
     str | None,
     typer.Option("--in-scheme", metavar="all|列名|名单文件", help="哪些纳管；不写：全部区域和有名的线"),
 ]
+BanksApart = Annotated[
+    float | None,
+    typer.Option("--banks-apart", min=1, metavar="米", help="至少这么宽的河，两岸分开算；不写就按文件和登记"),
+]
 SameName = Annotated[
     float | None, typer.Option("--same-name", min=0, help="同名的线端点相距多少米以内算一条")
 ]
@@ -147,8 +151,9 @@ def _tell_areas(report: AreaReport, form: As | None, output: Path | None, *, dry
 def import_(
     layer: LayerWord, file: LayerFile, columns: Columns = None, crs: Crs = None,
     datum: StatedDatum = Datum.WGS84, encoding: Encoding = None, file_layer: FileLayer = None,
-    in_scheme: InScheme = None, same_name: SameName = None, answer_file: AnswerFile = None,
-    skip_refused: SkipRefused = None, dry_run: DryRun = False, county: CountyCode = None,
+    in_scheme: InScheme = None, same_name: SameName = None, banks_apart: BanksApart = None,
+    answer_file: AnswerFile = None, skip_refused: SkipRefused = None, dry_run: DryRun = False,
+    county: CountyCode = None,
     form: Form = None, output: Output = None,
 ) -> None:  # fmt: skip
     """Bring a layer up to date from a file."""
@@ -162,6 +167,7 @@ def import_(
         file_layer=file_layer,
         scheme=chosen.scheme,
         answers=answers_in(answer_file),
+        banks_from_m=banks_apart,
         skip_refused=skip_refused is not None,
         dry_run=dry_run,
     )

@@ -49,6 +49,8 @@ class NearLine:
     geometry: Any
     reaches: Sequence[tuple[int, int, float]] = ()
     """Stretches with a reach of their own: from, to (dm), metres."""
+    on_banks: bool = False
+    """It runs along the banks of its river."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,10 @@ class Neighbourhood:
     @cached_property
     def reach_m(self) -> Floats:
         """The reach of each segment of the lines, shape (s,)."""
-        whole = [reach_m(line.layer, own_m=line.reach_m, width_m=line.width_m) for line in self.lines]
+        whole = [
+            reach_m(line.layer, own_m=line.reach_m, width_m=line.width_m, on_banks=line.on_banks)
+            for line in self.lines
+        ]
         reach = by_segment(self.line_set, np.array(whole, dtype=np.float64), list(self._stretches()))
         return np.clip(reach, 0.0, FURTHEST_REACH_M)
 

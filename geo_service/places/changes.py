@@ -11,9 +11,6 @@ from geo_service.places.membership import Districts
 from geo_service.places.prepared import Prepared, Shape
 from layers.reach import Stretch
 
-SAME_VERTEX_DEG = 1e-7
-"""Vertices nearer than this (about a centimetre) are the same."""
-
 
 @dataclass(frozen=True)
 class Origins:
@@ -21,11 +18,12 @@ class Origins:
 
     sources: Sequence[Mapping[str, Any]]
     reaches: Sequence[Stretch]
+    flow: Sequence[int]
 
     def told(self, stored: StoredPlace) -> list[str]:
         """Return in Chinese what of it is new."""
-        words = ["来源"] if list(self.sources) != list(stored.sources) else []
-        return words + (["各段宽度"] if list(self.reaches) != list(stored.reaches) else [])
+        words = {"来源": "sources", "各段宽度": "reaches", "流向": "flow"}
+        return [zh for zh, key in words.items() if list(getattr(self, key)) != list(getattr(stored, key))]
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,8 @@ def change_of(stored: StoredPlace, prepared: Prepared, districts: Districts) -> 
     shape, origins = _shape(stored, prepared)
     if shape is not None:
         told.append(f"图形（{_size(stored.metres)} → {_size(shape.metres)}）")
+        if (shape.axis is None) != (stored.axis is None):
+            told.append("两岸合并" if shape.axis is None else "两岸分开")
     elif origins is not None:
         told += origins.told(stored)
     if values.get("code") is not None:
@@ -104,10 +104,14 @@ def _shape(stored: StoredPlace, prepared: Prepared) -> tuple[Shape | None, Origi
     shape = prepared.shape
     if shape is None:
         return None, None
-    if stored.lonlat is None or not shapely.equals_exact(stored.lonlat, shape.lonlat, SAME_VERTEX_DEG):
+    if not stored.is_drawn_as((shape.axis or shape).lonlat):
         return shape, None
+    if (shape.axis, stored.axis) != (None, None):
+        # The banks follow from the centre line, its width and its flow.
+        same = list(stored.breadths) == list(shape.breadths) and list(stored.flow) == list(shape.flow)
+        return None if same else shape, None
     reaches = stored.reaches if shape.reaches is None else shape.reaches
-    origins = Origins(shape.sources or stored.sources, reaches)
+    origins = Origins(shape.sources or stored.sources, reaches, shape.flow)
     return None, origins if origins.told(stored) else None
 
 

@@ -13,6 +13,7 @@ from geo_service.errors import Invalid
 from geo_service.places import membership
 from geo_service.places.membership import DM_PER_M, Districts, Membership
 from layers import crs as crs_
+from layers.banks import Breadth, Side
 from layers.cells import AreaCells
 from layers.drafts import PlaceDraft, Source
 from layers.errors import BadRow
@@ -21,6 +22,9 @@ from layers.reach import Stretch, stretches
 from layers.spans import SpanSet
 from layers.vocabulary import Layer
 
+_OSM_WAY = "way/"
+_CLEAR = 0.5
+"""Of a part, so much more must be drawn one way than the other."""
 MOST_M2 = 100e6
 """Of one area place: a grid is part of a village, and a whole township has about half of it."""
 
@@ -39,6 +43,14 @@ class Shape:
     """As `place_version.sources` holds them."""
     reaches: Sequence[Stretch] | None = None
     """As `place_version.reaches` holds them (dm); None: nothing tells how wide it is where."""
+    flow: Sequence[int] = ()
+    """As `place_version.flow` holds it."""
+    axis: "Shape | None" = None
+    """The centre line, where this is the banks of a river."""
+    sides: Sequence[Side] = ()
+    """Which part is which bank, in decimetres."""
+    breadths: Sequence[Breadth] = ()
+    """How wide the water between the banks is, by metres of the centre line."""
     cells: AreaCells | None = None
 
 
@@ -173,6 +185,7 @@ def _lines(layer: Layer, drafts: Sequence[PlaceDraft], crs: str) -> Iterator[Sha
             length_dm=length_dm,
             sources=origins.by_id(),
             reaches=origins.reaches(layer, drafts[k].attributes.get("width_m")),
+            flow=origins.flow if layer is Layer.RIVER else (),
         )
 
 
@@ -202,18 +215,26 @@ class _Origins:
     sources: Sequence[Source]
     spans: SpanSet
     """Numbered by the position of the piece."""
+    flow: Sequence[int]
+    """Of each part of the line, whether water runs in its direction: OpenStreetMap draws waterways so."""
 
     @classmethod
     def of(cls, metres: Any, sources: Sequence[Source], length_dm: int, crs: str) -> "_Origins":
         """Lay each segment of a line on the piece nearest to it."""
-        if len(sources) == 1:
-            return cls(sources, SpanSet.whole([length_dm]))
+        drawn_downstream = np.array([source.id.startswith(_OSM_WAY) for source in sources], dtype=bool)
+        if len(sources) == 1 and not drawn_downstream[0]:
+            return cls(sources, SpanSet.whole([length_dm]), [0] * len(metres.geoms))
         line = LineSet.of([metres])
-        segment, piece, _, _ = LineSet.of([source.geometry for source in sources], crs=crs).locate(
-            (line.a + line.b) / 2
-        )
+        pieces = LineSet.of([source.geometry for source in sources], crs=crs)
+        segment, nearest = pieces.tree.query_nearest(shapely.points((line.a + line.b) / 2), all_matches=False)
+        piece = pieces.place[nearest]
         spans = SpanSet.of(piece, line.from_m[segment], line.to_m[segment])
-        return cls(sources, spans.scaled(DM_PER_M).rounded())
+        along = np.einsum("ij,ij->i", line.direction[segment], pieces.direction[nearest])
+        votes_m = np.where(drawn_downstream[piece], along * line.extent[segment], 0.0)
+        parts = np.bincount(line.part[segment], votes_m, minlength=len(metres.geoms))
+        clear = np.abs(parts) >= _CLEAR * shapely.length(shapely.get_parts(metres))
+        flow = np.where(clear, np.sign(parts), 0).astype(int).tolist()
+        return cls(sources, spans.scaled(DM_PER_M).rounded(), flow)
 
     def by_id(self) -> list[dict[str, Any]]:
         """Return them as `place_version.sources` holds them."""

@@ -49,6 +49,7 @@ from geo_service.tables import (
     PlaceVersion,
 )
 from layers import crs as crs_
+from layers.banks import stored_breadths, stored_sides
 from layers.cells import CellSet
 from layers.reach import Stretch
 from layers.vocabulary import Layer
@@ -92,6 +93,9 @@ def stored_places(
             PlaceVersion.reach_m,
             PlaceVersion.sources,
             PlaceVersion.reaches,
+            PlaceVersion.flow,
+            PlaceVersion.banks,
+            func.ST_AsBinary(PlaceVersion.axis),
             _GEOMETRY,
             lies_in.c.areas,
         )
@@ -105,7 +109,8 @@ def stored_places(
         .order_by(Place.id)
     ).all()
     lonlat = shapely.from_wkb(np.array([geometry for *_, geometry, _ in rows], dtype=object))
-    metres = crs_.project(lonlat, crs)
+    axes = shapely.from_wkb(np.array([axis for *_, axis, _, _ in rows], dtype=object))
+    metres, axes_metres = crs_.project(lonlat, crs), crs_.project(axes, crs)
     return [
         StoredPlace(
             place.id,
@@ -122,9 +127,14 @@ def stored_places(
             reach_m,
             sources or (),
             [Stretch(*stretch) for stretch in reaches or ()],
+            flow or (),
+            axes[k],
+            axes_metres[k],
+            stored_sides(banks),
+            stored_breadths(banks),
             frozenset(areas or districts.path(place.area_id or 0)),
         )
-        for k, (place, number, reach_m, sources, reaches, _, areas) in enumerate(rows)
+        for k, (place, number, reach_m, sources, reaches, flow, banks, _, _, areas) in enumerate(rows)
     ]
 
 
@@ -206,6 +216,9 @@ def insert_versions(db: Session, county_id: int, versions: Sequence[NewVersion])
         "area_m2",
         "reach_m",
         "reaches",
+        "flow",
+        "axis",
+        "banks",
         "sources",
     ]
     rows = list(zip(ids, versions, strict=True))
@@ -224,7 +237,7 @@ def insert_versions(db: Session, county_id: int, versions: Sequence[NewVersion])
 
 def _version_row(county_id: int, id_: int, version: NewVersion) -> tuple[Any, ...]:
     shape = version.shape
-    geometry = shapely.to_wkb(shapely.set_srid(shape.lonlat, 4326), hex=True, include_srid=True)
+    geometry = _ewkb(shape.lonlat)
     is_line = shape.length_dm is not None
     return (
         county_id,
@@ -237,8 +250,21 @@ def _version_row(county_id: int, id_: int, version: NewVersion) -> tuple[Any, ..
         shape.area_m2,
         version.reach_m,
         Jsonb(list(version.reaches)),
+        list(shape.flow),
+        _ewkb(shapely.force_2d(shape.axis.lonlat)) if shape.axis is not None else None,
+        _banks(shape),
         Jsonb(list(shape.sources)),
     )
+
+
+def _ewkb(lonlat: Any) -> Any:
+    return shapely.to_wkb(shapely.set_srid(lonlat, 4326), hex=True, include_srid=True)
+
+
+def _banks(shape: Shape) -> Jsonb | None:
+    if shape.axis is None:
+        return None
+    return Jsonb({"sides": list(shape.sides), "breadths": list(shape.breadths)})
 
 
 def _cell_rows(county_id: int, version_id: int, shape: Shape) -> Iterable[tuple[Any, ...]]:
@@ -295,9 +321,16 @@ def update_origins(db: Session, origins: Mapping[int, Origins]) -> None:
         db.connection().execute(
             update(PlaceVersion)
             .where(PlaceVersion.id == bindparam("version"))
-            .values(sources=bindparam("new_sources"), reaches=bindparam("new_reaches")),
+            .values(
+                sources=bindparam("new_sources"), reaches=bindparam("new_reaches"), flow=bindparam("new_flow")
+            ),
             [
-                {"version": id_, "new_sources": list(own.sources), "new_reaches": list(own.reaches)}
+                {
+                    "version": id_,
+                    "new_sources": list(own.sources),
+                    "new_reaches": list(own.reaches),
+                    "new_flow": list(own.flow),
+                }
                 for id_, own in origins.items()
             ],
         )

@@ -192,6 +192,9 @@ def _options(
     answer_list: Annotated[
         UploadFile | None, File(alias="answers", description="The report with its column 答复 filled in.")
     ] = None,
+    banks_from_m: Annotated[
+        float | None, Form(ge=1, description="Rivers at least so wide have their banks apart.")
+    ] = None,
     skip_refused: Annotated[bool, Form(description="Take the other rows although some are refused.")] = False,
     dry_run: Annotated[bool, Form(description="Only say what would be.")] = False,
 ) -> ImportOptions:
@@ -204,6 +207,7 @@ def _options(
         scheme="all" if everybody else listed,
         answers=answers.read(answer_list.file, answer_list.filename or "a.csv") if answer_list else {},
         same_name_m=request.app.state.settings.same_name_m,
+        banks_from_m=banks_from_m,
         skip_refused=skip_refused,
         dry_run=dry_run,
         keep_in=request.app.state.settings.files_dir,

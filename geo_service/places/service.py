@@ -17,7 +17,7 @@ from geo_service.areas.names import AreaNames
 from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused
 from geo_service.patrols import again
-from geo_service.places import extent, lists, queries, versions
+from geo_service.places import banks, extent, lists, queries, versions
 from geo_service.places.changes import change_of
 from geo_service.places.matching import ID_PREFIX, StoredPlace, match
 from geo_service.places.membership import Districts, main_area
@@ -58,6 +58,8 @@ class ImportOptions:
     answers: Mapping[str, str] = field(default_factory=dict)
     """Question id to answer."""
     same_name_m: float = 200.0
+    banks_from_m: float | None = None
+    """Rivers at least as wide have their banks apart; None: as the file or the register says."""
     skip_refused: bool = False
     dry_run: bool = False
     keep_in: Path | None = None
@@ -219,13 +221,23 @@ def _bring_up_to_date(
     asked = _settle_extent(db, county, features, options)
     ground = ground_of(db, county)
     say("归并成对象")
-    draft = _draft(layer, features, ground, options)
+    draft = banks.chosen(_draft(layer, features, ground, options), options.banks_from_m)
     say("量长度、定辖区")
     prepared, refused = prepare(layer, draft.places, ground.crs, ground.names, ground.districts)
     prepared, doubled = _without_doubles(prepared)
     say("与已登记的对象比对")
     stored = queries.stored_places(db, county.id, layer, ground.crs, ground.districts)
     matching = match(stored, prepared, options.answers)
+    settled = banks.settled(
+        layer,
+        [
+            (place, None if at is None else stored[at])
+            for place, at in zip(prepared, matching.stored, strict=True)
+        ],
+        ground.crs,
+        ground.names,
+        ground.districts,
+    )
     rows = told(draft, [*asked, *matching.questions], [*refused, *doubled])
     report = ImportReport(
         layer.value,
@@ -233,13 +245,13 @@ def _bring_up_to_date(
         features.file,
         rows,
         left_out=draft.left_out,
-        notes=draft.notes,
+        notes=[*draft.notes, *settled.notes],
         dry_run=options.dry_run,
     )
     if report.of(Outcome.REFUSED) and not (options.skip_refused or options.dry_run):
         raise RowsRefused(report)
     say("入库")
-    return _store(db, ground, layer, report, prepared, stored, matching.stored)
+    return _store(db, ground, layer, report, settled.places, stored, matching.stored)
 
 
 def _settle_extent(db: Session, county: County, features: Features, options: ImportOptions) -> list[Question]:

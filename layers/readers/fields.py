@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from layers import banks
 from layers.errors import BadFile
 from layers.features import Refusal, Value
 from layers.names import plain
@@ -30,6 +31,12 @@ _FOOT_M = 0.3048
 _FEET = re.compile(r"(\d+(?:\.\d+)?)(?:'|′|ft|feet|英尺)(?:(\d+(?:\.\d+)?)(?:\"|″|''|in))?", re.IGNORECASE)
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)(?:m|米)?[-~—–至到;](\d+(?:\.\d+)?)(m|米)?", re.IGNORECASE)
 _ABOUT = re.compile(r"^(?:约|大约|平均|~|≈)|(?:左右|以上|以内)$")
+_BANKS = {
+    **dict.fromkeys(["分开", "分", "是", "1", "true", "yes", "y", "apart"], banks.APART),
+    **dict.fromkeys(
+        ["合并", "合", "不分", "不分开", "否", "0", "false", "no", "n", "together"], banks.TOGETHER
+    ),
+}
 _NARROW = {ord(c): unicodedata.normalize("NFKC", c) for c in map(chr, range(0xFF01, 0xFF5F)) if c.isalnum()}
 
 
@@ -193,6 +200,8 @@ def clean(value: object, column: Column) -> Value:
         return yes(value)
     if column.standard == "name":
         return name(value)
+    if column.standard == "banks":
+        return _BANKS.get(plain(text(value) or ""))
     if column.standard == "width_m":
         return width_m(value, column.metres)
     if column.standard in NUMBERS:

@@ -119,9 +119,8 @@ class Office:
         track = Track(time_s, lonlat, unknown, np.zeros(len(corners), np.int64))
         return coverage.neighbourhood(self.db, self.county, track)
 
-    def walk(self, place: Place, spans: list[tuple[int, int]]) -> None:
+    def walk(self, place: Place, spans: list[tuple[int, int]], day: dt.date = dt.date(2024, 5, 1)) -> None:
         """Write down that a patrol covered spans of a place."""
-        day = dt.date(2024, 5, 1)
         now = dt.datetime(2024, 5, 1, 8, tzinfo=dt.UTC)
         patrol = Patrol(
             county_id=self.county.id, id=uuid.uuid4(), day=day, started_at=now, ended_at=now, walked_m=1.0,
