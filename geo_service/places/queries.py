@@ -161,6 +161,11 @@ def place_to_change(db: Session, scope: Scope, place_id: int) -> Place | None:
     return db.scalars(found.with_for_update(of=Place)).one_or_none()
 
 
+def ids_with_code(db: Session, scope: Scope, code: str) -> list[int]:
+    """Return the places with a code that the scope may change."""
+    return list(db.scalars(select(Place.id).where(places_in(scope, *CHANGE), Place.code == code)))
+
+
 # --- writing
 
 
@@ -334,6 +339,11 @@ def update_origins(db: Session, origins: Mapping[int, Origins]) -> None:
                 for id_, own in origins.items()
             ],
         )
+
+
+def set_reach(db: Session, version_id: int, reach_m: float | None) -> None:
+    """Give a version a reach of its own, or none."""
+    db.execute(update(PlaceVersion).where(PlaceVersion.id == version_id).values(reach_m=reach_m))
 
 
 # --- what was said of a place follows it

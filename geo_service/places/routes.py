@@ -24,7 +24,8 @@ from geo_service.columns import Listing, printable
 from geo_service.db import Db
 from geo_service.errors import Invalid
 from geo_service.listing import As, download, records, report_answer
-from geo_service.places import drawing, reading, scheme, service
+from geo_service.places import drawing, reaching, reading, scheme, service
+from geo_service.places.reaching import Choice
 from geo_service.places.reading import ATTRIBUTES, COLUMNS, GEOMETRY, Wanted
 from geo_service.places.service import ImportOptions
 from layers import adopting
@@ -145,6 +146,36 @@ def set_geometry(
         )
     drawn = drawing.set_geometry(db, scope, place_id, geometry, kind=kind, dry_run=dry_run)
     return JSONResponse(asdict(drawn))
+
+
+class NewReach(BaseModel):
+    """What is said of how far a line's patrol may pass; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    width_m: Annotated[
+        float | None, Field(gt=0, le=reaching.WIDEST_M, description="Of all of it, in metres.")
+    ] = None
+    reach_m: Annotated[
+        float | None, Field(ge=0, le=reaching.FURTHEST_M, description="Its own; 0: by its width again.")
+    ] = None
+    banks: Literal["apart", "together"] | None = None
+
+
+@router.put("/{place_id}/reach", summary="Say how wide a line is, its reach, or that its banks are apart")
+def set_reach(
+    db: Db,
+    scope: Annotated[Scope, require(*CHANGE)],
+    place_id: int,
+    new: NewReach,
+    dry_run: Annotated[bool, Query(description="Only say what would be.")] = False,
+) -> Response:
+    """Say what a patrol of it has to be near to; duties and coverage are carried over.
+
+    With its banks apart each bank is walked for itself: the measure runs down the one, then the other.
+    """
+    choice = Choice(new.width_m, new.reach_m, new.banks)
+    return JSONResponse(asdict(reaching.choose(db, scope, place_id, choice, dry_run=dry_run)))
 
 
 @dataclass(frozen=True)
