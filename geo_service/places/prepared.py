@@ -178,7 +178,7 @@ def _lines(layer: Layer, drafts: Sequence[PlaceDraft], crs: str) -> Iterator[Sha
     for k, (a, b) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
         m = way[a:b] - way[a]
         length_dm = round(float(m[-1]) * DM_PER_M) if m.size else 0
-        origins = _Origins.of(metres[k], drafts[k].sources, length_dm, crs)
+        origins = _Origins.of(lonlat[k], metres[k], drafts[k].sources, length_dm, crs)
         yield Shape(
             multilinestring_m(vertices[a:b], m, part[a:b]),
             metres[k],
@@ -219,11 +219,12 @@ class _Origins:
     """Of each part of the line, whether water runs in its direction: OpenStreetMap draws waterways so."""
 
     @classmethod
-    def of(cls, metres: Any, sources: Sequence[Source], length_dm: int, crs: str) -> "_Origins":
+    def of(cls, lonlat: Any, metres: Any, sources: Sequence[Source], length_dm: int, crs: str) -> "_Origins":
         """Lay each segment of a line on the piece nearest to it."""
         drawn_downstream = np.array([source.id.startswith(_OSM_WAY) for source in sources], dtype=bool)
-        if len(sources) == 1 and not drawn_downstream[0]:
-            return cls(sources, SpanSet.whole([length_dm]), [0] * len(metres.geoms))
+        if len(sources) == 1 and not (drawn_downstream[0] and len(metres.geoms) > 1):
+            way = _way(lonlat, sources[0].geometry) if drawn_downstream[0] else 0
+            return cls(sources, SpanSet.whole([length_dm]), [way] * len(metres.geoms))
         line = LineSet.of([metres])
         pieces = LineSet.of([source.geometry for source in sources], crs=crs)
         segment, nearest = pieces.tree.query_nearest(shapely.points((line.a + line.b) / 2), all_matches=False)
@@ -251,3 +252,13 @@ class _Origins:
         rows = zip(spans.place.tolist(), spans.start.tolist(), spans.stop.tolist(), strict=True)
         pieces = [(int(a), int(b), self.sources[k].width_m) for k, a, b in rows]
         return stretches(layer, pieces, width_m=width_m if isinstance(width_m, float) else None)
+
+
+def _way(line: Any, drawn: Any) -> int:
+    """Tell whether a line of one part runs in the direction in which it was drawn (1), or against it (-1)."""
+    ours, theirs = shapely.get_coordinates(line), shapely.get_coordinates(drawn)
+    if np.array_equal(ours[0], ours[-1]):
+        ring = [shapely.is_ccw(shapely.linearrings(xy)) for xy in (ours, theirs)]
+        return 1 if ring[0] == ring[1] else -1
+    near, far = (np.abs(end - ours[0]).sum() for end in (theirs[0], theirs[-1]))
+    return 1 if near <= far else -1

@@ -1,6 +1,7 @@
 """A line's width, its own reach, and banks apart or together, said by hand; patrols follow."""
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -8,7 +9,9 @@ from geo_service.errors import Invalid, NotFound
 from geo_service.places import drawing, reaching
 from geo_service.places.reaching import Choice
 from geo_service.tables import Audit, Place, PlaceVersion
-from layers.vocabulary import Layer
+from layers.vocabulary import Layer, Right
+from tests.geo_service import watertown
+from tests.geo_service.test_accounts import sign_in, token_in
 from tests.geo_service.test_drawing import (  # noqa: F401 -- the fixtures
     county,
     demand_roll_up_equals_rows,
@@ -120,3 +123,21 @@ def test_by_command(db: Session, run: Run, river: Place) -> None:
     assert "可及距离 20 米" in told
     assert "合并" in done(run("reach", code, "--banks", "together"))
     assert "没有这个对象" in refusal(run("reach", "NO-SUCH", "--width", "60"))
+
+
+def test_over_http(db: Session, town, river: Place, client: TestClient) -> None:
+    watertown.add_account(db, town.county, "clerk", Right.COORDINATOR)
+    sign_in(client, "clerk", watertown.PASSWORD)
+    headers = {"X-CSRF-Token": token_in(client.get("/password").text)}
+    address = f"/api/places/{river.id}/reach"
+    wanted = {"banks": "apart", "width_m": 60}
+    tried = client.put(address, json=wanted, params={"dry_run": True}, headers=headers).json()
+    assert (tried["changed"], tried["dry_run"]) == (True, True)
+    assert tried["banks"] == [{"name": "北岸", "length_m": 800.0}, {"name": "南岸", "length_m": 800.0}]
+    assert client.put(address, json=wanted, headers=headers).json() == {**tried, "dry_run": False}
+    page = client.get(f"/places/{river.id}").text
+    assert "两岸分开：0–800 米是北岸，800–1600 米是南岸。" in page
+    assert client.put(address, json={"reach_m": 900}, headers=headers).status_code == 422
+    assert client.put(address, json={"banks": "left"}, headers=headers).status_code == 422
+    drawn = client.get(f"/api/places/{river.id}").json()["geometry"]
+    assert len(drawn["coordinates"]) == 1, "the centre line, from which an import makes the banks again"
