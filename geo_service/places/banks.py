@@ -68,7 +68,8 @@ def settled(
 ) -> Settled:
     """Give the drafts whose banks are to be apart, by themselves or by their stored place, that shape."""
     found, unknown = [], []
-    for prepared, stored in places:
+    for drafted, stored in places:
+        prepared = drafted if stored is None else _without_the_known(drafted, stored)
         said = {**(stored.attributes if stored else {}), **prepared.draft.attributes}
         if layer is not Layer.RIVER or prepared.shape is None or said.get(ATTRIBUTE) != APART:
             found.append(prepared)
@@ -83,6 +84,18 @@ def settled(
         found.append(replace(prepared, shape=shape, areas=areas))
     notes = [f"不知道河宽，两岸没有分开：{'、'.join(unknown)}；请补上宽度。"] if unknown else []
     return Settled(found, notes)
+
+
+def _without_the_known(prepared: Prepared, stored: StoredPlace) -> Prepared:
+    """Take the one width of a line that its place has already as nothing new about its stretches.
+
+    So an export, which holds a river as one row, comes back unchanged.
+    """
+    draft, shape = prepared.draft, prepared.shape
+    width_m = draft.attributes.get("width_m")
+    if shape is None or len(draft.sources) != 1 or width_m != stored.attributes.get("width_m"):
+        return prepared
+    return replace(prepared, shape=replace(shape, reaches=shape.reaches or None))
 
 
 def _listed(draft: PlaceDraft, names: AreaNames) -> list[int]:

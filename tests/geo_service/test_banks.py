@@ -74,6 +74,18 @@ def test_another_width_or_course_moves_the_banks(office: Office) -> None:  # noq
     assert y_of(office.versions()[2]) == [50, -30]
 
 
+def test_banks_of_several_widths_come_back_from_an_export_unchanged(office: Office) -> None:  # noqa: F811
+    ways = [
+        ({**WIDE[0], "水面宽": 40, "两岸": "分开"}, "LINESTRING (0 0, 300 0, 600 0)"),
+        ({**WIDE[0], "水面宽": 80, "两岸": "分开"}, "LINESTRING (600 0, 1000 0)"),
+    ]
+    office.load(Layer.RIVER, *ways)
+    assert y_of(office.versions()[0]) == [20, 40, -20, -40]
+    office.load(Layer.RIVER, (ways[0][0], "LINESTRING (0 0, 300 0, 600 0, 1000 0)"))
+    (version,) = office.versions()
+    assert y_of(version) == [20, 40, -20, -40]
+
+
 def spans(row: Any) -> list[tuple[int, int]]:
     return [(span.lower, span.upper) for span in row]
 

@@ -383,6 +383,16 @@ def test_a_file_without_widths_leaves_them_and_a_new_course_carries_them(office:
     assert office.versions()[1].reaches == [[7000, 11000, 55.0]]
 
 
+def test_a_river_of_several_widths_comes_back_from_an_export_unchanged(office: Office) -> None:
+    office.load(Layer.RIVER, *WAYS)
+    one_row = (WAYS[0][0], "LINESTRING (0 0, 300 0, 600 0, 1000 0, 1100 0)")
+    office.load(Layer.RIVER, one_row)
+    (version,) = office.versions()
+    assert version.reaches == [[6000, 10000, 55.0]]
+    office.load(Layer.RIVER, ({**one_row[0], "水面宽": "20"}, one_row[1]))
+    assert office.versions()[0].reaches == [], "another width is one for all of it"
+
+
 def test_a_reach_of_its_own_counts_before_all_widths(office: Office) -> None:
     office.load(Layer.RIVER, *WAYS)
     office.versions()[0].reach_m = 33.0
