@@ -64,7 +64,7 @@ def fitting(offset_m: float) -> float:
 
 @pytest.mark.parametrize("phone", [EXACT, FAIR], ids=["exact", "fair"])
 @pytest.mark.parametrize("side", [1, -1])
-@pytest.mark.parametrize("offset_m", [0.0, 5.0, 10.0, 20.0, 30.0, 40.0])
+@pytest.mark.parametrize("offset_m", [0.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0])
 def test_a_walk_on_the_bank_covers_the_river(offset_m: float, side: int, phone: Phone) -> None:
     river = meanders()
     route = along(river, 0, river.length, offset_m=side * offset_m)
@@ -72,7 +72,7 @@ def test_a_walk_on_the_bank_covers_the_river(offset_m: float, side: int, phone: 
     assert share(spans, [river]) >= LEAST_RECALL
 
 
-@pytest.mark.parametrize("offset_m", [20.0])
+@pytest.mark.parametrize("offset_m", [20.0, 60.0])
 def test_a_narrow_bend_on_its_inner_bank_is_covered_round(offset_m: float) -> None:
     at = np.radians(np.linspace(-90, 90, 60))
     bend = 100 * np.column_stack([np.cos(at), np.sin(at)])
