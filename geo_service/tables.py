@@ -158,6 +158,7 @@ class PlaceVersion(Table):
         UniqueConstraint("county_id", "place_id", "number"),
         Index("ix_place_version_line", "line", postgresql_using="gist"),
         Index("ix_place_version_polygon", "polygon", postgresql_using="gist"),
+        Index("ix_place_version_axis", "axis", postgresql_using="gist"),
         CheckConstraint("(line is null) <> (polygon is null)", name="one_geometry"),
     )
     county_id: Mapped[int] = _county()
@@ -173,6 +174,14 @@ class PlaceVersion(Table):
     """A reach of its own; else the layer's."""
     reaches: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
     """[[from_dm, to_dm, reach_m], ...]: stretches with a reach of their own, as where a river widens."""
+    flow: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger), server_default=text("'{}'"))
+    """Of each part of a river's centre line, whether water runs in its stored direction (1), against it (-1),
+    or nobody knows (0)."""
+    axis: Mapped[Any | None] = mapped_column(_geometry("MULTILINESTRING"))
+    """The centre line of a river whose banks are apart: its `line` holds the banks."""
+    banks: Mapped[Json | None]
+    """{"sides": [[from_dm, to_dm, "left"], ...], "breadths": [[from_m, to_m, width_m], ...]}: which part of
+    the line is which bank; and how wide the water is, by metres of the axis."""
     sources: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
     """[{"id": "way/123", "spans": [[from_dm, to_dm], ...]}]: which piece came from which source feature."""
     created_at: Mapped[dt.datetime] = _now()

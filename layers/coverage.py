@@ -226,11 +226,11 @@ def measured_rows(lines: LineSet, path: Path, piece: Ints, segment: Ints, lo: Fl
 def within(lines: LineSet, path: Path, reach_m: Floats) -> Covered:
     """Return all of the lines that lies within reach of the path: the exact, unfiltered set.
 
-    `reach_m`: metres for each place, shape (places,).
+    `reach_m`: metres for each segment of the lines, shape (s,).
     """
     rows = []
     for piece, segment in pairs(lines, path, float(reach_m.max(initial=0.0))):
-        lo, hi = stadium(lines, path, piece, segment, reach_m[lines.place[segment]])
+        lo, hi = stadium(lines, path, piece, segment, reach_m[segment])
         keep = lo < hi
         rows.append(measured_rows(lines, path, piece[keep], segment[keep], lo[keep], hi[keep]))
     return joined(rows)

@@ -22,6 +22,8 @@ class Source(NamedTuple):
     """ "way/123", the file's own id, or "geo/" and a hash of the piece where the file has no stable id."""
     geometry: BaseGeometry
     """Lon, lat, 2-D, as it came (after repair)."""
+    width_m: float | None = None
+    """Of the water, or of the road, where something tells it of this piece. One feature can be several."""
 
 
 @dataclass(frozen=True, slots=True)

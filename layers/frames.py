@@ -62,7 +62,9 @@ def cover(
                 )
                 spans = covered.of(*COVERING)
             else:
-                spans = within(lines, Path.of(xy, track.time_s, track.piece), reach[index]).spans()
+                spans = within(
+                    lines, Path.of(xy, track.time_s, track.piece), reach[index][lines.place]
+                ).spans()
             rows.append(
                 pd.DataFrame(
                     {

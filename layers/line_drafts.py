@@ -6,8 +6,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely import LineString, MultiLineString
+from shapely.geometry.base import BaseGeometry
 
-from layers import crs, pieces
+from layers import crs, pieces, widths
 from layers.drafting import (
     LeaveOut,
     Scheme,
@@ -20,7 +21,7 @@ from layers.drafting import (
     sizes,
     take,
 )
-from layers.drafts import APART, JOIN, Draft, DraftOptions, PlaceDraft, Question
+from layers.drafts import APART, JOIN, Draft, DraftOptions, PlaceDraft, Question, Source
 from layers.features import Features, Remark
 from layers.joining import Clusters, Doubt, cluster
 from layers.names import plain
@@ -31,8 +32,18 @@ _ANSWERS: Mapping[Layer, Mapping[str, str]] = {
 }
 
 
-def draft(features: Features, layer: Layer, options: DraftOptions, leave_out: LeaveOut) -> Draft:
-    """Return the places that the lines of a file make, and everything to be told or asked of them."""
+def draft(
+    features: Features,
+    layer: Layer,
+    options: DraftOptions,
+    leave_out: LeaveOut,
+    *,
+    water: Sequence[BaseGeometry] | NDArray[np.object_] = (),
+) -> Draft:
+    """Return the places that the lines of a file make, and everything to be told or asked of them.
+
+    `water`: surfaces (lon, lat) that tell how wide the lines in them are.
+    """
     taken = take(features, layer, pieces.line, leave_out)
     metric = metric_crs(taken.geometry, options)
     names = [taken.text("name", n) for n in range(len(taken.indices))]
@@ -47,7 +58,8 @@ def draft(features: Features, layer: Layer, options: DraftOptions, leave_out: Le
     _carry_out(clusters, doubts, questions)
     scheme = Scheme(taken, options)
     lengths_m = sizes(taken.geometry, metric, shapely.length)
-    places = [_place(taken, members, scheme, lengths_m) for members in clusters.members().values()]
+    made = _Pieces(taken, widths.in_water(taken.geometry, water, metric))
+    places = [_place(taken, members, scheme, lengths_m, made) for members in clusters.members().values()]
     return Draft(
         layer=layer,
         places=places,
@@ -56,8 +68,33 @@ def draft(features: Features, layer: Layer, options: DraftOptions, leave_out: Le
         remarks=taken.remarks,
         questions=questions,
         left_out=dict(taken.left_out),
-        notes=[*taken.notes, *scheme.notes(), *answers_used(questions, options)],
+        notes=[*taken.notes, *scheme.notes(), *made.notes(), *answers_used(questions, options)],
     )
+
+
+class _Pieces:
+    """The pieces of the taken lines with their widths: as the file states them, else as its water tells."""
+
+    def __init__(self, taken: Taken, measured: Mapping[int, Sequence[widths.Piece]]) -> None:
+        self._taken = taken
+        self._measured = {line: own for line, own in measured.items() if self._stated(line) is None}
+
+    def of(self, line: int) -> list[Source]:
+        """Return the pieces of a taken line."""
+        source = self._taken.source(line)
+        measured = self._measured.get(line)
+        if measured is None:
+            return [source._replace(width_m=self._stated(line))]
+        return [Source(source.id, piece.geometry, piece.width_m) for piece in measured]
+
+    def _stated(self, line: int) -> float | None:
+        width_m = self._taken.value("width_m", line)
+        return width_m if isinstance(width_m, float) else None
+
+    def notes(self) -> list[str]:
+        """Return in Chinese what the summary says of it."""
+        count = len(self._measured)
+        return [f"有 {count} 条线没有写宽度，按文件里的水面量出。"] if count else []
 
 
 def _question(taken: Taken, doubt: Doubt, metric: str, options: DraftOptions) -> Question:
@@ -91,7 +128,7 @@ def _carry_out(clusters: Clusters, doubts: Iterable[Doubt], questions: Iterable[
 
 
 def _place(
-    taken: Taken, members: Sequence[int], scheme: Scheme, lengths_m: NDArray[np.float64]
+    taken: Taken, members: Sequence[int], scheme: Scheme, lengths_m: NDArray[np.float64], made: _Pieces
 ) -> PlaceDraft:
     named = [(m, name) for m in members if (name := taken.text("name", m)) is not None]
     coded = [code for m in members if (code := taken.text("code", m)) is not None]
@@ -107,7 +144,7 @@ def _place(
         in_scheme=in_scheme,
         scheme_stated=stated,
         attributes=attributes(taken, members, lengths_m),
-        sources=[taken.source(m) for m in members],
+        sources=[piece for m in members for piece in made.of(m)],
         rows=[taken.row(m) for m in members],
     )
 

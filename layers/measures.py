@@ -172,7 +172,7 @@ def along_m(way: Way, lines: LineSet, reach_m: Floats) -> tuple[Floats, Floats]:
     """Return the metres of the way within reach of each line: walked, and ridden, shape (places,) each.
 
     The kernel the other way round: the stretches of the way that lie in reach of the lines' segments.
-    `reach_m`: metres for each place, shape (places,).
+    `reach_m`: metres for each segment of the lines, shape (s,).
     """
     steps = way.path.moving()
     ridden = way.ridden[way.length_m > 0]
@@ -181,7 +181,7 @@ def along_m(way: Way, lines: LineSet, reach_m: Floats) -> tuple[Floats, Floats]:
     key, start, stop = [np.empty(0, np.int64)], [np.empty(0)], [np.empty(0)]
     for of_axis, step in pairs(segments, axis, float(reach_m.max(initial=0.0))):
         place = lines.place[of_axis]
-        lo, hi = stadium(segments, axis, of_axis, step, reach_m[place])
+        lo, hi = stadium(segments, axis, of_axis, step, reach_m[of_axis])
         keep = lo < hi
         key.append(place[keep] * len(steps) + step[keep])
         start.append(lo[keep])

@@ -6,6 +6,7 @@ the nearest stretch of the old line. Where the line did not move this is exact; 
 there is lost and told.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,6 +59,22 @@ class Remeasure:
         back_from, back_to, _, _ = _laid(old, new, within_m)
         kept = SpanSet.of(np.zeros(back_from.size), back_from, back_to).closed(_TOUCH_M)
         return cls(new_from, new_to, old_from, old_to, kept)
+
+    @classmethod
+    def together(cls, several: Sequence["Remeasure"]) -> "Remeasure":
+        """Return what carries all that any of several does: from the two banks of a river to its middle."""
+        kept = [one.kept for one in several]
+        return cls(
+            np.concatenate([one.new_from for one in several]),
+            np.concatenate([one.new_to for one in several]),
+            np.concatenate([one.old_from for one in several]),
+            np.concatenate([one.old_to for one in several]),
+            SpanSet.of(
+                np.concatenate([spans.place for spans in kept]),
+                np.concatenate([spans.start for spans in kept]),
+                np.concatenate([spans.stop for spans in kept]),
+            ),
+        )
 
     def carry(self, spans: SpanSet) -> SpanSet:
         """Return on the new measure what was on the old; `place` of the spans, any number, stays."""

@@ -1,11 +1,12 @@
 """Rivers: which lines are rivers, and the places they make."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from layers import line_drafts
+from layers import line_drafts, widths
 from layers.drafting import by_osm_class
 from layers.drafts import Draft, DraftOptions
 from layers.features import Features
+from layers.names import plain
 from layers.vocabulary import Layer
 
 OSM_LINES = frozenset(["river", "canal", "stream", "ditch", "drain"])
@@ -17,6 +18,15 @@ OSM_KEYS = ("waterway", "natural", "landuse")
 _WATER = frozenset([("natural", "water"), ("waterway", "riverbank"), ("waterway", "dock")]) | frozenset(
     [("landuse", "reservoir"), ("landuse", "basin")]
 )
+OSM_SURFACES = (
+    ("waterway", "riverbank"),
+    ("water", "river"),
+    ("water", "canal"),
+    ("water", "stream"),
+    ("water", "ditch"),
+    ("water", "drain"),
+)
+"""Tags of areas that are the surface of running water: they tell how wide the line in them is."""
 OSM_CLASSES = OSM_LINES | {"riverbank", "dam", "weir"}
 WATER_AREA = "水面是面，不是河道中心线"
 
@@ -43,10 +53,34 @@ def osm_reason(tags: Mapping[str, str], *, is_area: bool = False) -> str | None:
     return WATER_AREA if is_area else None
 
 
+def is_surface(tags: Mapping[str, str]) -> bool:
+    """Tell whether an area of OpenStreetMap is the surface of running water.
+
+    >>> is_surface({"natural": "water", "water": "river"}), is_surface({"natural": "water"})
+    (True, False)
+    """
+    return any(tags.get(key) == value for key, value in OSM_SURFACES)
+
+
+def _is_water(features: Features, area: int, lines: Sequence[int]) -> bool:
+    """Tell whether an area is the water of lines in the same file, not a river drawn as an area."""
+    name = features.value("name", area)
+    names = {plain(str(features.value("name", line) or "")) for line in lines}
+    return features.osm or bool(names and (name is None or plain(str(name)) in names))
+
+
 def places(features: Features, options: DraftOptions | None = None) -> Draft:
     """Return the rivers of a file: lines of one name (ends within 200 m) or one code are one river.
 
     In a table made from OpenStreetMap (its classes tell) the same classes are left out as in the original.
+    Areas are no rivers; where the line of one runs in its water, that tells its width there.
     """
-    leave_out = by_osm_class(features, "waterway", OSM_CLASSES, osm_reason)
-    return line_drafts.draft(features, Layer.RIVER, options or DraftOptions(), leave_out)
+    by_class = by_osm_class(features, "waterway", OSM_CLASSES, osm_reason)
+    held = widths.held_by(features.geometry)
+    surfaces = {area for area, lines in held.items() if _is_water(features, area, lines)}
+
+    def leave_out(features: Features, index: int) -> str | None:
+        return WATER_AREA if index in surfaces else by_class(features, index)
+
+    water = features.geometry[sorted(surfaces)]
+    return line_drafts.draft(features, Layer.RIVER, options or DraftOptions(), leave_out, water=water)

@@ -33,6 +33,21 @@ class Layer(Word):
         return self in (Layer.RIVER, Layer.ROAD)
 
 
+class Bank(Word):
+    """Which bank of a river: as one looks downstream; where nobody knows which way that is, by its side."""
+
+    LEFT = "left", "左岸"
+    RIGHT = "right", "右岸"
+    NORTH = "north", "北岸"
+    SOUTH = "south", "南岸"
+    WEST = "west", "西岸"
+    EAST = "east", "东岸"
+    INNER = "inner", "内岸"
+    OUTER = "outer", "外岸"
+    ONE = "one", "一岸"
+    OTHER = "other", "另一岸"
+
+
 class Role(Word):
     """What a person is to a place."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -32,7 +32,8 @@ from geo_service.columns import Column, Listing, printable
 from geo_service.db import transaction
 from geo_service.imports import CODE, DETAIL, NAME, OUTCOME, ImportReport, Outcome, RowsRefused
 from geo_service.listing import As, emit
-from geo_service.places import scheme, service
+from geo_service.places import reaching, scheme, service
+from geo_service.places.reaching import Choice
 from geo_service.places.service import ImportOptions, Say
 from layers.features import Box
 from layers.vocabulary import Datum, Layer
@@ -87,6 +88,21 @@ FileLayer = Annotated[str | None, typer.Option("--file-layer", help="文件有�
 InScheme = Annotated[
     str | None,
     typer.Option("--in-scheme", metavar="all|列名|名单文件", help="哪些纳管；不写：全部区域和有名的线"),
+]
+PlaceCode = Annotated[str, typer.Argument(metavar="CODE", help="对象的编码")]
+Width = Annotated[
+    float | None, typer.Option("--width", min=0.1, max=reaching.WIDEST_M, help="全线的宽度（米）")
+]
+OwnReach = Annotated[
+    float | None,
+    typer.Option("--reach", min=0, max=reaching.FURTHEST_M, help="多少米以内算走到；0：重新按宽度定"),
+]
+WhichBanks = Annotated[
+    Literal["apart", "together"] | None, typer.Option("--banks", help="apart 两岸分开，together 合起来")
+]
+BanksApart = Annotated[
+    float | None,
+    typer.Option("--banks-apart", min=1, metavar="米", help="至少这么宽的河，两岸分开算；不写就按文件和登记"),
 ]
 SameName = Annotated[
     float | None, typer.Option("--same-name", min=0, help="同名的线端点相距多少米以内算一条")
@@ -147,8 +163,9 @@ def _tell_areas(report: AreaReport, form: As | None, output: Path | None, *, dry
 def import_(
     layer: LayerWord, file: LayerFile, columns: Columns = None, crs: Crs = None,
     datum: StatedDatum = Datum.WGS84, encoding: Encoding = None, file_layer: FileLayer = None,
-    in_scheme: InScheme = None, same_name: SameName = None, answer_file: AnswerFile = None,
-    skip_refused: SkipRefused = None, dry_run: DryRun = False, county: CountyCode = None,
+    in_scheme: InScheme = None, same_name: SameName = None, banks_apart: BanksApart = None,
+    answer_file: AnswerFile = None, skip_refused: SkipRefused = None, dry_run: DryRun = False,
+    county: CountyCode = None,
     form: Form = None, output: Output = None,
 ) -> None:  # fmt: skip
     """Bring a layer up to date from a file."""
@@ -162,6 +179,7 @@ def import_(
         file_layer=file_layer,
         scheme=chosen.scheme,
         answers=answers_in(answer_file),
+        banks_from_m=banks_apart,
         skip_refused=skip_refused is not None,
         dry_run=dry_run,
     )
@@ -177,6 +195,28 @@ def import_(
             raise
     _tell(report, form, output, all_rows=dry_run, kept=not dry_run)
     write_not_taken(report, skip_refused)
+
+
+@app.command(help="一条河道或道路有多宽、多远以内算走到；河道还可以把两岸分开算，各走各的。")
+def reach(
+    code: PlaceCode, width: Width = None, own: OwnReach = None, banks: WhichBanks = None,
+    dry_run: DryRun = False, county: CountyCode = None,
+) -> None:  # fmt: skip
+    """Say how far from a line its patrol may pass."""
+    choice = Choice(width, own, banks)
+    with connect(storing=True) as (engine, _), transaction(engine) as db:
+        scope = command_scope(db, county)
+        place_id = reaching.place_with_code(db, scope, code)
+        found = reaching.choose(db, scope, place_id, choice, dry_run=dry_run)
+    typer.echo(printable(f"{found.name or '无名'}（{found.code}）：{'；'.join(found.told)}。"))
+    typer.echo(f"可及距离 {found.reach_m:g} 米。")
+    for bank in found.banks:
+        typer.echo(f"{bank.name} {bank.length_m:.0f} 米。")
+    if found.patrols:
+        when = "会" if dry_run else "后台正在" if found.later else "已"
+        typer.echo(f"附近的 {found.patrols} 次巡查{when}重算。")
+    if dry_run:
+        typer.echo("（没有改动）")
 
 
 def _tell(report: ImportReport, form: As | None, output: Path | None, *, all_rows: bool, kept: bool) -> None:

@@ -1,7 +1,7 @@
 """Drawing sets: the geometry of spans and cells, made only when somebody wants to see it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from geo_service.coverage import windows
 from geo_service.coverage.ground import DM_PER_M, Ground
 from geo_service.tables import County
 from layers import crs as crs_
+from layers.banks import Side
 from layers.cells import CellSet
 from layers.lines import LineSet
 from layers.spans import SpanSet
@@ -27,12 +28,15 @@ class Canvas:
 
     crs: str
     geometries: Geometries
+    sides: Mapping[int, Sequence[Side]] = field(default_factory=dict)
+    """Of rivers whose banks are apart, which part is which bank (dm)."""
 
     @classmethod
     def of(cls, db: Session, ground: Ground, county: County) -> "Canvas":
         """Read the geometries of all places of a ground."""
         versions = [place.version_id or 0 for place in ground.places]
-        return cls(county.crs or "", windows.geometries(db, county.id, versions))
+        sides = {k: place.sides for k, place in enumerate(ground.places) if place.sides}
+        return cls(county.crs or "", windows.geometries(db, county.id, versions), sides)
 
     @cached_property
     def lines(self) -> LineSet:
@@ -61,17 +65,43 @@ class Canvas:
 
 
 def stretch_words(canvas: Canvas, numbers: Sequence[int], spans_dm: Sequence[tuple[int, int]]) -> list[str]:
-    """Return stretches in words, as 「自西端起 120–480 米」, for places by number and their spans."""
+    """Return stretches in words, as 「自西端起 120–480 米」, for places by number and their spans.
+
+    Where the banks of a river are apart, the bank is named and its metres counted from its own beginning.
+    """
     lines = canvas.lines
-    first = np.searchsorted(lines.place, numbers)
-    last = np.searchsorted(lines.place, numbers, side="right") - 1
-    words = []
-    for i, j, (a, b), number in zip(first, last, spans_dm, numbers, strict=True):
-        if a <= 0 and b >= np.rint(lines.length_m[number] * DM_PER_M):
-            words.append("全线")
-            continue
-        east, north = lines.b[j] - lines.a[i]
-        side = "" if np.array_equal(lines.a[i], lines.b[j]) else "西" if abs(east) >= abs(north) else "南"
-        side = "北" if side == "南" and north < 0 else side
-        words.append(f"自{side + '端' if side else '起点'}起 {a / DM_PER_M:.0f}–{b / DM_PER_M:.0f} 米")
-    return words
+    whole_dm = np.rint(lines.length_m * DM_PER_M)
+    return [
+        "；".join(_on_banks(lines, canvas.sides[number], number, a, b))
+        if number in canvas.sides
+        else _in_words(lines, number, (0, int(whole_dm[number])), a, b)
+        for (a, b), number in zip(spans_dm, numbers, strict=True)
+    ]
+
+
+def _on_banks(lines: LineSet, sides: Sequence[Side], number: int, a: int, b: int) -> list[str]:
+    if len(sides) > 1 and a <= sides[0].start and b >= sides[-1].stop:
+        return ["两岸全线"]
+    return [
+        side.bank.zh
+        + _in_words(lines, number, (side.start, side.stop), max(a, side.start), min(b, side.stop))
+        for side in sides
+        if a < side.stop and side.start < b
+    ]
+
+
+def _in_words(lines: LineSet, number: int, part_dm: tuple[float, float], a: float, b: float) -> str:
+    """Return a span (dm) of a part of a line in words."""
+    start, stop = part_dm
+    if a <= start and b >= stop:
+        return "全线"
+    first, last = np.searchsorted(lines.place, [number, number + 1])
+    middle = (lines.from_m[first:last] + lines.to_m[first:last]) / 2 * DM_PER_M
+    i, j = first + np.searchsorted(middle, [start, stop]) - [0, 1]
+    east, north = lines.b[j] - lines.a[i]
+    side = "" if np.array_equal(lines.a[i], lines.b[j]) else "西" if abs(east) >= abs(north) else "南"
+    if side == "西" and east < 0:
+        side = "东"
+    side = "北" if side == "南" and north < 0 else side
+    end = side + "端" if side else "起点"
+    return f"自{end}起 {(a - start) / DM_PER_M:.0f}–{(b - start) / DM_PER_M:.0f} 米"

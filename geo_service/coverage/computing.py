@@ -19,7 +19,7 @@ from layers import crs as crs_
 from layers.cells import AreaCells, CellSet, dwell_s, seen_from
 from layers.coverage import Covered, Kind, Path, pairs, stadium
 from layers.lines import LineSet
-from layers.reach import SIGHT_M, reach_m
+from layers.reach import SIGHT_M, Stretch, by_segment, reach_m
 from layers.spans import SpanSet
 from layers.tracks import Track
 from layers.vocabulary import Layer
@@ -47,6 +47,10 @@ class NearLine:
     reach_m: float | None
     width_m: float | None
     geometry: Any
+    reaches: Sequence[tuple[int, int, float]] = ()
+    """Stretches with a reach of their own: from, to (dm), metres."""
+    on_banks: bool = False
+    """It runs along the banks of its river."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,19 @@ class Neighbourhood:
 
     @cached_property
     def reach_m(self) -> Floats:
-        """The reach of each line."""
-        reach = [reach_m(line.layer, own_m=line.reach_m, width_m=line.width_m) for line in self.lines]
-        return np.clip(np.array(reach, dtype=np.float64), 0.0, FURTHEST_REACH_M)
+        """The reach of each segment of the lines, shape (s,)."""
+        whole = [
+            reach_m(line.layer, own_m=line.reach_m, width_m=line.width_m, on_banks=line.on_banks)
+            for line in self.lines
+        ]
+        reach = by_segment(self.line_set, np.array(whole, dtype=np.float64), list(self._stretches()))
+        return np.clip(reach, 0.0, FURTHEST_REACH_M)
+
+    def _stretches(self) -> Iterator[tuple[int, Stretch]]:
+        """Yield the stretches with a reach of their own, with the number of their line."""
+        for k, line in enumerate(self.lines):
+            for start, stop, reach in line.reaches if line.reach_m is None else ():
+                yield k, Stretch(start / DM_PER_M, stop / DM_PER_M, reach)
 
     def near(self, track: Track) -> Bools:
         """Tell which fixes lie within the reach of a place, shape (n,).
@@ -95,7 +109,7 @@ class Neighbourhood:
         fixes = Path(xy, xy, track.time_s, track.time_s)
         near = np.zeros(len(track), dtype=bool)
         for fix, segment in pairs(self.line_set, fixes, float(self.reach_m.max(initial=0.0))):
-            lo, hi = stadium(self.line_set, fixes, fix, segment, self.reach_m[self.line_set.place[segment]])
+            lo, hi = stadium(self.line_set, fixes, fix, segment, self.reach_m[segment])
             near[fix[lo <= hi]] = True
         compounds = self.polygons[[area.layer is Layer.COMPOUND for area in self.areas]]
         if compounds.size:
@@ -159,8 +173,7 @@ class Passage:
         rival = np.array([_LAYERS.index(line.layer) for line in self.near.lines], np.int64)
         track = self.track
         lines = self.near.line_set
-        reach_m = self.near.reach_m[lines.place]
-        return matched(lines, self.xy, track.time_s, track.piece, reach_m, rival, track.accuracy_m)
+        return matched(lines, self.xy, track.time_s, track.piece, self.near.reach_m, rival, track.accuracy_m)
 
     @cached_property
     def seen(self) -> dict[dt.date, CellSet]:

@@ -75,7 +75,7 @@ def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
     ground = gather(db, scope, query)
     held = NOBODY if kind is GapKind.UNPATROLLED else holding.held(db, asked_duties(ground))
     holders = {} if kind is GapKind.UNASSIGNED else stewards(db, scope, ground)
-    line_gaps, short = _listed(_line_gaps(db, scope, ground, kind, held), ground)
+    line_gaps, short = _listed(_by_bank(_line_gaps(db, scope, ground, kind, held), ground), ground)
     missing, except_cells = _missing_cells(db, scope, ground, kind, held)
     missing_m2 = _missing_m2(db, scope.county_id, ground, missing, except_cells)
     rows = [
@@ -92,6 +92,24 @@ def _line_gaps(db: Session, scope: Scope, ground: Ground, kind: GapKind, held: H
         return ground.whole - held.on(ground.whole)
     expected = held.on(ground.whole) if kind is GapKind.NEGLECTED else ground.whole
     return expected - covered(db, scope, ground)
+
+
+def _by_bank(found: SpanSet, ground: Ground) -> SpanSet:
+    """Part gaps where one bank of a river ends and the other begins."""
+    ends = [(k, side.start, side.stop) for k, place in enumerate(ground.places) for side in place.sides]
+    if not ends:
+        return found
+    apart = np.isin(found.place, list({k for k, _, _ in ends}))
+    own, rest = found.where(apart), found.where(~apart)
+    pieces = [rest]
+    for k, start, stop in ends:
+        here = own.where((own.place == k) & (own.start < stop) & (own.stop > start))
+        pieces.append(SpanSet(here.place, np.maximum(here.start, start), np.minimum(here.stop, stop)))
+    place, first, last = (
+        np.concatenate([getattr(one, name) for one in pieces]) for name in ("place", "start", "stop")
+    )
+    order = np.lexsort((first, place))
+    return SpanSet(place[order], first[order], last[order])
 
 
 def _listed(found: SpanSet, ground: Ground) -> tuple[SpanSet, SpanSet]:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,9 @@ from geo_service.tables import (
     PlaceCells,
     PlaceVersion,
 )
+from layers.banks import Course, stored_breadths, stored_sides
 from layers.cells import AreaCells, CellSet
+from layers.lines import LineSet
 from layers.vocabulary import Layer
 
 Box = tuple[float, float, float, float]
@@ -51,6 +53,13 @@ class Version:
 
     line: Any
     crs: str
+    banks: Mapping[str, Any] | None = None
+
+    @property
+    def course(self) -> Course:
+        """The line as its measure runs."""
+        line = LineSet.of([self.line], crs=self.crs)
+        return Course.stored(line, stored_sides(self.banks), stored_breadths(self.banks))
 
 
 # By the key of the place too: without it a database that has no statistics yet compares every line near a
@@ -66,7 +75,7 @@ def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
     rows = db.execute(
         select(
             Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.length_dm, PlaceVersion.reach_m,
-            width, func.ST_AsBinary(PlaceVersion.line),
+            width, PlaceVersion.reaches, PlaceVersion.banks.is_not(None), func.ST_AsBinary(PlaceVersion.line),
         )
         .join(PlaceVersion, _IN_FORCE)
         .where(Place.county_id == county_id, PlaceVersion.line.op("&&")(geo.ST_MakeEnvelope(*box, 4326)))
@@ -74,7 +83,7 @@ def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
     ).all()  # fmt: skip
     geometries = shapely.from_wkb([row[-1] for row in rows])
     return [
-        NearLine(row[0], row[1], Layer(row[2]), row[3], row[4], row[5], row[6], geometry)
+        NearLine(row[0], row[1], Layer(row[2]), row[3], row[4], row[5], row[6], geometry, row[7], row[8])
         for row, geometry in zip(rows, geometries, strict=True)
     ]
 
@@ -137,7 +146,7 @@ def cells_of(db: Session, county_id: int, wanted: Sequence[tuple[int, int, int]]
 def versions_of(db: Session, county_id: int, place_id: int, version_ids: Iterable[int]) -> dict[int, Version]:
     """Return versions of one place by id."""
     rows = db.execute(
-        select(PlaceVersion.id, func.ST_AsBinary(PlaceVersion.line), County.crs)
+        select(PlaceVersion.id, func.ST_AsBinary(PlaceVersion.line), County.crs, PlaceVersion.banks)
         .join(County, County.id == PlaceVersion.county_id)
         .where(
             PlaceVersion.county_id == county_id,
@@ -145,7 +154,7 @@ def versions_of(db: Session, county_id: int, place_id: int, version_ids: Iterabl
             PlaceVersion.id.in_(version_ids),
         )
     ).all()
-    return {id_: Version(shapely.from_wkb(wkb), crs) for id_, wkb, crs in rows}
+    return {id_: Version(shapely.from_wkb(wkb), crs, banks) for id_, wkb, crs, banks in rows}
 
 
 def line_coverage_of(db: Session, county_id: int, version_id: int) -> list[tuple[uuid.UUID, LineRow]]:

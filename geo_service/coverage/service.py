@@ -20,10 +20,9 @@ from geo_service.coverage.computing import (
     VisitRow,
 )
 from geo_service.tables import County
+from layers import banks
 from layers import crs as crs_
 from layers.cells import AreaCells, CellSet
-from layers.lines import LineSet
-from layers.remeasure import Remeasure
 from layers.spans import SpanSet
 from layers.tracks import Track
 from layers.vocabulary import Layer
@@ -135,7 +134,8 @@ def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, n
     """Carry a place's coverage from its old version to its new one; return the metres that no longer fit.
 
     What was covered of a line goes along by its measure; the cells of areas are the same squares and are kept
-    where the new version has them. The old version's rows stay as history.
+    where the new version has them. Where banks come apart nobody knows which one was walked: it is ambiguous
+    on both. The old version's rows stay as history.
     """
     versions = queries.versions_of(db, county_id, place_id, [old_version_id, new_version_id])
     old, new = versions[old_version_id], versions[new_version_id]
@@ -144,16 +144,22 @@ def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, n
         rollup.rebuild_all_cell_days(db, county_id, new_version_id)
         return 0.0
     rows = queries.line_coverage_of(db, county_id, old_version_id)
-    mapping = Remeasure.between(LineSet.of([old.line], crs=old.crs), LineSet.of([new.line], crs=new.crs))
+    mapping = banks.carried(old.course, new.course)
     measured = {name: _spans_m(rows, name) for name in queries.SPANS}
+    walked = measured["spans"] | measured["ridden"]
+    if new.banks is not None and old.banks is None:
+        measured = dict.fromkeys(queries.SPANS, SpanSet.empty())
+        measured["ambiguous"] = walked | _spans_m(rows, "ambiguous")
     carried = {name: mapping.carry(spans).scaled(DM_PER_M).rounded() for name, spans in measured.items()}
+    # Two banks that become one line may have been covered in two ways.
+    carried["ridden"] -= carried["spans"]
+    carried["ambiguous"] -= carried["spans"] | carried["ridden"]
     kept = [
         (patrol_id, LineRow(new_version_id, row.day, *(_pairs(carried[name], k) for name in queries.SPANS)))
         for k, (patrol_id, row) in enumerate(rows)
     ]
     queries.insert_line_coverage(db, county_id, [(p, row) for p, row in kept if row.is_anything])
     rollup.rebuild_all_line_days(db, county_id, new_version_id)
-    walked = measured["spans"] | measured["ridden"]
     ever = SpanSet.of(np.zeros(len(walked)), walked.start, walked.stop)
     return float(mapping.lost(ever).length.sum())
 

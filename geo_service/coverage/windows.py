@@ -28,6 +28,7 @@ from geo_service.tables import (
     PlaceVersion,
 )
 from layers import codes
+from layers.banks import Side, stored_sides
 from layers.cells import CellSet
 from layers.spans import SpanSet
 from layers.vocabulary import Layer, Level
@@ -53,6 +54,8 @@ class PlaceRow:
     length_dm: int | None
     area_m2: float | None
     listed_under: int | None
+    sides: Sequence[Side] = ()
+    """Which part of it is which bank (dm), where the banks are apart."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,15 @@ def places(
     rows = db.execute(
         select(
             Place.id, Place.version_id, Place.layer, Place.code, Place.name, Place.in_scheme,
-            PlaceVersion.length_dm, PlaceVersion.area_m2, Place.area_id,
+            PlaceVersion.length_dm, PlaceVersion.area_m2, Place.area_id, PlaceVersion.banks,
         )
         .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
         .where(places_in(scope), *chosen)
         .order_by(Place.code)
     ).all()  # fmt: skip
-    found = [PlaceRow(row[0], row[1], _LAYERS[row[2]], *row[3:]) for row in rows]
+    found = [
+        PlaceRow(row[0], row[1], _LAYERS[row[2]], *row[3:9], sides=stored_sides(row.banks)) for row in rows
+    ]
     return sorted(found, key=lambda place: _ORDER[place.layer])
 
 

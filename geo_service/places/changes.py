@@ -9,19 +9,34 @@ import shapely
 from geo_service.places.matching import StoredPlace
 from geo_service.places.membership import Districts
 from geo_service.places.prepared import Prepared, Shape
+from layers.reach import Stretch
 
-SAME_VERTEX_DEG = 1e-7
-"""Vertices nearer than this (about a centimetre) are the same."""
+
+@dataclass(frozen=True)
+class Origins:
+    """Where a shape that stays came from, and how wide that is by stretch."""
+
+    sources: Sequence[Mapping[str, Any]]
+    reaches: Sequence[Stretch]
+    flow: Sequence[int]
+
+    def told(self, stored: StoredPlace) -> list[str]:
+        """Return in Chinese what of it is new."""
+        words = {"来源": "sources", "各段宽度": "reaches", "流向": "flow"}
+        return [zh for zh, key in words.items() if list(getattr(self, key)) != list(getattr(stored, key))]
 
 
 @dataclass(frozen=True)
 class Change:
-    """New values of columns, a new shape, new sources of the old shape, and all of it in Chinese."""
+    """New values of columns, a new shape, new origins of the old shape, and all of it in Chinese."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     shape: Shape | None = None
-    sources: Sequence[Mapping[str, Any]] | None = None
+    origins: Origins | None = None
     told: Sequence[str] = ()
+
+    moves_reach: bool = False
+    """What is within reach is another than before: by its shape, or by its width."""
 
     def __bool__(self) -> bool:
         return bool(self.told)
@@ -40,14 +55,19 @@ def change_of(stored: StoredPlace, prepared: Prepared, districts: Districts) -> 
     if attributes != stored.attributes:
         values["attributes"] = attributes
         told.append("属性")
-    shape, sources = _shape(stored, prepared)
+    shape, origins = _shape(stored, prepared)
     if shape is not None:
         told.append(f"图形（{_size(stored.metres)} → {_size(shape.metres)}）")
-    elif sources is not None:
-        told.append("来源")
+        if (shape.axis is None) != (stored.axis is None):
+            told.append("两岸合并" if shape.axis is None else "两岸分开")
+    elif origins is not None:
+        told += origins.told(stored)
     if values.get("code") is not None:
         values["code_made"] = False
-    return Change(values, shape, sources, told)
+    other_width = attributes.get("width_m") != stored.attributes.get("width_m")
+    other_reaches = origins is not None and list(origins.reaches) != list(stored.reaches)
+    by_width = stored.lonlat is not None and stored.reach_m is None and (other_width or other_reaches)
+    return Change(values, shape, origins, told, shape is not None or by_width)
 
 
 def _said(stored: StoredPlace, prepared: Prepared) -> dict[str, Any]:
@@ -80,16 +100,19 @@ def _area(stored: StoredPlace, prepared: Prepared, districts: Districts) -> dict
     return {} if new is None or new in known else {"area_id": new}
 
 
-def _shape(
-    stored: StoredPlace, prepared: Prepared
-) -> tuple[Shape | None, Sequence[Mapping[str, Any]] | None]:
+def _shape(stored: StoredPlace, prepared: Prepared) -> tuple[Shape | None, Origins | None]:
     shape = prepared.shape
     if shape is None:
         return None, None
-    if stored.lonlat is None or not shapely.equals_exact(stored.lonlat, shape.lonlat, SAME_VERTEX_DEG):
+    if not stored.is_drawn_as((shape.axis or shape).lonlat):
         return shape, None
-    sources = list(shape.sources)
-    return None, None if sources == list(stored.sources) or not sources else sources
+    if (shape.axis, stored.axis) != (None, None):
+        # The banks follow from the centre line, its width and its flow.
+        same = list(stored.breadths) == list(shape.breadths) and list(stored.flow) == list(shape.flow)
+        return None if same else shape, None
+    reaches = stored.reaches if shape.reaches is None else shape.reaches
+    origins = Origins(shape.sources or stored.sources, reaches, shape.flow)
+    return None, origins if origins.told(stored) else None
 
 
 _WORDS = {"code": "编码", "name": "名称", "in_scheme": "纳管", "area_id": "辖区"}

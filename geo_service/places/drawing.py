@@ -19,7 +19,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.errors import Invalid, NotFound
 from geo_service.patrols import again, walks
-from geo_service.places import queries, versions
+from geo_service.places import banks, queries, versions
 from geo_service.places.changes import Change, change_of
 from geo_service.places.matching import StoredPlace
 from geo_service.places.membership import DM_PER_M, Membership
@@ -204,6 +204,8 @@ def _store(
     (stored,) = queries.stored_places(
         db, ground.county.id, layer, ground.crs, ground.districts, place_id=place.id
     )
+    settled = banks.settled(layer, [(prepared, stored)], ground.crs, ground.names, ground.districts)
+    (prepared,) = settled.places
     change = change_of(stored, prepared, ground.districts)
     if change.shape is None:
         drawn = _drawn(layer, stored, prepared, ground, change)

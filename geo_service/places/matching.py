@@ -14,8 +14,10 @@ import numpy as np
 import shapely
 
 from geo_service.places.prepared import Prepared
+from layers.banks import Breadth, Side
 from layers.drafts import APART, Question
 from layers.names import plain
+from layers.reach import Stretch
 
 Ranked = tuple[float, int, int]
 """A pair that could be: its rank (the smallest first), the index of the draft, the index of the place."""
@@ -23,6 +25,8 @@ Ranked = tuple[float, int, int]
 ID_PREFIX = "place-"
 """Begins the id of every question that is asked here."""
 
+SAME_VERTEX_DEG = 1e-7
+"""Vertices nearer than this (about a centimetre) are the same."""
 BESIDE_M = 20.0
 """Lines overlap where they run within this distance of each other."""
 HALF = 0.5
@@ -50,8 +54,35 @@ class StoredPlace:
     """The same in the county's CRS, 2-D."""
     reach_m: float | None = None
     sources: Sequence[Mapping[str, Any]] = ()
+    reaches: Sequence[Stretch] = ()
+    """Stretches with a reach of their own, from and to in decimetres."""
+    flow: Sequence[int] = ()
+    axis: Any | None = None
+    """Degrees, 2-D: the centre line, where the banks are apart."""
+    axis_metres: Any | None = None
+    sides: Sequence[Side] = ()
+    """Which part of the line is which bank, from and to in decimetres."""
+    breadths: Sequence[Breadth] = ()
+    """How wide the water between the banks is."""
     areas: frozenset[int] = frozenset()
     """The areas in which it lies, or under which it is listed, and all above them."""
+
+    @property
+    def ground(self) -> Any | None:
+        """Metres: as `centre`."""
+        return self.metres if self.axis is None else self.axis_metres
+
+    @property
+    def centre(self) -> Any | None:
+        """Degrees: what a file draws of it, which is the centre line where the banks are apart."""
+        return self.lonlat if self.axis is None else self.axis
+
+    def is_drawn_as(self, lonlat: Any) -> bool:
+        """Tell whether a geometry (degrees) is the one that is stored; M follows from it."""
+        if self.centre is None:
+            return False
+        flat = shapely.force_2d([self.centre, lonlat])
+        return bool(shapely.equals_exact(flat[0], flat[1], SAME_VERTEX_DEG))
 
 
 @dataclass(frozen=True)
@@ -132,7 +163,7 @@ def _by_source(search: _Search) -> Iterator[Ranked]:
 def _by_overlap(search: _Search) -> Iterator[Ranked]:
     """Propose the same name on the same ground; without a name nearly the same ground."""
     free = [(s, place) for s, place in search.free_stored() if place.metres is not None]
-    tree = shapely.STRtree([place.metres for _, place in free])
+    tree = shapely.STRtree([place.ground for _, place in free])
     drawn = [(d, prepared) for d, prepared in search.free_drafts() if prepared.shape is not None]
     shapes = np.array([prepared.shape.metres for _, prepared in drawn if prepared.shape], dtype=object)
     near: dict[int, list[int]] = defaultdict(list)
@@ -248,7 +279,7 @@ def _overlap(prepared: Prepared, place: StoredPlace, *, of_larger: bool = False)
     """Return which share of the smaller (or larger) of the two lies on the other."""
     if prepared.shape is None or place.metres is None:
         return 0.0
-    a, b = prepared.shape.metres, place.metres
+    a, b = prepared.shape.metres, place.ground
     size: Callable[[Any], Any] = shapely.length if prepared.shape.length_dm is not None else shapely.area
     small, large = (a, b) if size(a) <= size(b) else (b, a)
     if prepared.shape.length_dm is None:

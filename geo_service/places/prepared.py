@@ -7,20 +7,24 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from geo_service.areas.names import AreaNames
 from geo_service.errors import Invalid
 from geo_service.places import membership
 from geo_service.places.membership import DM_PER_M, Districts, Membership
 from layers import crs as crs_
+from layers.banks import Breadth, Side
 from layers.cells import AreaCells
 from layers.drafts import PlaceDraft, Source
 from layers.errors import BadRow
 from layers.lines import LineSet, canonical, multilinestring_m
+from layers.reach import Stretch, stretches
 from layers.spans import SpanSet
 from layers.vocabulary import Layer
 
+_OSM_WAY = "way/"
+_CLEAR = 0.5
+"""Of a part, so much more must be drawn one way than the other."""
 MOST_M2 = 100e6
 """Of one area place: a grid is part of a village, and a whole township has about half of it."""
 
@@ -37,6 +41,16 @@ class Shape:
     area_m2: float | None = None
     sources: Sequence[Mapping[str, Any]] = ()
     """As `place_version.sources` holds them."""
+    reaches: Sequence[Stretch] | None = None
+    """As `place_version.reaches` holds them (dm); None: nothing tells how wide it is where."""
+    flow: Sequence[int] = ()
+    """As `place_version.flow` holds it."""
+    axis: "Shape | None" = None
+    """The centre line, where this is the banks of a river."""
+    sides: Sequence[Side] = ()
+    """Which part is which bank, in decimetres."""
+    breadths: Sequence[Breadth] = ()
+    """How wide the water between the banks is, by metres of the centre line."""
     cells: AreaCells | None = None
 
 
@@ -145,11 +159,11 @@ def _refusal(draft: PlaceDraft, why: str) -> BadRow:
 def shapes_of(layer: Layer, drafts: Sequence[PlaceDraft], crs: str) -> list[Shape | None]:
     """Measure the geometries of drafts: lines in metres along their parts, areas in cells."""
     drawn = [draft for draft in drafts if draft.geometry is not None]
-    made = iter(_lines(drawn, crs) if layer.is_line else (_area(draft, crs) for draft in drawn))
+    made = iter(_lines(layer, drawn, crs) if layer.is_line else (_area(draft, crs) for draft in drawn))
     return [None if draft.geometry is None else next(made) for draft in drafts]
 
 
-def _lines(drafts: Sequence[PlaceDraft], crs: str) -> Iterator[Shape]:
+def _lines(layer: Layer, drafts: Sequence[PlaceDraft], crs: str) -> Iterator[Shape]:
     # All lines in one go: a transformation costs as much for one line as for a thousand vertices.
     lonlat = np.array([canonical(draft.geometry) for draft in drafts], dtype=object)
     metres = crs_.project(lonlat, crs) if drafts else lonlat
@@ -164,12 +178,14 @@ def _lines(drafts: Sequence[PlaceDraft], crs: str) -> Iterator[Shape]:
     for k, (a, b) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
         m = way[a:b] - way[a]
         length_dm = round(float(m[-1]) * DM_PER_M) if m.size else 0
-        spans = _spans_of_sources(metres[k], drafts[k].sources, length_dm, crs)
+        origins = _Origins.of(lonlat[k], metres[k], drafts[k].sources, length_dm, crs)
         yield Shape(
             multilinestring_m(vertices[a:b], m, part[a:b]),
             metres[k],
             length_dm=length_dm,
-            sources=[{"id": id_, "spans": own} for id_, own in spans.items()],
+            sources=origins.by_id(),
+            reaches=origins.reaches(layer, drafts[k].attributes.get("width_m")),
+            flow=origins.flow if layer is Layer.RIVER else (),
         )
 
 
@@ -192,18 +208,57 @@ def _area(draft: PlaceDraft, crs: str) -> Shape:
     )
 
 
-def _spans_of_sources(
-    metres: Any, sources: Sequence[Source], length_dm: int, crs: str
-) -> dict[str, list[list[int]]]:
-    """Return which stretches, in decimetres, came from which source: by the piece nearest to each segment."""
-    ids = list(dict.fromkeys(source.id for source in sources))
-    if len(ids) == 1:
-        return {ids[0]: [[0, length_dm]]}
-    line = LineSet.of([metres])
-    pieces = LineSet.of([source.geometry for source in sources], crs=crs)
-    middle = (line.a + line.b) / 2
-    segment, piece, _, _ = pieces.locate(middle)
-    number = np.array([ids.index(source.id) for source in sources], np.int64)
-    owner: NDArray[np.int64] = number[piece] if ids else piece
-    spans = SpanSet.of(owner, line.from_m[segment], line.to_m[segment]).scaled(DM_PER_M).rounded()
-    return {id_: spans.of_place(k).astype(int).tolist() for k, id_ in enumerate(ids)}
+@dataclass(frozen=True, eq=False)
+class _Origins:
+    """Which stretches (dm) of a line came from which piece of its sources."""
+
+    sources: Sequence[Source]
+    spans: SpanSet
+    """Numbered by the position of the piece."""
+    flow: Sequence[int]
+    """Of each part of the line, whether water runs in its direction: OpenStreetMap draws waterways so."""
+
+    @classmethod
+    def of(cls, lonlat: Any, metres: Any, sources: Sequence[Source], length_dm: int, crs: str) -> "_Origins":
+        """Lay each segment of a line on the piece nearest to it."""
+        drawn_downstream = np.array([source.id.startswith(_OSM_WAY) for source in sources], dtype=bool)
+        if len(sources) == 1 and not (drawn_downstream[0] and len(metres.geoms) > 1):
+            way = _way(lonlat, sources[0].geometry) if drawn_downstream[0] else 0
+            return cls(sources, SpanSet.whole([length_dm]), [way] * len(metres.geoms))
+        line = LineSet.of([metres])
+        pieces = LineSet.of([source.geometry for source in sources], crs=crs)
+        segment, nearest = pieces.tree.query_nearest(shapely.points((line.a + line.b) / 2), all_matches=False)
+        piece = pieces.place[nearest]
+        spans = SpanSet.of(piece, line.from_m[segment], line.to_m[segment])
+        along = np.einsum("ij,ij->i", line.direction[segment], pieces.direction[nearest])
+        votes_m = np.where(drawn_downstream[piece], along * line.extent[segment], 0.0)
+        parts = np.bincount(line.part[segment], votes_m, minlength=len(metres.geoms))
+        clear = np.abs(parts) >= _CLEAR * shapely.length(shapely.get_parts(metres))
+        flow = np.where(clear, np.sign(parts), 0).astype(int).tolist()
+        return cls(sources, spans.scaled(DM_PER_M).rounded(), flow)
+
+    def by_id(self) -> list[dict[str, Any]]:
+        """Return them as `place_version.sources` holds them."""
+        ids = list(dict.fromkeys(source.id for source in self.sources))
+        number = np.array([ids.index(source.id) for source in self.sources], np.int64)
+        joined = SpanSet.of(number[self.spans.place], self.spans.start, self.spans.stop)
+        return [{"id": id_, "spans": joined.of_place(k).astype(int).tolist()} for k, id_ in enumerate(ids)]
+
+    def reaches(self, layer: Layer, width_m: Any) -> list[Stretch] | None:
+        """Return the stretches whose width is not that of the whole."""
+        if all(source.width_m is None for source in self.sources):
+            return None
+        spans = self.spans
+        rows = zip(spans.place.tolist(), spans.start.tolist(), spans.stop.tolist(), strict=True)
+        pieces = [(int(a), int(b), self.sources[k].width_m) for k, a, b in rows]
+        return stretches(layer, pieces, width_m=width_m if isinstance(width_m, float) else None)
+
+
+def _way(line: Any, drawn: Any) -> int:
+    """Tell whether a line of one part runs in the direction in which it was drawn (1), or against it (-1)."""
+    ours, theirs = shapely.get_coordinates(line), shapely.get_coordinates(drawn)
+    if np.array_equal(ours[0], ours[-1]):
+        ring = [shapely.is_ccw(shapely.linearrings(xy)) for xy in (ours, theirs)]
+        return 1 if ring[0] == ring[1] else -1
+    near, far = (np.abs(end - ours[0]).sum() for end in (theirs[0], theirs[-1]))
+    return 1 if near <= far else -1

@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.narrow import CHANGE, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.bulk import copy_rows, multirange, new_ids
+from geo_service.places.changes import Origins
 from geo_service.places.matching import StoredPlace
 from geo_service.places.membership import Districts, Membership
 from geo_service.places.prepared import Prepared, Shape
@@ -48,7 +49,9 @@ from geo_service.tables import (
     PlaceVersion,
 )
 from layers import crs as crs_
+from layers.banks import stored_breadths, stored_sides
 from layers.cells import CellSet
+from layers.reach import Stretch
 from layers.vocabulary import Layer
 
 _GEOMETRY = func.ST_AsBinary(func.coalesce(PlaceVersion.line, PlaceVersion.polygon))
@@ -85,7 +88,16 @@ def stored_places(
     lies_in = _areas_by_version(county_id)
     rows = db.execute(
         select(
-            Place, PlaceVersion.number, PlaceVersion.reach_m, PlaceVersion.sources, _GEOMETRY, lies_in.c.areas
+            Place,
+            PlaceVersion.number,
+            PlaceVersion.reach_m,
+            PlaceVersion.sources,
+            PlaceVersion.reaches,
+            PlaceVersion.flow,
+            PlaceVersion.banks,
+            func.ST_AsBinary(PlaceVersion.axis),
+            _GEOMETRY,
+            lies_in.c.areas,
         )
         .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
         .outerjoin(lies_in, lies_in.c.place_version_id == Place.version_id)
@@ -97,7 +109,8 @@ def stored_places(
         .order_by(Place.id)
     ).all()
     lonlat = shapely.from_wkb(np.array([geometry for *_, geometry, _ in rows], dtype=object))
-    metres = crs_.project(lonlat, crs)
+    axes = shapely.from_wkb(np.array([axis for *_, axis, _, _ in rows], dtype=object))
+    metres, axes_metres = crs_.project(lonlat, crs), crs_.project(axes, crs)
     return [
         StoredPlace(
             place.id,
@@ -113,9 +126,15 @@ def stored_places(
             metres[k],
             reach_m,
             sources or (),
+            [Stretch(*stretch) for stretch in reaches or ()],
+            flow or (),
+            axes[k],
+            axes_metres[k],
+            stored_sides(banks),
+            stored_breadths(banks),
             frozenset(areas or districts.path(place.area_id or 0)),
         )
-        for k, (place, number, reach_m, sources, _, areas) in enumerate(rows)
+        for k, (place, number, reach_m, sources, reaches, flow, banks, _, _, areas) in enumerate(rows)
     ]
 
 
@@ -140,6 +159,11 @@ def place_to_change(db: Session, scope: Scope, place_id: int) -> Place | None:
     """Return a place of the scope that it may change, for this transaction alone."""
     found = select(Place).where(places_in(scope, *CHANGE), Place.id == place_id)
     return db.scalars(found.with_for_update(of=Place)).one_or_none()
+
+
+def ids_with_code(db: Session, scope: Scope, code: str) -> list[int]:
+    """Return the places with a code that the scope may change."""
+    return list(db.scalars(select(Place.id).where(places_in(scope, *CHANGE), Place.code == code)))
 
 
 # --- writing
@@ -180,6 +204,7 @@ class NewVersion:
     shape: Shape
     areas: Membership
     reach_m: float | None = None
+    reaches: Sequence[Stretch] = ()
 
 
 def insert_versions(db: Session, county_id: int, versions: Sequence[NewVersion]) -> list[int]:
@@ -195,6 +220,10 @@ def insert_versions(db: Session, county_id: int, versions: Sequence[NewVersion])
         "length_dm",
         "area_m2",
         "reach_m",
+        "reaches",
+        "flow",
+        "axis",
+        "banks",
         "sources",
     ]
     rows = list(zip(ids, versions, strict=True))
@@ -213,7 +242,7 @@ def insert_versions(db: Session, county_id: int, versions: Sequence[NewVersion])
 
 def _version_row(county_id: int, id_: int, version: NewVersion) -> tuple[Any, ...]:
     shape = version.shape
-    geometry = shapely.to_wkb(shapely.set_srid(shape.lonlat, 4326), hex=True, include_srid=True)
+    geometry = _ewkb(shape.lonlat)
     is_line = shape.length_dm is not None
     return (
         county_id,
@@ -225,8 +254,22 @@ def _version_row(county_id: int, id_: int, version: NewVersion) -> tuple[Any, ..
         shape.length_dm,
         shape.area_m2,
         version.reach_m,
+        Jsonb(list(version.reaches)),
+        list(shape.flow),
+        _ewkb(shapely.force_2d(shape.axis.lonlat)) if shape.axis is not None else None,
+        _banks(shape),
         Jsonb(list(shape.sources)),
     )
+
+
+def _ewkb(lonlat: Any) -> Any:
+    return shapely.to_wkb(shapely.set_srid(lonlat, 4326), hex=True, include_srid=True)
+
+
+def _banks(shape: Shape) -> Jsonb | None:
+    if shape.axis is None:
+        return None
+    return Jsonb({"sides": list(shape.sides), "breadths": list(shape.breadths)})
 
 
 def _cell_rows(county_id: int, version_id: int, shape: Shape) -> Iterable[tuple[Any, ...]]:
@@ -277,15 +320,30 @@ def update_places(db: Session, places: Mapping[int, Mapping[str, Any]]) -> None:
         db.connection().execute(update(Place).where(Place.id == bindparam("place")).values(changed), rows)
 
 
-def update_sources(db: Session, sources: Mapping[int, Sequence[Mapping[str, Any]]]) -> None:
-    """Change the sources of versions whose geometry stayed: version id -> sources."""
-    if sources:
+def update_origins(db: Session, origins: Mapping[int, Origins]) -> None:
+    """Change the sources and reaches of versions whose geometry stayed, by version id."""
+    if origins:
         db.connection().execute(
             update(PlaceVersion)
             .where(PlaceVersion.id == bindparam("version"))
-            .values(sources=bindparam("new_sources")),
-            [{"version": id_, "new_sources": list(own)} for id_, own in sources.items()],
+            .values(
+                sources=bindparam("new_sources"), reaches=bindparam("new_reaches"), flow=bindparam("new_flow")
+            ),
+            [
+                {
+                    "version": id_,
+                    "new_sources": list(own.sources),
+                    "new_reaches": list(own.reaches),
+                    "new_flow": list(own.flow),
+                }
+                for id_, own in origins.items()
+            ],
         )
+
+
+def set_reach(db: Session, version_id: int, reach_m: float | None) -> None:
+    """Give a version a reach of its own, or none."""
+    db.execute(update(PlaceVersion).where(PlaceVersion.id == version_id).values(reach_m=reach_m))
 
 
 # --- what was said of a place follows it

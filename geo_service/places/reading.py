@@ -36,6 +36,7 @@ ATTRIBUTES = (
     Column("class", "类型"),
     Column("length_km", "长度（公里）", "number"),
     Column("width_m", "宽度（米）", "number"),
+    Column("banks", "两岸"),
     Column("start", "起点"),
     Column("end", "终点"),
     Column("surface", "路面类型"),
@@ -156,7 +157,10 @@ def card(db: Session, scope: Scope, place_id: int) -> PlaceCard:
 
 
 _ABOVE = aliased(Area)
-_BINARY = func.ST_AsBinary(func.coalesce(PlaceVersion.line, PlaceVersion.polygon))
+# Of a river whose banks are apart the centre line: with its width an import makes the banks of it again.
+_BINARY = func.ST_AsBinary(
+    func.coalesce(func.ST_Force2D(PlaceVersion.axis), PlaceVersion.line, PlaceVersion.polygon)
+)
 
 
 def _rows(db: Session, scope: Scope, wanted: Wanted) -> Select[Any]:

@@ -24,7 +24,8 @@ from geo_service.columns import Listing, printable
 from geo_service.db import Db
 from geo_service.errors import Invalid
 from geo_service.listing import As, download, records, report_answer
-from geo_service.places import drawing, reading, scheme, service
+from geo_service.places import drawing, reaching, reading, scheme, service
+from geo_service.places.reaching import Choice
 from geo_service.places.reading import ATTRIBUTES, COLUMNS, GEOMETRY, Wanted
 from geo_service.places.service import ImportOptions
 from layers import adopting
@@ -147,6 +148,36 @@ def set_geometry(
     return JSONResponse(asdict(drawn))
 
 
+class NewReach(BaseModel):
+    """What is said of how far a line's patrol may pass; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    width_m: Annotated[
+        float | None, Field(gt=0, le=reaching.WIDEST_M, description="Of all of it, in metres.")
+    ] = None
+    reach_m: Annotated[
+        float | None, Field(ge=0, le=reaching.FURTHEST_M, description="Its own; 0: by its width again.")
+    ] = None
+    banks: Literal["apart", "together"] | None = None
+
+
+@router.put("/{place_id}/reach", summary="Say how wide a line is, its reach, or that its banks are apart")
+def set_reach(
+    db: Db,
+    scope: Annotated[Scope, require(*CHANGE)],
+    place_id: int,
+    new: NewReach,
+    dry_run: Annotated[bool, Query(description="Only say what would be.")] = False,
+) -> Response:
+    """Say what a patrol of it has to be near to; duties and coverage are carried over.
+
+    With its banks apart each bank is walked for itself: the measure runs down the one, then the other.
+    """
+    choice = Choice(new.width_m, new.reach_m, new.banks)
+    return JSONResponse(asdict(reaching.choose(db, scope, place_id, choice, dry_run=dry_run)))
+
+
 @dataclass(frozen=True)
 class Sent:
     """An uploaded layer on disk, and what its messages call it."""
@@ -192,6 +223,9 @@ def _options(
     answer_list: Annotated[
         UploadFile | None, File(alias="answers", description="The report with its column 答复 filled in.")
     ] = None,
+    banks_from_m: Annotated[
+        float | None, Form(ge=1, description="Rivers at least so wide have their banks apart.")
+    ] = None,
     skip_refused: Annotated[bool, Form(description="Take the other rows although some are refused.")] = False,
     dry_run: Annotated[bool, Form(description="Only say what would be.")] = False,
 ) -> ImportOptions:
@@ -204,6 +238,7 @@ def _options(
         scheme="all" if everybody else listed,
         answers=answers.read(answer_list.file, answer_list.filename or "a.csv") if answer_list else {},
         same_name_m=request.app.state.settings.same_name_m,
+        banks_from_m=banks_from_m,
         skip_refused=skip_refused,
         dry_run=dry_run,
         keep_in=request.app.state.settings.files_dir,

@@ -17,7 +17,7 @@ from geo_service.areas.names import AreaNames
 from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused
 from geo_service.patrols import again
-from geo_service.places import extent, lists, queries, versions
+from geo_service.places import banks, extent, lists, queries, versions
 from geo_service.places.changes import change_of
 from geo_service.places.matching import ID_PREFIX, StoredPlace, match
 from geo_service.places.membership import Districts, main_area
@@ -58,6 +58,8 @@ class ImportOptions:
     answers: Mapping[str, str] = field(default_factory=dict)
     """Question id to answer."""
     same_name_m: float = 200.0
+    banks_from_m: float | None = None
+    """Rivers at least as wide have their banks apart; None: as the file or the register says."""
     skip_refused: bool = False
     dry_run: bool = False
     keep_in: Path | None = None
@@ -219,13 +221,23 @@ def _bring_up_to_date(
     asked = _settle_extent(db, county, features, options)
     ground = ground_of(db, county)
     say("归并成对象")
-    draft = _draft(layer, features, ground, options)
+    draft = banks.chosen(_draft(layer, features, ground, options), options.banks_from_m)
     say("量长度、定辖区")
     prepared, refused = prepare(layer, draft.places, ground.crs, ground.names, ground.districts)
     prepared, doubled = _without_doubles(prepared)
     say("与已登记的对象比对")
     stored = queries.stored_places(db, county.id, layer, ground.crs, ground.districts)
     matching = match(stored, prepared, options.answers)
+    settled = banks.settled(
+        layer,
+        [
+            (place, None if at is None else stored[at])
+            for place, at in zip(prepared, matching.stored, strict=True)
+        ],
+        ground.crs,
+        ground.names,
+        ground.districts,
+    )
     rows = told(draft, [*asked, *matching.questions], [*refused, *doubled])
     report = ImportReport(
         layer.value,
@@ -233,13 +245,13 @@ def _bring_up_to_date(
         features.file,
         rows,
         left_out=draft.left_out,
-        notes=draft.notes,
+        notes=[*draft.notes, *settled.notes],
         dry_run=options.dry_run,
     )
     if report.of(Outcome.REFUSED) and not (options.skip_refused or options.dry_run):
         raise RowsRefused(report)
     say("入库")
-    return _store(db, ground, layer, report, prepared, stored, matching.stored)
+    return _store(db, ground, layer, report, settled.places, stored, matching.stored)
 
 
 def _settle_extent(db: Session, county: County, features: Features, options: ImportOptions) -> list[Question]:
@@ -305,7 +317,7 @@ def _store(
 ) -> ImportReport:
     """Change what differs, add what is new, tell what the file no longer has."""
     pairs = [(stored[at], draft) for draft, at in zip(prepared, matched, strict=True) if at is not None]
-    rows, reshaped = _change(db, ground, pairs)
+    rows, moved = _change(db, ground, pairs)
     same = len(pairs) - sum(row.outcome is Outcome.CHANGED for row in rows)
     new = [draft for draft, at in zip(prepared, matched, strict=True) if at is None]
     added = versions.add(db, ground.county, layer, new, ground.districts)
@@ -318,13 +330,13 @@ def _store(
         ReportRow(Outcome.GONE, [], stored[at].name, "已登记，这个文件里没有；保留不动", code=stored[at].code)
         for at in sorted(gone)
     ]
-    drawn = [place.id for place in added if place.prepared.shape is not None] + reshaped
+    drawn = [place.id for place in added if place.prepared.shape is not None] + moved
     notes = [*report.notes, *_walked_again(db, ground.county, drawn, dry_run=report.dry_run)]
     return replace(report, rows=[*report.rows, *rows], same=same, notes=notes)
 
 
 def _walked_again(db: Session, county: County, place_ids: Sequence[int], *, dry_run: bool) -> list[str]:
-    """Compute the patrols near places with a new geometry again (a dry run counts them), and say so."""
+    """Compute the patrols near places of another shape or width again (a dry run counts them); say so."""
     found = (again.count if dry_run else again.compute)(db, county, place_ids)
     if not found.patrols:
         return []
@@ -335,16 +347,16 @@ def _walked_again(db: Session, county: County, place_ids: Sequence[int], *, dry_
 def _change(
     db: Session, ground: Ground, pairs: Sequence[tuple[StoredPlace, Prepared]]
 ) -> tuple[list[ReportRow], list[int]]:
-    """Store what differs; return what to tell, and the ids of places with a new geometry."""
+    """Store what differs; return what to tell, and the ids of places of another shape or width."""
     changes = [(stored, draft, change_of(stored, draft, ground.districts)) for stored, draft in pairs]
     changes = [(stored, draft, change) for stored, draft, change in changes if change]
     queries.update_places(db, {stored.id: change.values for stored, _, change in changes})
-    queries.update_sources(
+    queries.update_origins(
         db,
         {
-            stored.version_id: change.sources
+            stored.version_id: change.origins
             for stored, _, change in changes
-            if change.sources is not None and stored.version_id is not None
+            if change.origins is not None and stored.version_id is not None
         },
     )
     reshaped = [(stored, draft) for stored, draft, change in changes if change.shape is not None]
@@ -358,4 +370,4 @@ def _change(
             ReportRow(Outcome.LOST, draft.draft.rows, name, detail, code=code)
             for detail in lost.get(stored.id, [])
         ]
-    return rows, [stored.id for stored, _ in reshaped]
+    return rows, [stored.id for stored, _, change in changes if change.moves_reach]

@@ -15,7 +15,9 @@ from geo_service.places.prepared import Prepared, Shape
 from geo_service.places.queries import NewPlace, NewVersion
 from geo_service.tables import County
 from layers import codes
+from layers.banks import Course, carried
 from layers.lines import LineSet
+from layers.reach import Stretch
 from layers.remeasure import Remeasure
 from layers.spans import SpanSet
 from layers.vocabulary import Layer
@@ -28,9 +30,9 @@ def add(
     places = _numbered(county, layer, prepared, districts, *queries.taken(db, county.id, layer))
     ids = queries.insert_places(db, county.id, layer, places)
     versions = [
-        NewVersion(id_, 1, place.prepared.shape, place.prepared.areas)
+        NewVersion(id_, 1, shape, place.prepared.areas, reaches=shape.reaches or ())
         for id_, place in zip(ids, places, strict=True)
-        if place.prepared.shape is not None
+        if (shape := place.prepared.shape) is not None
     ]
     queries.insert_versions(db, county.id, versions)
     return [NewPlace(p.prepared, p.code, p.name, id_) for id_, p in zip(ids, places, strict=True)]
@@ -98,7 +100,14 @@ def reshape(
     Returns for each place (by id) in Chinese what no longer fits.
     """
     new = [
-        NewVersion(stored.id, stored.number + 1, prepared.shape, prepared.areas, stored.reach_m)
+        NewVersion(
+            stored.id,
+            stored.number + 1,
+            prepared.shape,
+            prepared.areas,
+            stored.reach_m,
+            _reaches(stored, prepared.shape),
+        )
         for stored, prepared in changed
         if prepared.shape is not None
     ]
@@ -113,8 +122,29 @@ def reshape(
             told += _carry_duties(db, county, stored, prepared.shape)
         if stored.version_id in covered:
             told += _carry_coverage(db, county, stored, version_id)
+            if stored.axis is None and prepared.shape is not None and prepared.shape.axis is not None:
+                told.append("从前走过的说不清是哪一岸，两岸都先记为“待定”；还有轨迹的巡查按两岸重算")
         lost[stored.id] = told
     return lost
+
+
+def _moved(stored: StoredPlace, shape: Shape) -> Remeasure:
+    return carried(
+        Course.stored(LineSet.of([stored.metres]), stored.sides, stored.breadths),
+        Course.stored(LineSet.of([shape.metres]), shape.sides, shape.breadths),
+    )
+
+
+def _reaches(stored: StoredPlace, shape: Shape) -> Sequence[Stretch]:
+    """Return the stretches with a reach of their own: as the new shape tells, else carried over."""
+    if shape.axis is not None or shape.reaches is not None or not stored.reaches:
+        return shape.reaches or ()
+    start, stop, reach_m = np.array(stored.reaches).T
+    old = SpanSet.of(np.arange(reach_m.size), start / DM_PER_M, stop / DM_PER_M)
+    moved = _moved(stored, shape)
+    new = moved.carry(old).scaled(DM_PER_M).rounded()
+    rows = zip(new.start.tolist(), new.stop.tolist(), reach_m[new.place].tolist(), strict=True)
+    return sorted(Stretch(int(a), int(b), metres) for a, b, metres in rows)
 
 
 def _carry_coverage(db: Session, county: County, stored: StoredPlace, version_id: int) -> list[str]:
@@ -133,7 +163,7 @@ def _carry_duties(db: Session, county: County, stored: StoredPlace, shape: Shape
         [start / DM_PER_M for duty in duties for start, _ in duty.spans],
         [stop / DM_PER_M for duty in duties for _, stop in duty.spans],
     )
-    moved = Remeasure.between(LineSet.of([stored.metres]), LineSet.of([shape.metres]))
+    moved = _moved(stored, shape)
     new = moved.carry(old).scaled(DM_PER_M).rounded()
     lost_m = moved.lost(old).lengths(len(duties))
     for k, duty in enumerate(duties):

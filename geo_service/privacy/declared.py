@@ -139,6 +139,7 @@ _WORDS = """
     area.code area.name area.level area.geom
     place.layer place.code place.name
     place_version.line place_version.polygon place_version.sources place_version.reaches
+    place_version.flow place_version.axis place_version.banks
     recomputation.asked
     place_cells.edge_cell place_cells.edge_m2
     duty.role duty.kind duty.level

@@ -23,6 +23,7 @@ _ROUNDED_DEG = 6
 def geometry(db: Session, place: Place) -> str:
     """Return the geometry in force as GeoJSON; empty while 未上图."""
     there = func.coalesce(
+        PlaceVersion.axis,
         func.ST_Force2D(PlaceVersion.line, type_=Geometry),
         func.ST_Force2D(PlaceVersion.polygon, type_=Geometry),
     )

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from layers import banks
 from layers.errors import BadFile
 from layers.features import Refusal, Value
 from layers.names import plain
@@ -26,6 +27,16 @@ _UNITS = {"km": 1000.0, "公里": 1000.0, "千米": 1000.0, "m": 1.0, "米": 1.0
 _OTHER_UNITS = frozenset(["m2", "㎡", "平方米", "户", "人", "栋", "个", "年"])
 _PARENTHESES = re.compile(r"\(([^()]*)\)")
 _NUMBER = re.compile(r"([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)(km|公里|千米|m|米)?", re.IGNORECASE)
+_FOOT_M = 0.3048
+_FEET = re.compile(r"(\d+(?:\.\d+)?)(?:'|′|ft|feet|英尺)(?:(\d+(?:\.\d+)?)(?:\"|″|''|in))?", re.IGNORECASE)
+_RANGE = re.compile(r"(\d+(?:\.\d+)?)(?:m|米)?[-~—–至到;](\d+(?:\.\d+)?)(m|米)?", re.IGNORECASE)
+_ABOUT = re.compile(r"^(?:约|大约|平均|~|≈)|(?:左右|以上|以内)$")
+_BANKS = {
+    **dict.fromkeys(["分开", "分", "是", "1", "true", "yes", "y", "apart"], banks.APART),
+    **dict.fromkeys(
+        ["合并", "合", "不分", "不分开", "否", "0", "false", "no", "n", "together"], banks.TOGETHER
+    ),
+}
 _NARROW = {ord(c): unicodedata.normalize("NFKC", c) for c in map(chr, range(0xFF01, 0xFF5F)) if c.isalnum()}
 
 
@@ -165,12 +176,34 @@ def number(value: object, standard: str, metres: float | None) -> float | None:
     return amount if factor is None else round(amount * factor * NUMBERS[standard], 6)
 
 
+def width_m(value: object, metres: float | None = None) -> float | None:
+    """Return a width in metres: of a range its middle, feet as OpenStreetMap writes them; None for 0.
+
+    >>> width_m("12 m"), width_m("约8-12米"), width_m("40'"), width_m("30 ft"), width_m(0)
+    (12.0, 10.0, 12.19, 9.14, None)
+    """
+    words = _ABOUT.sub("", plain(text(value) or ""))
+    if feet := _FEET.fullmatch(words):
+        return round(float(feet[1]) * _FOOT_M + float(feet[2] or 0) * _FOOT_M / 12, 2) or None
+    if between := _RANGE.fullmatch(words):
+        ends = [number(end + (between[3] or ""), "width_m", metres) or 0.0 for end in between.group(1, 2)]
+        return sum(ends) / 2 or None
+    found = number(words, "width_m", metres)
+    if found is not None and found < 0:
+        raise Refusal(f"「{value}」不是一个宽度")
+    return found or None
+
+
 def clean(value: object, column: Column) -> Value:
     """Return a cell's value as its standard column holds it; Refusal where it cannot be taken."""
     if column.standard == "in_scheme":
         return yes(value)
     if column.standard == "name":
         return name(value)
+    if column.standard == "banks":
+        return _BANKS.get(plain(text(value) or ""))
+    if column.standard == "width_m":
+        return width_m(value, column.metres)
     if column.standard in NUMBERS:
         return number(value, column.standard, column.metres)
     return text(value, longest=LONGEST_NAME if column.standard in SHORT else LONGEST_TEXT)

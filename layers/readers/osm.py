@@ -48,12 +48,13 @@ _CHOICES = {
     Layer.COMPOUND: _Choice(compounds.OSM_KEYS, compounds.osm_reason),
 }
 
-_TAGS = {
-    Layer.RIVER: {"class": "waterway", "width_m": "width"},
-    Layer.ROAD: {"class": "highway", "surface": "surface", "ref": "ref", "width_m": "width"},
-    Layer.COMPOUND: {"class": "landuse", "building": "building"},
+_WIDTH = ("width", "est_width")
+_TAGS: Mapping[Layer, Mapping[str, tuple[str, ...]]] = {
+    Layer.RIVER: {"class": ("waterway",), "width_m": _WIDTH},
+    Layer.ROAD: {"class": ("highway",), "surface": ("surface",), "ref": ("ref",), "width_m": _WIDTH},
+    Layer.COMPOUND: {"class": ("landuse",), "building": ("building",)},
 }
-"""Standard column to key, beside the name."""
+"""Standard column to keys, the first that is there counts; beside the name."""
 
 
 @dataclass
@@ -74,8 +75,8 @@ class _Found:
         self.geometry.append(geometry)
         self.ids.append(source)
         self.cells.setdefault("name", []).append(tags.get("name") or tags.get("name:zh"))
-        for standard, key in _TAGS[self.layer].items():
-            self.cells.setdefault(standard, []).append(tags.get(key))
+        for standard, keys in _TAGS[self.layer].items():
+            self.cells.setdefault(standard, []).append(next((tags[key] for key in keys if key in tags), None))
 
 
 def read(path: Path, kind: Kind, name: str, layer: Layer | None) -> Table:
@@ -147,6 +148,8 @@ def _ways(path: Path, layer: Layer, found: _Found, name: str) -> list[_Relation]
             if reason != "":
                 members = [member.ref for member in thing.members if member.type == "w"]
                 relations.append(_Relation(thing.id, tags, members))
+        elif layer is Layer.RIVER and thing.is_closed() and rivers.is_surface(tags):
+            _keep_way(thing, tags, _polygon, found, name)
         elif reason is None:
             found.ways.add(thing.id)
             _keep_way(thing, tags, shape, found, name)
@@ -207,7 +210,10 @@ def _relations(path: Path, layer: Layer, relations: list[_Relation], found: _Fou
         return
     reason_of = _CHOICES[layer].reason
     lonely = []
+    surfaces = _surfaces(path, relations, found, name) if layer is Layer.RIVER else set()
     for relation in relations:
+        if relation.id in surfaces:
+            continue
         reason = reason_of(relation.tags, is_area=relation.tags.get("type") in ("multipolygon", "boundary"))
         if reason is not None:
             found.left_out[reason] += 1
@@ -223,6 +229,23 @@ def _relations(path: Path, layer: Layer, relations: list[_Relation], found: _Fou
             found.add(whole, relation.tags, f"relation/{relation.id}", name)
         else:
             found.left_out[_NO_WAYS] += 1
+
+
+def _surfaces(path: Path, relations: list[_Relation], found: _Found, name: str) -> set[int]:
+    """Keep the water surfaces of rivers that are relations; return those whose border is whole."""
+    wanted = {relation.id: relation.tags for relation in relations if rivers.is_surface(relation.tags)}
+    if not wanted:
+        return set()
+    tags = osmium.filter.TagFilter(*rivers.OSM_SURFACES)
+    only_areas = osmium.filter.EntityFilter(osmium.osm.AREA)
+    areas: Any = osmium.FileProcessor(_file(path)).with_areas(tags).with_filter(only_areas)
+    kept = set()
+    for area in areas:
+        if not area.from_way() and area.orig_id() in wanted:
+            outline = shapely.from_wkb(_WKB.create_multipolygon(area))
+            found.add(outline, wanted[area.orig_id()], f"relation/{area.orig_id()}", name)
+            kept.add(area.orig_id())
+    return kept
 
 
 def _lines_of(path: Path, ways: set[int]) -> dict[int, BaseGeometry]:
@@ -254,7 +277,7 @@ def _area_relations(path: Path, relations: list[_Relation], found: _Found, name:
 def _table(found: _Found) -> Table:
     geometry = np.empty(len(found.geometry), dtype=object)
     geometry[:] = found.geometry
-    tags = {"name": "name", **_TAGS[found.layer]}
+    tags = {"name": "name", **{standard: keys[0] for standard, keys in _TAGS[found.layer].items()}}
     return Table(
         geometry=geometry,
         columns=[Column(standard, key) for standard, key in tags.items()],

@@ -25,6 +25,7 @@ _RIVER = {
     "class": "waterway 河道类型 类型 type",
     "length_km": "长度 河道长度 河长 里程 length length_km",
     "width_m": "宽度 河宽 河道宽度 平均宽度 水面宽 width width_m",
+    "banks": "两岸 两岸分开 左右岸 banks",
     "start": "起点 起点位置 河道起点 start",
     "end": "终点 终点位置 河道终点 end",
     "signs": "公示牌数量 公示牌 公示牌数",

@@ -64,7 +64,8 @@ def main() -> None:
     lonlat = highways(FilePath(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT)
     metric = crs.choose(*shapely.get_coordinates(lonlat).mean(axis=0))
     lines = np.asarray(crs.project(np.array(lonlat, dtype=object), metric), dtype=object)
-    line_set, reach = LineSet.of(lines), np.full(len(lines), REACH_M)
+    line_set = LineSet.of(lines)
+    reach = np.full(line_set.place.size, REACH_M)
     tree, _ = shapely.STRtree(lines), line_set.tree
     walks = random_walks(
         lines, np.random.default_rng(7), count=TRACKS, seconds=SECONDS, phone=Phone(step_s=1.0), crs=metric

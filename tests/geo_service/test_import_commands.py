@@ -169,3 +169,15 @@ def test_several_counties_are_told_apart_by_code(run: Run, county: None, db: Ses
     path = rivers(tmp_path, ("东河", 32.9))
     assert "321281" in refusal(run("import", "river", path))
     assert "新增 1" in done(run("import", "river", path, "--county", "321281"))
+
+
+def test_wide_rivers_may_have_their_banks_apart(run: Run, county: None, db: Session, tmp_path: Path) -> None:
+    path = rivers(tmp_path, ("东河", 32.9), ("西河", 32.95))
+    drawn = json.loads(path.read_text())
+    for feature, width in zip(drawn["features"], ("60米", "8-12"), strict=True):
+        feature["properties"]["河宽"] = width
+    path.write_text(json.dumps(drawn))
+    done(run("import", "river", path, "--banks-apart", "40"))
+    places = db.scalars(select(Place).order_by(Place.name.desc())).all()
+    assert {place.name: place.attributes.get("banks") for place in places} == {"东河": "分开", "西河": None}
+    assert "不变 2" in done(run("import", "river", path))

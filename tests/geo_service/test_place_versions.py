@@ -20,6 +20,8 @@ from geo_service.areas import service as areas
 from geo_service.areas.service import AreaOptions
 from geo_service.areas.tree import AreaRow
 from geo_service.bulk import copy_rows, multirange
+from geo_service.coverage import service as coverage
+from geo_service.coverage.computing import Neighbourhood
 from geo_service.errors import Forbidden, Invalid
 from geo_service.imports import ImportReport, Outcome, RowsRefused
 from geo_service.places import service
@@ -41,6 +43,7 @@ from geo_service.tables import (
 from layers import crs
 from layers.errors import BadFile, OutsideCounty
 from layers.features import Box
+from layers.tracks import Track
 from layers.vocabulary import Layer, Right
 
 CRS = "EPSG:4549"
@@ -109,9 +112,15 @@ class Office:
         self.db.flush()
         return duty
 
-    def walk(self, place: Place, spans: list[tuple[int, int]]) -> None:
+    def near(self, *corners: tuple[float, float]) -> Neighbourhood:
+        """Return the places around a walk."""
+        lonlat = crs.to_lonlat(np.array(corners, dtype=float) + ORIGIN, CRS)
+        time_s, unknown = np.arange(len(corners)) + 1.7e9, np.full(len(corners), np.nan)
+        track = Track(time_s, lonlat, unknown, np.zeros(len(corners), np.int64))
+        return coverage.neighbourhood(self.db, self.county, track)
+
+    def walk(self, place: Place, spans: list[tuple[int, int]], day: dt.date = dt.date(2024, 5, 1)) -> None:
         """Write down that a patrol covered spans of a place."""
-        day = dt.date(2024, 5, 1)
         now = dt.datetime(2024, 5, 1, 8, tzinfo=dt.UTC)
         patrol = Patrol(
             county_id=self.county.id, id=uuid.uuid4(), day=day, started_at=now, ended_at=now, walked_m=1.0,
@@ -329,6 +338,66 @@ def test_a_reach_of_its_own_goes_along(office: Office) -> None:
     office.db.flush()
     office.load(Layer.RIVER, (EAST_RIVER[0], "LINESTRING (0 0, 500 5, 1000 0)"))
     assert [version.reach_m for version in office.versions()] == [55.0, 55.0]
+
+
+WAYS: list[Feature] = [
+    ({"河道名称": "东河", "河道编码": "R1", "水面宽": "12"}, "LINESTRING (0 0, 300 0, 600 0)"),
+    ({"河道名称": "东河", "河道编码": "R1", "水面宽": "60-80米"}, "LINESTRING (600 0, 1000 0)"),
+    ({"河道名称": "东河", "河道编码": "R1", "水面宽": ""}, "LINESTRING (1000 0, 1100 0)"),
+]
+
+
+def test_a_river_of_several_widths_has_the_reach_of_each_on_its_stretch(office: Office) -> None:
+    office.load(Layer.RIVER, *WAYS)
+    (place,), (version,) = office.places(), office.versions()
+    assert place.attributes["width_m"] == 12, "what most of it has"
+    assert version.reaches == [[6000, 10000, 55.0]]
+    near = office.near((0, 50), (1100, 50))
+    lines = near.line_set
+    middle = (lines.from_m + lines.to_m) / 2
+    assert near.reach_m[middle < 600].tolist() == [26, 26]
+    assert near.reach_m[(middle > 600) & (middle < 1000)].tolist() == [55]
+    assert near.reach_m[middle > 1000].tolist() == [26]
+
+
+def test_widths_are_brought_up_to_date_without_a_new_version(office: Office) -> None:
+    office.load(Layer.RIVER, *WAYS)
+    assert office.load(Layer.RIVER, *WAYS).same == 1
+    narrower = [WAYS[0], ({**WAYS[1][0], "水面宽": "20"}, WAYS[1][1]), WAYS[2]]
+    (row,) = office.load(Layer.RIVER, *narrower).of(Outcome.CHANGED)
+    assert row.detail == "各段宽度"
+    (version,) = office.versions()
+    assert version.reaches == [[6000, 10000, 30.0]]
+    one_width = [({**properties, "水面宽": "30"}, wkt) for properties, wkt in WAYS]
+    office.load(Layer.RIVER, *one_width)
+    assert office.places()[0].attributes["width_m"] == 30
+    assert office.versions()[0].reaches == []
+
+
+def test_a_file_without_widths_leaves_them_and_a_new_course_carries_them(office: Office) -> None:
+    office.load(Layer.RIVER, *WAYS)
+    unsaid = [({k: v for k, v in properties.items() if k != "水面宽"}, wkt) for properties, wkt in WAYS]
+    assert office.load(Layer.RIVER, *unsaid).same == 1
+    assert office.versions()[0].reaches == [[6000, 10000, 55.0]]
+    office.load(Layer.RIVER, (unsaid[0][0], "LINESTRING (-100 0, 1100 0)"))
+    assert office.versions()[1].reaches == [[7000, 11000, 55.0]]
+
+
+def test_a_river_of_several_widths_comes_back_from_an_export_unchanged(office: Office) -> None:
+    office.load(Layer.RIVER, *WAYS)
+    one_row = (WAYS[0][0], "LINESTRING (0 0, 300 0, 600 0, 1000 0, 1100 0)")
+    office.load(Layer.RIVER, one_row)
+    (version,) = office.versions()
+    assert version.reaches == [[6000, 10000, 55.0]]
+    office.load(Layer.RIVER, ({**one_row[0], "水面宽": "20"}, one_row[1]))
+    assert office.versions()[0].reaches == [], "another width is one for all of it"
+
+
+def test_a_reach_of_its_own_counts_before_all_widths(office: Office) -> None:
+    office.load(Layer.RIVER, *WAYS)
+    office.versions()[0].reach_m = 33.0
+    office.db.flush()
+    assert set(office.near((0, 50), (1100, 50)).reach_m.tolist()) == {33}
 
 
 # --- without geometry

@@ -353,6 +353,11 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("GET", "/api/places"): Walk(shows="places"),
     ("GET", "/api/places/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="people"),
     ("PUT", "/api/places/{place_id}/geometry"): Walk(STAFF, _drawn_river, shows="places"),
+    ("PUT", "/api/places/{place_id}/reach"): Walk(
+        STAFF,
+        lambda town: {**_of_river(town), "params": {"dry_run": True}, "json": {"reach_m": 30}},
+        shows="places",
+    ),
     ("POST", "/api/places/import"): Walk(STAFF, _new_river, beyond=200, whole=True),
     # people and duties
     ("GET", "/api/people"): Walk(shows="people"),

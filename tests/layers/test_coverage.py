@@ -55,8 +55,8 @@ def scenes(draw: st.DrawFn) -> tuple[list[shapely.LineString], Path, float]:
 def test_the_kernel_lies_between_two_buffers(scene: tuple[list[shapely.LineString], Path, float]) -> None:
     lines, path, reach_m = scene
     line_set = LineSet.of(lines)
-    outer = within(line_set, path, np.full(3, reach_m)).spans()
-    inner = within(line_set, path, np.full(3, reach_m * INNER)).spans()
+    outer = within(line_set, path, np.full(line_set.place.size, reach_m)).spans()
+    inner = within(line_set, path, np.full(line_set.place.size, reach_m * INNER)).spans()
     for i, line in enumerate(lines):
         truth = buffered(line, path, reach_m)
         drawn_inner = [*line_set.cut(SpanSet.of(np.zeros(len(inner.of_place(i))) + i, *inner.of_place(i).T))]
@@ -73,7 +73,8 @@ def test_two_paths_cover_what_each_covers(
     one: tuple[list[shapely.LineString], Path, float], other: tuple[list[shapely.LineString], Path, float]
 ) -> None:
     lines, path, reach_m = one
-    line_set, reach = LineSet.of(lines), np.full(3, reach_m)
+    line_set = LineSet.of(lines)
+    reach = np.full(line_set.place.size, reach_m)
     both = Path(
         *(
             np.concatenate([getattr(p, name) for p in (path, other[1])])
@@ -93,6 +94,12 @@ def test_each_place_has_its_own_reach() -> None:
     assert spans == SpanSet.of([1], [0], [100])
 
 
+def test_each_segment_has_its_own_reach() -> None:
+    widening = LineSet.of([shapely.from_wkt("LINESTRING (0 30, 100 30, 200 30, 300 30)")])
+    spans = within(widening, path_of(np.array([[0.0, 0], [300, 0]])), np.array([20.0, 50.0, 20.0])).spans()
+    assert spans == SpanSet.of([0], [100], [200])
+
+
 def test_a_lone_fix_covers_its_disc() -> None:
     line_set = LineSet.of([shapely.from_wkt("LINESTRING (0 0, 100 0)")])
     spans = within(line_set, path_of(np.array([[50.0, 6.0]])), np.array([10.0])).spans()
@@ -108,7 +115,7 @@ def test_an_outage_is_not_covered() -> None:
 
 def test_intervals_join_over_the_vertices_of_a_line() -> None:
     line = shapely.linestrings(np.column_stack([np.linspace(0, 100, 38), np.zeros(38)]))
-    spans = within(LineSet.of([line]), path_of(np.array([[0.0, 1], [100, 1]])), np.array([5.0])).spans()
+    spans = within(LineSet.of([line]), path_of(np.array([[0.0, 1], [100, 1]])), np.full(37, 5.0)).spans()
     assert len(spans) == 1
     assert spans.length[0] == pytest.approx(100)
 
@@ -120,5 +127,6 @@ def test_chopping_a_path_changes_nothing() -> None:
     chopped = path.chopped(20.0)
     assert np.all(chopped.length_m <= 20.0 + 1e-9)
     assert chopped.length_m.sum() == pytest.approx(path.length_m.sum())
-    whole = within(line_set, path, np.array([15.0])).spans()
-    assert within(line_set, chopped, np.array([15.0])).spans().lengths(1) == pytest.approx(whole.lengths(1))
+    reach = np.full(29, 15.0)
+    whole = within(line_set, path, reach).spans()
+    assert within(line_set, chopped, reach).spans().lengths(1) == pytest.approx(whole.lengths(1))

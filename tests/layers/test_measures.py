@@ -102,7 +102,8 @@ def test_metres_along_lines_are_those_inside_their_buffers(seed: int) -> None:
     t = np.arange(at.size) * 5.0
     way = way_of(xy, t, one_piece(t))
     reach_m = rng.uniform(5, 60, 3)
-    walked_m, ridden_m = along_m(way, LineSet.of(lines), reach_m)
+    line_set = LineSet.of(lines)
+    walked_m, ridden_m = along_m(way, line_set, reach_m[line_set.place])
     steps = shapely.linestrings(np.stack([way.path.a, way.path.b], axis=1))
     for k, line in enumerate(lines):
         disc = shapely.buffer(line, reach_m[k], quad_segs=64)

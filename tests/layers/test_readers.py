@@ -268,12 +268,33 @@ def test_without_a_name_column_the_notes_say_how_to_name_it(tmp_path: Path) -> N
 
 def test_placeholders_are_no_names_and_odd_numbers_are_told(tmp_path: Path) -> None:
     rows = [
-        (RIVER, {"河名": "无名河", "宽度": "3～5", "是否纳管": "是"}),
+        (RIVER, {"河名": "无名河", "宽度": "很窄", "是否纳管": "是"}),
         (LINES[1], {"河名": " ", "宽度": "12米", "是否纳管": ""}),
     ]
     found = read(geojson(tmp_path / "a.geojson", rows))
     assert found.fields == {"name": [None, None], "width_m": [None, 12.0], "in_scheme": [True, False]}
-    assert [(r.row, "3～5" in r.detail) for r in found.remarks] == [(1, True)]
+    assert [(r.row, "很窄" in r.detail) for r in found.remarks] == [(1, True)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "metres"),
+    [
+        ("3～5", 4.0),
+        ("8-12 m", 10.0),
+        ("约15米", 15.0),
+        ("0.02公里", 20.0),
+        ("40'", 12.19),
+        ("12'6\"", 3.81),
+        ("0", None),
+        ("-3", None),
+        ("12'x", None),
+    ],
+)
+def test_widths_as_offices_and_openstreetmap_write_them(
+    tmp_path: Path, cell: str, metres: float | None
+) -> None:
+    found = read(geojson(tmp_path / "a.geojson", [(RIVER, {"河名": "甲", "河宽": cell})]))
+    assert found.fields["width_m"] == [metres]
 
 
 def test_an_unclear_scheme_and_endless_or_invisible_text_refuse_the_row(tmp_path: Path) -> None:

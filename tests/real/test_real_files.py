@@ -52,7 +52,9 @@ def test_guixi_has_one_river_xinjiang(shared: Path) -> None:
     draft = rivers.places(readers.read(shared / "guixi" / "guixi.osm", Layer.RIVER, county=GUIXI))
     assert names(draft) == ["信江"]
     xinjiang = next(place for place in draft.places if place.name == "信江")
-    assert len(xinjiang.sources) == 3
+    assert len({source.id for source in xinjiang.sources}) == 3
+    widths_m = [source.width_m for source in xinjiang.sources if source.width_m is not None]
+    assert 200 <= np.median(widths_m) <= 400, "its water is in the file"
     assert xinjiang.in_scheme
     others = Counter(place.attributes["class"] for place in draft.places if place.name is None)
     assert others == {"river": 1, "canal": 1}
@@ -173,7 +175,10 @@ def test_liechtenstein(shared: Path) -> None:
     assert draft.refused == []
     assert all(isinstance(place.geometry, MultiLineString) for place in draft.places)
     water = rivers.places(readers.read(path, Layer.RIVER))
-    assert sum(len(place.sources) for place in water.places) == 5 + 149 + 7 + 4 + 29
+    assert sum(len({s.id for s in place.sources}) for place in water.places) == 5 + 149 + 7 + 4 + 29
+    (rhine,) = (place for place in water.places if place.name == "Rhein")
+    widths_m = [source.width_m for source in rhine.sources if source.width_m is not None]
+    assert 75 <= np.median(widths_m) <= 110
     assert {"Spiersbach", "Kleiner Kanal"} <= set(names(water))
     homes = compounds.places(readers.read(path, Layer.COMPOUND))
     assert len(homes.places) == 17

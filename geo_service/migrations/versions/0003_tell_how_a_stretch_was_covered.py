@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
 revision = "0003"
@@ -225,6 +226,22 @@ def upgrade() -> None:
     )
     op.add_column("patrol", sa.Column("rule", sa.SmallInteger(), server_default=sa.text("1"), nullable=False))
     op.add_column("place_cells", sa.Column("walkable", postgresql.BIT(length=4096), nullable=True))
+    op.add_column(
+        "place_version",
+        sa.Column(
+            "flow", postgresql.ARRAY(sa.SmallInteger()), server_default=sa.text("'{}'"), nullable=False
+        ),
+    )
+    op.add_column(
+        "place_version",
+        sa.Column(
+            "axis",
+            Geometry("MULTILINESTRING", srid=4326, dimension=2, spatial_index=False),
+            nullable=True,
+        ),
+    )
+    op.create_index("ix_place_version_axis", "place_version", ["axis"], unique=False, postgresql_using="gist")
+    op.add_column("place_version", sa.Column("banks", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.add_column(
         "place_version",
         sa.Column(
