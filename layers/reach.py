@@ -22,3 +22,12 @@ def reach_m(layer: Layer, *, own_m: float | None = None, width_m: float | None =
     if layer is not Layer.RIVER:
         return ROAD_REACH_M
     return RIVER_REACH_M if width_m is None else width_m / 2 + BANK_MARGIN_M
+
+
+def bank_m(layer: Layer, reach_m: float) -> float:
+    """Return how far from a line of some reach one walks: on a road, on the bank of a river.
+
+    >>> bank_m(Layer.RIVER, reach_m(Layer.RIVER, width_m=60.0)), bank_m(Layer.ROAD, 20.0)
+    (30.0, 0.0)
+    """
+    return max(reach_m - BANK_MARGIN_M, 0.0) if layer is Layer.RIVER else 0.0

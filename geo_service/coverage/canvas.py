@@ -1,6 +1,6 @@
 """Drawing sets: the geometry of spans and cells, made only when somebody wants to see it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,12 +27,19 @@ class Canvas:
 
     crs: str
     geometries: Geometries
+    walkable: Mapping[int, CellSet]
+    """Of grids of which it is known: the cells that can be seen from where one can walk."""
 
     @classmethod
     def of(cls, db: Session, ground: Ground, county: County) -> "Canvas":
         """Read the geometries of all places of a ground."""
         versions = [place.version_id or 0 for place in ground.places]
-        return cls(county.crs or "", windows.geometries(db, county.id, versions))
+        of_areas = {v: k for v, k in ground.index.items() if ground.places[k].sizes is not None}
+        return cls(
+            county.crs or "",
+            windows.geometries(db, county.id, versions),
+            windows.walkable_cells(db, county.id, of_areas) if of_areas else {},
+        )
 
     @cached_property
     def lines(self) -> LineSet:
@@ -55,6 +62,20 @@ class Canvas:
         left = shapely.difference(self._polygon(number), cells.outline())
         parts = shapely.get_parts(left)
         return crs_.unproject(shapely.union_all(parts[shapely.get_dimensions(parts) == 2]), self.crs)
+
+    def unseen(self, number: int, seen: CellSet | None) -> Any:
+        """Return what of an area place counts and was not seen: no lake and no factory where nobody walks."""
+        counting = self.walkable.get(number)
+        if counting is None:
+            return self.without(number, seen)
+        return self.cells(number, counting if seen is None else counting - seen)
+
+    def left_out(self, number: int, seen: CellSet | None) -> Any | None:
+        """Return what of an area place is no gap, since nobody can walk there; None: nothing is known."""
+        counting = self.walkable.get(number)
+        if counting is None:
+            return None
+        return self.without(number, counting if seen is None else counting | seen)
 
     def _polygon(self, number: int) -> Any:
         return crs_.project(self.geometries[number], self.crs)

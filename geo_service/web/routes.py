@@ -86,7 +86,7 @@ def coverage_page(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
     """Show the map of what was covered, with the places that have the least share beneath."""
     question = asked.query(db, frame.own_scope)
     table = answers.coverage(db, frame.own_scope, question)
-    least = sorted(table.rows, key=lambda row: (row.share is None, row.share or 0.0, row.place.code))
+    least = sorted(table.rows, key=lambda row: (row.done is None, row.done or 0.0, row.place.code))
     values = {"totals": table.totals, "rows": least[:LISTED_ROWS], "count": len(table.rows)}
     return frame.show("coverage.html", _choices(db, frame, asked, question) | values)
 

@@ -224,12 +224,19 @@ def upgrade() -> None:
         "patrol", sa.Column("rides_count", sa.Boolean(), server_default=sa.text("true"), nullable=False)
     )
     op.add_column("patrol", sa.Column("rule", sa.SmallInteger(), server_default=sa.text("1"), nullable=False))
+    op.add_column("place_cells", sa.Column("beside_lines", postgresql.BIT(length=4096), nullable=True))
     op.add_column("place_cells", sa.Column("walkable", postgresql.BIT(length=4096), nullable=True))
+    op.add_column("place_version", sa.Column("walkable_m2", sa.Double(), nullable=True))
     op.add_column(
         "place_version",
         sa.Column(
             "reaches", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False
         ),
+    )
+    # Where one can walk in the grids that are there already is found out by a job.
+    op.execute(
+        "insert into job (county_id, kind, payload)"
+        " select id, 'coverage.walkable', jsonb_build_object('county', id) from county"
     )
     # The months of what is there already.
     op.execute(
