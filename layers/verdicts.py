@@ -261,10 +261,9 @@ def hint(judgement: Judgement) -> str:
     by_code = {reason.code: reason for reason in reversed(judgement.reasons)}
     if Code.INCOMPLETE in by_code:
         return "还有一部分记录没有传到，请让手机连上网络。"
-    first = next((by_code[code] for code in MISSING if code in by_code), None)
-    if first is None or (first.missing is None and first.code is not Code.NO_RECORD):
-        return "协调员会再看一眼，您不用做什么。"
-    return _to_add(first)
+    told = (by_code[code] for code in MISSING if code in by_code)
+    first = next((one for one in told if one.missing is not None or one.code is Code.NO_RECORD), None)
+    return "协调员会再看一眼，您不用做什么。" if first is None else _to_add(first)
 
 
 def _to_add(reason: Reason) -> str:

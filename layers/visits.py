@@ -58,6 +58,8 @@ class Fixes:
 
     def sight(self) -> Path:
         """Return the way from which cells are seen: smoothed; who only stands sees from where he stands."""
+        if self.time_s.size == 0:
+            return Path(self.xy, self.xy, self.time_s, self.time_s)
         walked = way(self.xy, self.time_s, self.piece)
         first = np.flatnonzero(np.diff(self.piece, prepend=-1) != 0)
         stood = first[np.diff(first, append=self.piece.size) > 1]

@@ -163,21 +163,24 @@ def rebuild(db: Session, county_id: int, version_ids: Sequence[int]) -> None:
     db.execute(text(_MEASURE), parameters)
 
 
+_LOCK = """
+select from place_cells p
+join unnest(cast(:versions as bigint[]), cast(:xs as int[]), cast(:ys as int[])) r (v, x, y)
+  on p.place_version_id = r.v and p.block_x = r.x and p.block_y = r.y
+where p.county_id = :county_id
+order by p.place_version_id, p.block_x, p.block_y for no key update of p
+"""
+
 _JOIN = """
-with s as (
+update place_cells p set walkable = p.walkable | (s.seen & p.inside)
+from (
     select v, x, y, bit_or(cast(bits as bit(4096))) as seen
     from unnest(cast(:versions as bigint[]), cast(:xs as int[]), cast(:ys as int[]), cast(:bits as text[]))
          r (v, x, y, bits)
     group by v, x, y
-),
-new as (
-    select p.place_version_id, p.block_x, p.block_y, s.seen & p.inside as seen
-    from place_cells p join s on p.place_version_id = s.v and p.block_x = s.x and p.block_y = s.y
-    where p.county_id = :county_id and bit_count(s.seen & p.inside & ~p.walkable) > 0
-    order by p.place_version_id, p.block_x, p.block_y for no key update of p
-)
-update place_cells p set walkable = p.walkable | new.seen from new
-where p.place_version_id = new.place_version_id and p.block_x = new.block_x and p.block_y = new.block_y
+) s
+where p.county_id = :county_id and p.place_version_id = s.v and p.block_x = s.x and p.block_y = s.y
+  and bit_count(s.seen & p.inside & ~p.walkable) > 0
 returning p.place_version_id
 """
 
@@ -187,7 +190,10 @@ def join(db: Session, county_id: int, visits: Sequence[VisitRow]) -> None:
     blocks = [(row.version_id, *block) for row in visits for block in row.cells]
     if not blocks:
         return
-    versions = db.scalars(text(_JOIN), {"county_id": county_id} | _columns(blocks)).all()
+    parameters = {"county_id": county_id} | _columns(blocks)
+    # First locked, then looked at: who lays the grid at this moment has not seen these rows of the roll-up.
+    db.execute(text(_LOCK), parameters)
+    versions = db.scalars(text(_JOIN), parameters).all()
     if versions:
         db.execute(text(_MEASURE), {"county_id": county_id, "versions": sorted(set(versions))})
 
