@@ -50,7 +50,7 @@ FRESHNESS = (
     Look("fresh_old", "最近巡查在 90 天以前", "#14759a", 5, fill=0.44),
 )
 UNCOVERED = Look("uncovered", "时段内未巡查", "#da6a08", 3, dash_px=(7, 6), hatch="/", fill=0.10)
-LEFT_OUT = Look("left_out", "没有路可走，不算空白", "#8a8f94", 1, fill=0.10, stroke=0.5)
+LEFT_OUT = Look("left_out", "没有登记的路，不算空白", "#8a8f94", 1, fill=0.10, stroke=0.5)
 """Of a grid what cannot be seen from where one can walk: plain, where a gap is hatched."""
 
 GAPS = {

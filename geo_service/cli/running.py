@@ -74,6 +74,7 @@ def serve(
             with transaction(engine) as db:
                 _complete_deletions(db, settings)
                 greeting = _greeting(db, settings, link=link)
+                walkable.ask_for_all(db)
                 if demo:
                     _ask_for_demo(db)
             typer.echo("\n".join(greeting))

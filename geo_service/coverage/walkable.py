@@ -41,6 +41,13 @@ def lay_all(db: Session, county: County) -> None:
     lay(db, county, _grids(db, county.id))
 
 
+def ask_for_all(db: Session) -> None:
+    """Have the grids laid by jobs in counties where they never were: those of an older version."""
+    if jobs.unfinished(db, JOB) is None:
+        for county_id in walkable_queries.counties_never_laid(db):
+            jobs.enqueue(db, JOB, {"county": county_id}, county_id=county_id)
+
+
 def by_job(db: Session, payload: Json, tell: Progress) -> None:
     """Lay the next grids (without places: of all), and ask for a job that goes on behind them."""
     county = db.get_one(County, payload["county"])

@@ -47,6 +47,22 @@ def grids(
     return list(db.scalars(query))
 
 
+def counties_never_laid(db: Session) -> list[int]:
+    """Return the counties that have grids and lines, and of none of their grids is anything known."""
+    grid, line = aliased(PlaceVersion), aliased(PlaceVersion)
+    return list(
+        db.scalars(
+            select(Place.county_id)
+            .join(grid, (grid.id == Place.version_id) & (grid.place_id == Place.id))
+            .where(Place.layer == Layer.GRID)
+            .group_by(Place.county_id)
+            .having(func.count(grid.walkable_m2) == 0)
+            .having(select(line.id).where(line.county_id == Place.county_id, line.line.is_not(None)).exists())
+            .order_by(Place.county_id)
+        )
+    )
+
+
 def lines_near(db: Session, county_id: int, version_ids: Sequence[int], room_deg: float) -> list[NearLine]:
     """Return the lines of the register around versions of areas."""
     area = aliased(PlaceVersion)

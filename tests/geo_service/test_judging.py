@@ -475,6 +475,6 @@ def test_of_a_grid_the_walkable_part_is_asked_for(
     before = sent(db, scope, walker, (0, 105), (640, 105))
     assert before.verdict is Verdict.NOT_COUNTED
     walkable.lay_all(db, county)
-    after = sent(db, scope, walker, (0, 105), (640, 105))
+    after = sent(db, scope, walker, (0, 105), (640, 105), start=START + dt.timedelta(hours=3))
     assert after.verdict is Verdict.COUNTED
     assert "一网格 可走部分的 8" in after.told

@@ -201,6 +201,25 @@ def test_many_grids_are_laid_by_jobs_one_behind_the_other(
         holds(small_county, grid)
 
 
+def test_a_county_of_an_older_version_is_laid_once_and_one_without_lines_never(
+    small_county: SmallCounty,
+) -> None:
+    db = small_county.db
+    grid = small_county.place(Layer.GRID, "G1", GRID)
+    walkable.ask_for_all(db)
+    assert db.scalars(select(Job).where(Job.kind == walkable.JOB)).all() == []
+    small_county.place(Layer.ROAD, "D1", ROAD)
+    for _ in range(2):
+        walkable.ask_for_all(db)
+    (job,) = db.scalars(select(Job).where(Job.kind == walkable.JOB)).all()
+    walkable.by_job(db, job.payload, Progress(lambda _: None))
+    job.state = "done"
+    walkable.ask_for_all(db)
+    assert db.scalars(select(Job.id).where(Job.kind == walkable.JOB)).all() == [job.id]
+    assert told(small_county, grid)[0].of_walkable
+    holds(small_county, grid)
+
+
 def test_duties_on_cells_are_neglected_only_where_one_can_walk(
     small_county: SmallCounty, grid: Place
 ) -> None:

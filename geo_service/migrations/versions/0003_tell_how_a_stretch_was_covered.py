@@ -233,11 +233,6 @@ def upgrade() -> None:
             "reaches", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False
         ),
     )
-    # Where one can walk in the grids that are there already is found out by a job.
-    op.execute(
-        "insert into job (county_id, kind, payload)"
-        " select id, 'coverage.walkable', jsonb_build_object('county', id) from county"
-    )
     # The months of what is there already.
     op.execute(
         "insert into line_month (county_id, place_version_id, month, spans)"
