@@ -25,15 +25,25 @@ ROOM_DEG = 0.003
 """Lines are looked for this far around a grid: more than the furthest reach anywhere in China."""
 
 
-def renew(db: Session, county: County, place_ids: Sequence[int]) -> None:
-    """Lay the grids anew that are, or lie near, places with a new geometry: a few at once, many by jobs."""
-    if not place_ids:
-        return
-    found = _grids(db, county.id, near=place_ids, limit=AT_ONCE + 1)
-    if len(found) <= AT_ONCE:
-        lay(db, county, found)
-    else:
+def renew(db: Session, county: County, place_ids: Sequence[int]) -> bool:
+    """Lay the grids anew that are, or lie near, places with a new geometry; tell whether jobs do it later."""
+    found = _grids(db, county.id, near=place_ids, limit=AT_ONCE + 1) if place_ids else []
+    later = len(found) > AT_ONCE
+    if later:
         jobs.enqueue(db, JOB, {"county": county.id, "places": list(place_ids)}, county_id=county.id)
+    else:
+        lay(db, county, found)
+    return later
+
+
+def progress(db: Session, county_id: int) -> str | None:
+    """Say how far a job of the county is; None where none is under way."""
+    job = jobs.unfinished(db, JOB)
+    if job is None or job.county_id != county_id:
+        return None
+    done, of = (int((job.progress or {}).get(key) or 0) for key in ("done", "of"))
+    counted = f"（{done} / {of}）" if of else ""
+    return f"正在计算网格的可走部分{counted}，网格的覆盖率会随之更新。"
 
 
 def lay_all(db: Session, county: County) -> None:

@@ -320,9 +320,12 @@ def _store(
         for at in sorted(gone)
     ]
     drawn = [place.id for place in added if place.prepared.shape is not None] + reshaped
-    if not report.dry_run:
-        walkable.renew(db, ground.county, drawn)
-    notes = [*report.notes, *_walked_again(db, ground.county, drawn, dry_run=report.dry_run)]
+    later = not report.dry_run and walkable.renew(db, ground.county, drawn)
+    notes = [
+        *report.notes,
+        *(["网格的可走部分正在后台重新计算。"] if later else []),
+        *_walked_again(db, ground.county, drawn, dry_run=report.dry_run),
+    ]
     return replace(report, rows=[*report.rows, *rows], same=same, notes=notes)
 
 
