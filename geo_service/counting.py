@@ -1,7 +1,10 @@
 """What counts: the conditions for `where` that lists, figures, norms and maps share.
 
 What was voided is none. A patrol is worth something once it is settled: all that was announced has come.
+Of a grid counts what can be seen from where one can walk.
 """
+
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_
 
@@ -29,3 +32,30 @@ def covering() -> Condition:
     The roll-up by days holds what they covered (`coverage.rollup` says the same in its SQL).
     """
     return and_(done(), Patrol.verdict != Verdict.NOT_COUNTED)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large an area place is, and how much of it counts: the one place that knows what a share is of."""
+
+    area_m2: float
+    walkable_m2: float | None = None
+    """The part that can be seen from where one can walk; None: nothing is known, all of it counts."""
+
+    @property
+    def counting_m2(self) -> float:
+        """The part of which a share is told."""
+        return self.area_m2 if self.walkable_m2 is None else self.walkable_m2
+
+    @property
+    def left_out_m2(self) -> float:
+        """The part that is no gap: nobody can walk there."""
+        return max(self.area_m2 - self.counting_m2, 0.0)
+
+    def share(self, seen_m2: float) -> float:
+        """Return the share of what counts, 0 to 1.
+
+        >>> Sizes(1000.0, 400.0).share(100.0), Sizes(1000.0).share(100.0), Sizes(0.0).share(0.0)
+        (0.25, 0.1, 0.0)
+        """
+        return min(seen_m2 / self.counting_m2, 1.0) if self.counting_m2 else 0.0

@@ -170,6 +170,8 @@ class PlaceVersion(Table):
     length_dm: Mapped[int | None]
     """Length of a line in decimetres, the unit of its spans."""
     area_m2: Mapped[float | None]
+    walkable_m2: Mapped[float | None]
+    """Of a grid, the area of its `walkable` cells; none: nothing is known, all of it counts."""
     reach_m: Mapped[float | None]
     """A reach of its own; else the layer's."""
     reaches: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
@@ -200,8 +202,10 @@ class PlaceCells(Table):
     inside: Mapped[str] = _bits()
     edge_cell: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
     edge_m2: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+    beside_lines: Mapped[str | None] = mapped_column(BIT(CELLS_PER_BLOCK))
+    """Which of `inside` can be seen from the lines of the register; none: these say nothing of the place."""
     walkable: Mapped[str | None] = mapped_column(BIT(CELLS_PER_BLOCK))
-    """Which of `inside` can be seen from where one can walk; none: nothing is known, all of them count."""
+    """`beside_lines` and all that walks in the roll-up saw; none: nothing is known, and all of it counts."""
 
 
 class PlaceArea(Table):

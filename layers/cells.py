@@ -164,14 +164,6 @@ def seen_from(path: Path, sight_m: float) -> CellSet:
     return CellSet.at(np.unique(np.concatenate(found), axis=0))
 
 
-def dwell_s(path: Path, polygon: Any) -> float:
-    """Return the seconds that a path in metres spent inside a polygon, by pieces of a cell's length."""
-    path = path.chopped(CELL_M)
-    middle = (path.a + path.b) / 2
-    inside = shapely.contains_xy(polygon, middle[:, 0], middle[:, 1])
-    return float((path.stop_s - path.start_s)[inside].sum())
-
-
 def _distance(points: Floats, a: Floats, b: Floats) -> Floats:
     """Return the distance of points from straight pieces a -> b, all x, y on the last axis."""
     way = b - a

@@ -10,13 +10,13 @@ import shapely
 from numpy.typing import NDArray
 
 from layers import crs as crs_
-from layers.cells import AreaCells, dwell_s, seen_from
+from layers.cells import AreaCells, seen_from
 from layers.coverage import COVERING, Path, within
 from layers.errors import BadTrack, UnknownCrs
 from layers.lines import LineSet
 from layers.matching import matched
 from layers.tracks import Recording, Track, clean
-from layers.walking import way
+from layers.visits import Fixes, stays
 
 DEFAULT_REACH_M = 20.0
 DEFAULT_SIGHT_M = 15.0
@@ -83,7 +83,7 @@ def visit(places: gpd.GeoDataFrame, fixes: pd.DataFrame, *, sight_m: float | Non
 
     `places`: polygons in any CRS, its index the place id; `fixes` as for `cover`. `seen_m2` is the inner area
     of the cells whose centre came within sight (default 15 m), `share` its part of the whole, `dwell_s` the
-    seconds spent inside. Only areas that were seen have a row.
+    seconds spent inside. Only areas that were seen have a row; fixes known worse than 50 m see nothing.
     """
     sight_m = DEFAULT_SIGHT_M if sight_m is None else sight_m
     rows: list[pd.DataFrame] = []
@@ -92,15 +92,15 @@ def visit(places: gpd.GeoDataFrame, fixes: pd.DataFrame, *, sight_m: float | Non
         cells: dict[int, AreaCells] = {}
         for track_id, track in _tracks(fixes, crs):
             xy = crs_.to_metric(track.lonlat, crs)
-            path = Path.of(xy, track.time_s, track.piece)
-            seen = seen_from(way(xy, track.time_s, track.piece), sight_m)
+            known = Fixes.of(xy, track.time_s, track.piece, track.accuracy_m)
+            seen = seen_from(known.sight(), sight_m)
             for i in _near(polygons, xy, sight_m):
                 if i not in cells:
                     cells[i] = AreaCells.of(polygons[i])
                 seen_m2, whole_m2 = cells[i].area_m2(seen), cells[i].area_m2()
                 if seen_m2 > 0:
                     row = {"place": places.index[[index[i]]], "track": [track_id], "seen_m2": [seen_m2]}
-                    row |= {"share": [seen_m2 / whole_m2], "dwell_s": [dwell_s(path, polygons[i])]}
+                    row |= {"share": [seen_m2 / whole_m2], "dwell_s": [stays(known, polygons[i]).dwell_s]}
                     rows.append(pd.DataFrame(row))
     return _together(rows, places, fixes, {"seen_m2": float, "share": float, "dwell_s": float})
 

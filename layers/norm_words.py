@@ -1,6 +1,7 @@
 """A rule as people read it: one plain Chinese sentence, and the pieces of it."""
 
-from layers.norms import ALL_MONTHS, Accepted, Caps, Minima, Rule
+from layers.norms import ALL_MONTHS, Accepted, Caps, Rule
+from layers.vocabulary import Role
 
 
 def in_words(rule: Rule) -> str:
@@ -14,7 +15,7 @@ def in_words(rule: Rule) -> str:
     """
     parts = [
         f"{whom(rule)}：{how_often(rule)}",
-        _minima(rule.minima),
+        _minima(rule),
         _caps(rule.caps),
         f"两次相隔 {rule.min_gap_hours:g} 小时" if rule.min_gap_hours else "",
         f"过期后 {rule.grace_days} 天内可补" if rule.grace_days else "",
@@ -48,15 +49,28 @@ def _months(months: tuple[int, ...]) -> str:
     return "、".join(str(month) for month in months) + " 月"
 
 
-def _minima(minima: Minima) -> str:
+def _minima(rule: Rule) -> str:
+    minima = rule.minima
     parts = [
         f"{minima.minutes:g} 分钟" if minima.minutes else "",
         f"沿线 {minima.metres:g} 米" if minima.metres else "",
-        f"走到或看到 {minima.share:.0%}" if minima.share else "",
+        _share(minima.share, rule.roles) if minima.share else "",
         "填全检查记录" if minima.checklist else "",
     ]
     told = "、".join(part for part in parts if part)
     return f"每次至少 {told}" if told else ""
+
+
+def _share(share: float, roles: tuple[Role, ...]) -> str:
+    """Return which share is wanted; of a compound none is told, it is visited or not.
+
+    >>> _share(0.6, (Role.GRID_STEWARD,)), _share(0.6, (Role.COMPOUND_STEWARD,)), _share(0.6, ())
+    ('走到或看到 60%', '走进小区', '走到或看到 60%（小区：走进去）')
+    """
+    if set(roles) == {Role.COMPOUND_STEWARD}:
+        return "走进小区"
+    visited = not roles or Role.COMPOUND_STEWARD in roles
+    return f"走到或看到 {share:.0%}{'（小区：走进去）' if visited else ''}"
 
 
 def _caps(caps: Caps) -> str:

@@ -97,3 +97,12 @@ def by_segment(lines: LineSet, whole_m: Floats, own: Sequence[tuple[int, Stretch
         first, last = a + np.searchsorted(middle[a:b], [start, stop])
         reach[first:last] = metres
     return reach
+
+
+def bank_m(layer: Layer, reach_m: float) -> float:
+    """Return how far from a line of some reach one walks: on a road, on the bank of a river.
+
+    >>> bank_m(Layer.RIVER, reach_m(Layer.RIVER, width_m=60.0)), bank_m(Layer.ROAD, 20.0)
+    (30.0, 0.0)
+    """
+    return max(reach_m - BANK_MARGIN_M, 0.0) if layer is Layer.RIVER else 0.0

@@ -27,6 +27,7 @@ class Code(Word):
     SHORT_TIME = "R_SHORT_TIME", "时长不够"
     SHORT_LEN = "R_SHORT_LEN", "走的路不够"
     SHORT_SHARE = "R_SHORT_SHARE", "覆盖不够"
+    NOT_VISITED = "R_NOT_VISITED", "没有走进小区"
     OFF_ROUTE = "R_OFF_ROUTE", "没有沿着对象走"
     NO_RECORD = "R_NO_RECORD", "检查记录没有填全"
     TOO_FAST = "R_TOO_FAST", "像是乘车或骑车"
@@ -50,7 +51,14 @@ class Unit(Word):
     KMH = "km_h", "公里/小时"
 
 
-MISSING = (Code.SHORT_LEN, Code.OFF_ROUTE, Code.SHORT_TIME, Code.SHORT_SHARE, Code.NO_RECORD)
+MISSING = (
+    Code.SHORT_LEN,
+    Code.OFF_ROUTE,
+    Code.SHORT_TIME,
+    Code.SHORT_SHARE,
+    Code.NOT_VISITED,
+    Code.NO_RECORD,
+)
 """What the walker himself can add, in the order in which one is told."""
 
 
@@ -108,7 +116,8 @@ class Numbers:
     ridden_within_m: float = 0.0
     """Ridden within their reach: counts for who may ride."""
     share: float | None = None
-    """Covered or seen of the place it covered most of, 0 to 1; None: it has no geometry."""
+    """Covered or seen of the place it covered most of, 0 to 1; None: it has no geometry. Of a grid its part
+    in which one can walk; a compound was visited, 1, or not, 0."""
     ridden_share: float = 0.0
     """Of the way, faster than walking for more than a minute."""
     gap_share: float = 0.0
@@ -133,10 +142,11 @@ def judge(numbers: Numbers, rule: Rule | None = None, *, roles: Iterable[Role] =
     >>> judge(real).verdict.zh, [reason.code.value for reason in judge(real).reasons]
     ('待核', ['R_TOO_FAST'])
     """
-    may_ride = rule is not None and not set(roles).isdisjoint(rule.caps.may_ride)
+    roles = frozenset(roles)
+    may_ride = rule is not None and not roles.isdisjoint(rule.caps.may_ride)
     if may_ride and numbers.within_m is not None:
         numbers = replace(numbers, within_m=numbers.within_m + numbers.ridden_within_m)
-    missed = list(_missed(numbers, rule.minima if rule else Minima()))
+    missed = list(_missed(numbers, rule.minima if rule else Minima(), roles))
     doubts = list(_doubts(numbers, rule, may_ride=may_ride))
     reasons = (*missed, *doubts)
     if any(_is_far(reason) for reason in missed) and numbers.complete:
@@ -144,7 +154,7 @@ def judge(numbers: Numbers, rule: Rule | None = None, *, roles: Iterable[Role] =
     return Judgement(Verdict.REVIEW if reasons else Verdict.COUNTED, reasons)
 
 
-def _missed(numbers: Numbers, minima: Minima) -> Iterator[Reason]:
+def _missed(numbers: Numbers, minima: Minima, roles: frozenset[Role]) -> Iterator[Reason]:
     """Yield the minima that an outing misses; without a track only time and record can be told."""
     if minima.minutes is not None and numbers.minutes < minima.minutes and _is_timed(numbers):
         yield Reason(Code.SHORT_TIME, numbers.minutes, minima.minutes, Unit.MINUTES)
@@ -154,7 +164,10 @@ def _missed(numbers: Numbers, minima: Minima) -> Iterator[Reason]:
             code = Code.OFF_ROUTE if numbers.walked_m >= minima.metres else Code.SHORT_LEN
             yield Reason(code, way_m, minima.metres, Unit.METRES)
         if minima.share is not None and numbers.share is not None and numbers.share < minima.share:
-            yield Reason(Code.SHORT_SHARE, numbers.share, minima.share, Unit.SHARE)
+            if roles == {Role.COMPOUND_STEWARD}:
+                yield Reason(Code.NOT_VISITED, numbers.share, 1.0)
+            else:
+                yield Reason(Code.SHORT_SHARE, numbers.share, minima.share, Unit.SHARE)
     if minima.checklist and not numbers.record_complete:
         yield Reason(Code.NO_RECORD)
 
@@ -248,10 +261,9 @@ def hint(judgement: Judgement) -> str:
     by_code = {reason.code: reason for reason in reversed(judgement.reasons)}
     if Code.INCOMPLETE in by_code:
         return "还有一部分记录没有传到，请让手机连上网络。"
-    first = next((by_code[code] for code in MISSING if code in by_code), None)
-    if first is None or (first.missing is None and first.code is not Code.NO_RECORD):
-        return "协调员会再看一眼，您不用做什么。"
-    return _to_add(first)
+    told = (by_code[code] for code in MISSING if code in by_code)
+    first = next((one for one in told if one.missing is not None or one.code is Code.NO_RECORD), None)
+    return "协调员会再看一眼，您不用做什么。" if first is None else _to_add(first)
 
 
 def _to_add(reason: Reason) -> str:
@@ -262,6 +274,8 @@ def _to_add(reason: Reason) -> str:
         return f"下次沿着自己负责的地方再走{metres_words(_up(missing, 10)).replace(' ', '')}就够了。"
     if reason.code is Code.SHORT_TIME:
         return f"再走{_up(missing, 1):.0f}分钟就够了。"
+    if reason.code is Code.NOT_VISITED:
+        return "下次走进小区里面看一看就够了。"
     if reason.code is Code.SHORT_SHARE:
         return f"再多走到{_up(missing * 100, 1):.0f}%的地方就够了。"
     return "把检查记录填全就够了。"

@@ -50,6 +50,8 @@ FRESHNESS = (
     Look("fresh_old", "最近巡查在 90 天以前", "#14759a", 5, fill=0.44),
 )
 UNCOVERED = Look("uncovered", "时段内未巡查", "#da6a08", 3, dash_px=(7, 6), hatch="/", fill=0.10)
+LEFT_OUT = Look("left_out", "没有登记的路，不算空白", "#8a8f94", 1, fill=0.10, stroke=0.5)
+"""Of a grid what cannot be seen from where one can walk: plain, where a gap is hatched."""
 
 GAPS = {
     GapKind.UNASSIGNED: Look(
@@ -73,7 +75,10 @@ WALK = Look("walk", "巡查轨迹", "#1b1b1b", 2, dash_px=(1, 4))
 
 LOOKS: dict[str, Look] = {
     look.key: look
-    for look in (*FRESHNESS, UNCOVERED, *GAPS.values(), COVERED, WHOLE, REGISTERED, BOUNDARY, WALK)
+    for look in (
+        *(*FRESHNESS, UNCOVERED, LEFT_OUT, *GAPS.values()),
+        *(COVERED, WHOLE, REGISTERED, BOUNDARY, WALK),
+    )
 }
 
 
@@ -95,6 +100,7 @@ INKS: dict[str, Ink] = {
     "fresh_90": Ink(1.2, fill=0.22),
     "fresh_old": Ink(0.8, fill=0.10),
     "uncovered": Ink(1.1, dash_pt=(3.0, 2.4), hatch="///"),
+    "left_out": Ink(0.3, fill=0.06),
     "unassigned": Ink(2.6, dash_pt=(0.8, 2.4), hatch="\\\\\\"),
     "unpatrolled": Ink(1.2, dash_pt=(3.2, 2.4), hatch="///"),
     "neglected": Ink(1.3, dash_pt=(6.0, 1.4, 1.2, 1.4), hatch="xxx"),

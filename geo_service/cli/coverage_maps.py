@@ -56,6 +56,7 @@ _SUMS = (
     Column("length_km", "长度（公里）", "number"),
     Column("covered_km", "已覆盖（公里）", "number"),
     Column("area_km2", "面积（平方公里）", "number"),
+    Column("walkable_km2", "可走部分（平方公里）", "number"),
     Column("seen_km2", "已看到（平方公里）", "number"),
     Column("share", "覆盖率", "number"),
 )
@@ -194,9 +195,11 @@ def _is_drawn(form: As | None, output: Path | None) -> bool:
 
 
 def _sum(total: Total) -> tuple[object, ...]:
-    sizes = (total.whole, total.covered)
-    line = total.layer.is_line
-    kilometres = [round(size / 1e3, 2) for size in sizes] if line else [None, None]
-    square = [None, None] if line else [round(size / 1e6, 3) for size in sizes]
+    line, grid = total.layer.is_line, total.layer is Layer.GRID
+    kilometres = [round(size / 1e3, 2) if line else None for size in (total.whole, total.covered)]
+    square = [
+        None if line else round(total.whole / 1e6, 3),
+        *(round(size / 1e6, 3) if grid else None for size in (total.counting, total.covered)),
+    ]
     share = None if total.share is None else round(total.share, 4)
     return (total.layer, total.places, total.touched, *kilometres, *square, share)

@@ -25,6 +25,7 @@ from geo_service.app import create_app
 from geo_service.backups import deletions, keys
 from geo_service.backups import service as backups
 from geo_service.backups.storing import backups_folder
+from geo_service.coverage import walkable
 from geo_service.db import make_engine, transaction
 from geo_service.demo import service as demo_county
 from geo_service.embedded import Cluster, make_private, service_user
@@ -73,6 +74,7 @@ def serve(
             with transaction(engine) as db:
                 _complete_deletions(db, settings)
                 greeting = _greeting(db, settings, link=link)
+                walkable.ask_for_all(db)
                 if demo:
                     _ask_for_demo(db)
             typer.echo("\n".join(greeting))
@@ -212,6 +214,7 @@ def _work(settings: Settings) -> Work:
             backups.JOB: back_up,
             patrol_sending.CLOSE: close_patrols,
             again.JOB: again.by_job,
+            walkable.JOB: walkable.by_job,
         },
         tuple(schedules),
     )

@@ -27,7 +27,11 @@ from layers.vocabulary import Layer
 
 @dataclass(frozen=True)
 class CoverageRow:
-    """One place's coverage in the window: metres of a line, square metres of an area; None while 未上图."""
+    """One place's coverage in the window: metres of a line, square metres of a grid; None while 未上图.
+
+    Of a compound `covered` is its whole where it was visited, else nothing: towers reflect, and a share of
+    its cells would be no more than a guess.
+    """
 
     place: PlaceRow
     townships: Sequence[str]
@@ -36,11 +40,38 @@ class CoverageRow:
     outings: Outings | None
     holders: Sequence[str]
     walkers: Sequence[str]
+    dwell_s: float = 0.0
+    """Seconds inside an area."""
+    entries: int = 0
+
+    @property
+    def visited(self) -> bool | None:
+        """Whether a compound was visited; None: no compound, or 未上图."""
+        if self.place.layer is not Layer.COMPOUND or self.covered is None:
+            return None
+        return self.covered > 0
+
+    @property
+    def of_walkable(self) -> bool:
+        """Whether the share is of the part in which one can walk; else of the whole."""
+        return self.place.sizes is not None and self.place.sizes.walkable_m2 is not None
+
+    @property
+    def done(self) -> float | None:
+        """From 0, nothing, to 1, all: the share, or whether it was visited; None while 未上图."""
+        return self.share if self.visited is None else float(self.visited)
+
+    @property
+    def counting(self) -> float | None:
+        """The part of the whole of which a share is told: of a grid where one can walk."""
+        return self.whole if self.place.sizes is None else self.place.sizes.counting_m2
 
     @property
     def share(self) -> float | None:
-        """Covered part of the whole, 0 to 1."""
-        return min(self.covered / self.whole, 1.0) if self.whole and self.covered is not None else None
+        """Covered part of what counts, 0 to 1; None also for a compound, which was visited or not."""
+        if self.place.layer is Layer.COMPOUND or not self.counting or self.covered is None:
+            return None
+        return min(self.covered / self.counting, 1.0)
 
 
 @dataclass(frozen=True)
@@ -50,14 +81,20 @@ class Total:
     layer: Layer
     places: int
     touched: int
-    """Places of which anything was covered."""
+    """Places of which anything was covered; compounds that were visited."""
+    mapped: int
+    """Places that are not 未上图."""
     whole: float
+    counting: float
+    """The part of the whole of which the share is told: of grids where one can walk."""
     covered: float
 
     @property
     def share(self) -> float | None:
-        """Covered part of the whole, 0 to 1."""
-        return min(self.covered / self.whole, 1.0) if self.whole else None
+        """Covered part of what counts, 0 to 1; of compounds those that were visited."""
+        if self.layer is Layer.COMPOUND:
+            return self.touched / self.mapped if self.mapped else None
+        return min(self.covered / self.counting, 1.0) if self.counting else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +119,7 @@ def coverage(db: Session, scope: Scope, query: Query) -> CoverageTable:
     walked = covered(db, scope, ground)
     seen = windows.seen_cells(db, scope.county_id, query.first_day, query.last_day, index)
     seen_m2 = areas_m2(db, scope.county_id, ground, seen)
+    stays = windows.stays(db, scope.county_id, query.first_day, query.last_day, index)
     covered_dm = walked.lengths(len(ground.places))
     whole_dm = ground.whole.lengths(len(ground.places))
     outings = windows.outings(db, scope.county_id, query.first_day, query.last_day, index)
@@ -95,6 +133,7 @@ def coverage(db: Session, scope: Scope, query: Query) -> CoverageTable:
             outings.get(k),
             named(holders.get(k, [])),
             walkers.get(k, []),
+            *stays.get(k, (0.0, 0)),
         )
         for k, place in enumerate(ground.places)
     ]
@@ -126,6 +165,8 @@ def _sizes(
         return None, None
     if place.layer.is_line:
         return whole_dm / DM_PER_M, covered_dm / DM_PER_M
+    if place.layer is Layer.COMPOUND:
+        return place.area_m2, place.area_m2 if seen_m2 > 0 else 0.0
     return place.area_m2, seen_m2
 
 
@@ -139,6 +180,8 @@ def _total(layer: Layer, rows: Sequence[CoverageRow]) -> Total:
         layer,
         len(own),
         sum(1 for row in own if row.covered),
+        sum(1 for row in own if row.covered is not None),
         sum(row.whole or 0.0 for row in own),
+        sum(row.counting or 0.0 for row in own),
         sum(row.covered or 0.0 for row in own),
     )

@@ -28,6 +28,8 @@ class Canvas:
 
     crs: str
     geometries: Geometries
+    walkable: Mapping[int, CellSet]
+    """Of grids of which it is known: the cells that can be seen from where one can walk."""
     sides: Mapping[int, Sequence[Side]] = field(default_factory=dict)
     """Of rivers whose banks are apart, which part is which bank (dm)."""
 
@@ -36,7 +38,13 @@ class Canvas:
         """Read the geometries of all places of a ground."""
         versions = [place.version_id or 0 for place in ground.places]
         sides = {k: place.sides for k, place in enumerate(ground.places) if place.sides}
-        return cls(county.crs or "", windows.geometries(db, county.id, versions), sides)
+        of_areas = {v: k for v, k in ground.index.items() if ground.places[k].sizes is not None}
+        return cls(
+            county.crs or "",
+            windows.geometries(db, county.id, versions),
+            windows.walkable_cells(db, county.id, of_areas) if of_areas else {},
+            sides,
+        )
 
     @cached_property
     def lines(self) -> LineSet:
@@ -59,6 +67,20 @@ class Canvas:
         left = shapely.difference(self._polygon(number), cells.outline())
         parts = shapely.get_parts(left)
         return crs_.unproject(shapely.union_all(parts[shapely.get_dimensions(parts) == 2]), self.crs)
+
+    def unseen(self, number: int, seen: CellSet | None) -> Any:
+        """Return what of an area place counts and was not seen: no lake and no factory where nobody walks."""
+        counting = self.walkable.get(number)
+        if counting is None:
+            return self.without(number, seen)
+        return self.cells(number, counting if seen is None else counting - seen)
+
+    def left_out(self, number: int, seen: CellSet | None) -> Any | None:
+        """Return what of an area place is no gap, since nobody can walk there; None: nothing is known."""
+        counting = self.walkable.get(number)
+        if counting is None:
+            return None
+        return self.without(number, counting if seen is None else counting | seen)
 
     def _polygon(self, number: int) -> Any:
         return crs_.project(self.geometries[number], self.crs)

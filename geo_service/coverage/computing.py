@@ -16,14 +16,14 @@ import shapely
 from numpy.typing import NDArray
 
 from layers import crs as crs_
-from layers.cells import AreaCells, CellSet, dwell_s, seen_from
+from layers.cells import AreaCells, CellSet, seen_from
 from layers.coverage import Covered, Kind, Path, pairs, stadium
 from layers.lines import LineSet
 from layers.reach import SIGHT_M, Stretch, by_segment, reach_m
 from layers.spans import SpanSet
 from layers.tracks import Track
+from layers.visits import Fixes, Stays, stays
 from layers.vocabulary import Layer
-from layers.walking import way
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -146,7 +146,9 @@ class VisitRow:
     version_id: int
     day: dt.date
     dwell_s: float
+    """Seconds inside; 0 for a grid that was only looked into."""
     entries: int
+    """How often it came in from outside and stayed."""
     cells: list[tuple[int, int, str]]
     """What was seen, a row a block: block_x, block_y, bits as "0101..."."""
 
@@ -180,9 +182,14 @@ class Passage:
         """The cells that came into sight on each local day, of any area or none."""
         if not self.near.areas:
             return {}
-        walked = way(self.xy, self.track.time_s, self.track.piece)
+        walked = self._fixes.sight()
         days = _by_day(_middle_s(walked), self.zone)
         return {day: seen_from(_during(walked, here), SIGHT_M) for day, here in days}
+
+    @cached_property
+    def _fixes(self) -> Fixes:
+        """The fixes that are good enough to say something of areas."""
+        return Fixes.of(self.xy, self.track.time_s, self.track.piece, self.track.accuracy_m)
 
     def wanted(self) -> list[tuple[int, int, int]]:
         """Return the blocks of cells that `visits` needs: version, block_x, block_y."""
@@ -205,21 +212,27 @@ class Passage:
         return sorted(rows, key=lambda row: (row.version_id, row.day))
 
     def visits(self, cells: Mapping[int, AreaCells]) -> list[VisitRow]:
-        """Return what was seen of areas, by version and day; `cells`: at least the `wanted` blocks."""
-        track = self.track
-        exact = Path.of(self.xy, track.time_s, track.piece)
-        stays = {day: _during(exact, here) for day, here in _by_day(_middle_s(exact), self.zone)}
-        rows = []
+        """Return what was seen of areas, by version and day; `cells`: at least the `wanted` blocks.
+
+        A compound is visited or not: who only passed along its wall has no row of it, whatever cells of it a
+        track that leans under its towers would claim.
+        """
+        rows: list[VisitRow] = []
         for area, polygon in zip(self.near.areas, self.near.polygons, strict=True):
             own = cells.get(area.version_id)
-            if own is None:
+            seen = {} if own is None else {day: own.inside & cells for day, cells in self.seen.items()}
+            if not any(map(len, seen.values())):
                 continue
-            for day, seen in self.seen.items():
-                here = own.inside & seen
-                if len(here):
-                    dwell = dwell_s(stays[day], polygon) if day in stays else 0.0
-                    rows.append(VisitRow(area.version_id, day, dwell, 1, here.to_bits()))
+            stay = stays(self._fixes, polygon)
+            if area.layer is not Layer.COMPOUND or stay.is_visit:
+                rows += self._of_area(area.version_id, seen, stay)
         return rows
+
+    def _of_area(self, version_id: int, seen: Mapping[dt.date, CellSet], stay: Stays) -> Iterator[VisitRow]:
+        for day, cells in seen.items():
+            if len(cells):
+                dwell_s, entries = stay.between(*_bounds_s(day, self.zone))
+                yield VisitRow(version_id, day, dwell_s, entries, cells.to_bits())
 
     def _whole_dm(self, spans: SpanSet) -> SpanSet:
         """Return spans in whole decimetres, none past the end of its line."""
@@ -235,12 +248,16 @@ def _by_day(time_s: Floats, zone: ZoneInfo) -> Iterator[tuple[dt.date, Bools]]:
     last = dt.datetime.fromtimestamp(float(time_s.max()), zone).date()
     for k in range((last - first).days + 1):
         day = first + dt.timedelta(days=k)
-        begins, ends = (
-            dt.datetime.combine(day + dt.timedelta(days=n), dt.time(), zone).timestamp() for n in (0, 1)
-        )
+        begins, ends = _bounds_s(day, zone)
         here = (time_s >= begins) & (time_s < ends)
         if here.any():
             yield day, here
+
+
+def _bounds_s(day: dt.date, zone: ZoneInfo) -> tuple[float, float]:
+    """Return when a local day begins and ends."""
+    begins, ends = (dt.datetime.combine(day + dt.timedelta(days=n), dt.time(), zone) for n in (0, 1))
+    return begins.timestamp(), ends.timestamp()
 
 
 def _middle_s(path: Path) -> Floats:

@@ -52,7 +52,9 @@ class GapTable:
     short: SpanSet
     """Of lines, dm, those that are too short to be listed."""
     missing: Mapping[int, CellSet | None]
-    """Of areas: the cells that are missing; None: all of it but `except_cells`."""
+    """Of areas: the cells that are missing; None: all that counts but `except_cells`.
+
+    To have a steward all of an area counts; to be walked, where one can walk."""
     except_cells: Mapping[int, CellSet] = field(default_factory=dict)
 
     @property
@@ -77,7 +79,7 @@ def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
     holders = {} if kind is GapKind.UNASSIGNED else stewards(db, scope, ground)
     line_gaps, short = _listed(_by_bank(_line_gaps(db, scope, ground, kind, held), ground), ground)
     missing, except_cells = _missing_cells(db, scope, ground, kind, held)
-    missing_m2 = _missing_m2(db, scope.county_id, ground, missing, except_cells)
+    missing_m2 = _missing_m2(db, scope.county_id, ground, kind, missing, except_cells)
     rows = [
         *_unmapped(ground, kind, held),
         *_line_rows(ground, line_gaps, holders),
@@ -129,29 +131,42 @@ def _missing_cells(
         return dict.fromkeys(k for k in areas if k not in held.wholly), dict(held.cells)
     query = ground.query
     seen = windows.seen_cells(db, scope.county_id, query.first_day, query.last_day, ground.index)
+    # A compound was visited or not: who was in it leaves no gap.
+    areas = [k for k in areas if ground.places[k].layer is not Layer.COMPOUND or k not in seen]
     if kind is GapKind.UNPATROLLED:
-        return dict.fromkeys(areas), seen
-    partly = {k: cells for k, cells in held.cells.items() if k not in held.wholly}
+        return dict.fromkeys(areas), {k: seen[k] for k in areas if k in seen}
     missing: dict[int, CellSet | None] = dict.fromkeys(k for k in areas if k in held.wholly)
-    missing |= {k: cells - seen.get(k, CellSet()) for k, cells in partly.items()}
-    return missing, {k: cells for k, cells in seen.items() if k in held.wholly}
+    partly = {k: held.cells[k] for k in areas if k in held.cells and k not in held.wholly}
+    missing |= {
+        k: cells - seen.get(k, CellSet()) for k, cells in _walkable(db, scope, ground, partly).items()
+    }
+    return missing, {k: seen[k] for k in missing if k in seen and k in held.wholly}
+
+
+def _walkable(db: Session, scope: Scope, ground: Ground, cells: Mapping[int, CellSet]) -> dict[int, CellSet]:
+    """Return of cells of area places those that count, as far as that is known."""
+    index = {version_id: k for version_id, k in ground.index.items() if k in cells}
+    counting = windows.walkable_cells(db, scope.county_id, index)
+    return {k: own & counting[k] if k in counting else own for k, own in cells.items()}
 
 
 def _missing_m2(
     db: Session,
     county_id: int,
     ground: Ground,
+    kind: GapKind,
     missing: Mapping[int, CellSet | None],
     except_cells: Mapping[int, CellSet],
 ) -> dict[int, float]:
     """Return how much of each area place is missing."""
+    of_all = kind is GapKind.UNASSIGNED
+    sizes = {k: place.sizes for k, place in enumerate(ground.places) if place.sizes is not None}
+    whole_m2 = {k: size.area_m2 if of_all else size.counting_m2 for k, size in sizes.items()}
     named = {k: cells for k, cells in missing.items() if cells is not None}
     named_m2 = areas_m2(db, county_id, ground, named)
     except_m2 = areas_m2(db, county_id, ground, except_cells)
     return {
-        k: named_m2.get(k, 0.0)
-        if cells is not None
-        else (ground.places[k].area_m2 or 0.0) - except_m2.get(k, 0.0)
+        k: named_m2.get(k, 0.0) if cells is not None else whole_m2.get(k, 0.0) - except_m2.get(k, 0.0)
         for k, cells in missing.items()
     }
 

@@ -10,6 +10,7 @@ from geo_service.coverage.canvas import Canvas, stretch_words
 from geo_service.coverage.gaps import GapRow, GapTable
 from geo_service.coverage.ground import DM_PER_M, Query
 from geo_service.coverage.windows import PlaceRow
+from layers.vocabulary import GapKind, Layer
 
 _PLACE = (
     Column("layer", "图层"),
@@ -23,8 +24,12 @@ _COVERAGE = (
     Column("length_m", "长度（米）", "number"),
     Column("covered_m", "已覆盖（米）", "number"),
     Column("area_m2", "面积（平方米）", "number"),
+    Column("walkable_m2", "可走部分（平方米）", "number"),
     Column("seen_m2", "已看到（平方米）", "number"),
     Column("share", "覆盖率", "number"),
+    Column("visited", "到过", "flag"),
+    Column("minutes", "在内（分钟）", "whole"),
+    Column("entries", "进入次数", "whole"),
     Column("times", "巡查次数", "whole"),
     Column("people", "巡查人数", "whole"),
     Column("last_day", "最近巡查", "day"),
@@ -89,7 +94,8 @@ def _gap_geometry(row: GapRow, table: GapTable, canvas: Canvas, by_span: dict[tu
         return None
     cells = table.missing[row.number]
     if cells is None:
-        return canvas.without(row.number, table.except_cells.get(row.number))
+        draw = canvas.without if table.kind is GapKind.UNASSIGNED else canvas.unseen
+        return draw(row.number, table.except_cells.get(row.number))
     return canvas.cells(row.number, cells)
 
 
@@ -104,8 +110,12 @@ def _stretches(table: GapTable, canvas: Canvas) -> list[str]:
 
 
 def _part(row: GapRow) -> str:
-    whole = row.place.area_m2 or 0.0
-    return "全域" if row.size is not None and np.isclose(row.size, whole, rtol=1e-3) else "部分区域"
+    if row.size is None or row.place.sizes is None:
+        return "部分区域"
+    sizes = row.place.sizes
+    if np.isclose(row.size, sizes.area_m2, rtol=1e-3):
+        return "全域"
+    return "全部可走部分" if np.isclose(row.size, sizes.counting_m2, rtol=1e-3) else "部分区域"
 
 
 def _place(place: PlaceRow, townships: Any) -> tuple[Any, ...]:
@@ -113,14 +123,19 @@ def _place(place: PlaceRow, townships: Any) -> tuple[Any, ...]:
 
 
 def _coverage(row: CoverageRow) -> tuple[Any, ...]:
-    line = row.place.layer.is_line
-    sizes = (_round(row.whole), _round(row.covered))
-    out = row.outings
+    layer, sizes, out = row.place.layer, row.place.sizes, row.outings
+    whole, covered = _round(row.whole), _round(row.covered)
+    is_inside = not layer.is_line and row.covered is not None
     return (
         row.place.in_scheme,
-        *(sizes if line else (None, None)),
-        *((None, None) if line else sizes),
+        *((whole, covered) if layer.is_line else (None, None)),
+        None if layer.is_line else whole,
+        None if sizes is None else _round(sizes.walkable_m2),
+        covered if layer is Layer.GRID else None,
         None if row.share is None else round(row.share, 4),
+        row.visited,
+        round(row.dwell_s / 60) if is_inside else None,
+        row.entries if is_inside else None,
         out.times if out else 0,
         out.people if out else 0,
         out.last_day if out else None,

@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from geo_service.bulk import copy_rows, elements_of, multirange, spans_in
+from geo_service.bulk import among, copy_rows, elements_of, multirange, spans_in
+from geo_service.counting import Sizes
 from geo_service.coverage.computing import LineRow, NearArea, NearLine, VisitRow
 from geo_service.tables import (
     AreaVisit,
@@ -62,9 +63,9 @@ class Version:
         return Course.stored(line, stored_sides(self.banks), stored_breadths(self.banks))
 
 
-# By the key of the place too: without it a database that has no statistics yet compares every line near a
-# track with every place of the county.
-_IN_FORCE = and_(PlaceVersion.id == Place.version_id, PlaceVersion.place_id == Place.id)
+IN_FORCE = and_(PlaceVersion.id == Place.version_id, PlaceVersion.place_id == Place.id)
+"""By the key of the place too: without it a database that has no statistics yet compares every line near a
+track with every place of the county."""
 
 _VERSIONS_IN_FORCE = select(Place.version_id).where(Place.version_id.is_not(None)).correlate(None)
 
@@ -77,7 +78,7 @@ def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
             Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.length_dm, PlaceVersion.reach_m,
             width, PlaceVersion.reaches, PlaceVersion.banks.is_not(None), func.ST_AsBinary(PlaceVersion.line),
         )
-        .join(PlaceVersion, _IN_FORCE)
+        .join(PlaceVersion, IN_FORCE)
         .where(Place.county_id == county_id, PlaceVersion.line.op("&&")(geo.ST_MakeEnvelope(*box, 4326)))
         .order_by(Place.id)
     ).all()  # fmt: skip
@@ -95,7 +96,7 @@ def areas_near(db: Session, county_id: int, box: Box) -> list[NearArea]:
             Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.area_m2,
             func.ST_AsBinary(PlaceVersion.polygon),
         )
-        .join(PlaceVersion, _IN_FORCE)
+        .join(PlaceVersion, IN_FORCE)
         .where(Place.county_id == county_id, PlaceVersion.polygon.op("&&")(geo.ST_MakeEnvelope(*box, 4326)))
         .order_by(Place.id)
     ).all()  # fmt: skip
@@ -141,6 +142,16 @@ def cells_of(db: Session, county_id: int, wanted: Sequence[tuple[int, int, int]]
         )
         for version_id, found in by_version.items()
     }
+
+
+def sizes_of(db: Session, county_id: int, version_ids: Iterable[int]) -> dict[int, Sizes]:
+    """Return the sizes of versions of areas, by version."""
+    rows = db.execute(
+        select(PlaceVersion.id, PlaceVersion.area_m2, PlaceVersion.walkable_m2).where(
+            PlaceVersion.county_id == county_id, among(PlaceVersion.id, version_ids)
+        )
+    )
+    return {id_: Sizes(area_m2 or 0.0, walkable_m2) for id_, area_m2, walkable_m2 in rows}
 
 
 def versions_of(db: Session, county_id: int, place_id: int, version_ids: Iterable[int]) -> dict[int, Version]:

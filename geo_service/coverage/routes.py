@@ -37,7 +37,8 @@ def coverage(
         sums = [
             {
                 "layer": total.layer, "places": total.places, "touched": total.touched,
-                "whole": round(total.whole, 1), "covered": round(total.covered, 1), "share": total.share,
+                "whole": round(total.whole, 1), "counting": round(total.counting, 1),
+                "covered": round(total.covered, 1), "share": total.share,
             }
             for total in table.totals
         ]  # fmt: skip

@@ -2,14 +2,15 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from geo_service.coverage import queries, rollup
+from geo_service.counting import Sizes
+from geo_service.coverage import queries, rollup, walkable, walkable_queries
 from geo_service.coverage.computing import (
     DM_PER_M,
     FURTHEST_REACH_M,
@@ -19,6 +20,7 @@ from geo_service.coverage.computing import (
     Spans,
     VisitRow,
 )
+from geo_service.coverage.queries import PlaceDay
 from geo_service.tables import County
 from layers import banks
 from layers import crs as crs_
@@ -41,14 +43,38 @@ class CoveredLine:
 
 @dataclass(frozen=True)
 class SeenArea:
-    """What a patrol saw of one area place: square metres, share of it, seconds spent inside."""
+    """What a patrol saw of one area place."""
 
     place_id: int
     layer: Layer
     name: str | None
     seen_m2: float
-    share: float
+    share: float | None
+    """Of the part that counts, 0 to 1; None: a compound, of which is only told that it was visited."""
     dwell_s: float
+    """Seconds inside."""
+    entries: int = 0
+    """How often it came in from outside and stayed."""
+    of_walkable: bool = False
+    """Whether the share is of the part in which one can walk; else of all of it."""
+
+    @classmethod
+    def of(
+        cls,
+        place: tuple[int, Layer, str | None],
+        seen_m2: float,
+        sizes: Sizes,
+        dwell_s: float,
+        entries: int,
+    ) -> "SeenArea":
+        """Make it from what was seen and the sizes of the place's version."""
+        share = None if place[1] is Layer.COMPOUND else sizes.share(seen_m2)
+        return cls(*place, seen_m2, share, dwell_s, entries, sizes.walkable_m2 is not None)
+
+    def rounded(self) -> "SeenArea":
+        """Return the same as it is told to programs."""
+        share = None if self.share is None else round(self.share, 4)
+        return replace(self, seen_m2=round(self.seen_m2, 1), share=share, dwell_s=round(self.dwell_s, 1))
 
 
 @dataclass(frozen=True)
@@ -87,12 +113,15 @@ def record(
     queries.insert_visits(db, county.id, [(patrol_id, row) for row in visits])
     rollup.add_to_line_days(db, county.id, lines)
     rollup.add_to_cell_days(db, county.id, visits)
-    return Recorded(_covered_lines(near, lines), _seen_areas(near, cells, visits))
+    walkable_queries.join(db, county.id, visits)
+    sizes = queries.sizes_of(db, county.id, {row.version_id for row in visits})
+    return Recorded(_covered_lines(near, lines), _seen_areas(near, cells, visits, sizes))
 
 
 def forget(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
     """Take back what a patrol covered, and rebuild the roll-up of the place-days it had a part in."""
-    _forget(db, county_id, [patrol_id], only_in_force=False)
+    areas = _forget(db, county_id, [patrol_id], only_in_force=False)
+    walkable.rebuild(db, county_id, _versions(areas))
 
 
 def renew(db: Session, county: County, tracks: Mapping[uuid.UUID, Track]) -> None:
@@ -101,17 +130,22 @@ def renew(db: Session, county: County, tracks: Mapping[uuid.UUID, Track]) -> Non
     What they covered of older versions stays as history. In the caller's transaction; the place-days of all
     are locked first, in key order.
     """
-    _forget(db, county.id, list(tracks), only_in_force=True)
+    areas = _forget(db, county.id, list(tracks), only_in_force=True)
     for patrol_id, track in tracks.items():
         record(db, county, patrol_id, track)
+    walkable.rebuild(db, county.id, _versions(areas))
 
 
-def _forget(db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, only_in_force: bool) -> None:
+def _forget(
+    db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, only_in_force: bool
+) -> list[PlaceDay]:
+    """Return the place-days of areas that they had a part in; where one can walk is the caller's."""
     lines, areas = rollup.days_of(db, county_id, patrol_ids, only_in_force=only_in_force)
     rollup.lock_days(db, county_id, lines, areas)
     queries.delete_coverage(db, county_id, patrol_ids, only_in_force=only_in_force)
     rollup.rebuild_line_days(db, county_id, lines)
     rollup.rebuild_cell_days(db, county_id, areas)
+    return areas
 
 
 def withdraw(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
@@ -120,6 +154,7 @@ def withdraw(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
     rollup.lock_days(db, county_id, lines, areas)
     rollup.rebuild_line_days(db, county_id, lines)
     rollup.rebuild_cell_days(db, county_id, areas)
+    walkable.rebuild(db, county_id, _versions(areas))
 
 
 def restore(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
@@ -128,6 +163,8 @@ def restore(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
     By union, as an upload does: it loses nothing to an upload at the same moment.
     """
     rollup.add_patrol_to_days(db, county_id, patrol_id)
+    _, areas = rollup.days_of(db, county_id, [patrol_id])
+    walkable.rebuild(db, county_id, _versions(areas))
 
 
 def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, new_version_id: int) -> float:
@@ -164,6 +201,10 @@ def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, n
     return float(mapping.lost(ever).length.sum())
 
 
+def _versions(areas: Sequence[PlaceDay]) -> set[int]:
+    return {version_id for version_id, _ in areas}
+
+
 def _spans_m(rows: Sequence[tuple[uuid.UUID, LineRow]], name: str) -> SpanSet:
     """Return one column of rows in metres, numbered by their position."""
     ends = [(k, a, b) for k, (_, row) in enumerate(rows) for a, b in getattr(row, name)]
@@ -185,7 +226,10 @@ def _covered_lines(near: Neighbourhood, rows: Sequence[LineRow]) -> list[Covered
 
 
 def _seen_areas(
-    near: Neighbourhood, cells: Mapping[int, AreaCells], rows: Sequence[VisitRow]
+    near: Neighbourhood,
+    cells: Mapping[int, AreaCells],
+    rows: Sequence[VisitRow],
+    sizes: Mapping[int, Sizes],
 ) -> list[SeenArea]:
     """Return what was seen of each area place over all days, the largest first."""
     found = []
@@ -193,10 +237,10 @@ def _seen_areas(
         own = [row for row in rows if row.version_id == area.version_id]
         if own:
             seen = CellSet.from_bits(block for row in own for block in row.cells)
+            place = (area.place_id, area.layer, area.name)
+            dwell_s, entries = sum(row.dwell_s for row in own), sum(row.entries for row in own)
             seen_m2 = cells[area.version_id].area_m2(seen)
-            share = min(seen_m2 / area.area_m2, 1.0) if area.area_m2 else 0.0
-            dwell_s = sum(row.dwell_s for row in own)
-            found.append(SeenArea(area.place_id, area.layer, area.name, seen_m2, share, dwell_s))
+            found.append(SeenArea.of(place, seen_m2, sizes[area.version_id], dwell_s, entries))
     return sorted(found, key=lambda area: -area.seen_m2)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.narrow import patrols_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.bulk import among, spans_in
-from geo_service.counting import covering
+from geo_service.counting import Sizes, covering
 from geo_service.tables import (
     Area,
     AreaVisit,
@@ -25,6 +25,7 @@ from geo_service.tables import (
     Person,
     Place,
     PlaceArea,
+    PlaceCells,
     PlaceVersion,
 )
 from layers import codes
@@ -52,10 +53,16 @@ class PlaceRow:
     name: str | None
     in_scheme: bool
     length_dm: int | None
-    area_m2: float | None
+    sizes: Sizes | None
+    """Of an area."""
     listed_under: int | None
     sides: Sequence[Side] = ()
     """Which part of it is which bank (dm), where the banks are apart."""
+
+    @property
+    def area_m2(self) -> float | None:
+        """The whole of an area; None: a line, or 未上图."""
+        return None if self.sizes is None else self.sizes.area_m2
 
 
 @dataclass(frozen=True)
@@ -95,15 +102,21 @@ def places(
     rows = db.execute(
         select(
             Place.id, Place.version_id, Place.layer, Place.code, Place.name, Place.in_scheme,
-            PlaceVersion.length_dm, PlaceVersion.area_m2, Place.area_id, PlaceVersion.banks,
+            PlaceVersion.length_dm, PlaceVersion.area_m2, PlaceVersion.walkable_m2, Place.area_id,
+            PlaceVersion.banks,
         )
         .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
         .where(places_in(scope), *chosen)
         .order_by(Place.code)
     ).all()  # fmt: skip
     found = [
-        PlaceRow(row[0], row[1], _LAYERS[row[2]], *row[3:9], sides=stored_sides(row.banks)) for row in rows
-    ]
+        PlaceRow(
+            id_, version_id, _LAYERS[layer], code, name, in_scheme, length_dm,
+            None if area_m2 is None else Sizes(area_m2, walkable_m2), listed_under, stored_sides(banks),
+        )
+        for id_, version_id, layer, code, name, in_scheme, length_dm, area_m2, walkable_m2, listed_under,
+            banks in rows
+    ]  # fmt: skip
     return sorted(found, key=lambda place: _ORDER[place.layer])
 
 
@@ -213,6 +226,68 @@ def outings(
         )
         found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows if v in index}
     return found
+
+
+def stays(
+    db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
+) -> dict[int, tuple[float, int]]:
+    """Return for each numbered area place the seconds inside and the entries on the days first..last.
+
+    Of an outing that several recorded, those of who stayed longest, and came most often.
+    """
+    outing = func.coalesce(Patrol.same_outing_as, Patrol.id).label("outing")
+    own = (
+        select(
+            AreaVisit.place_version_id.label("version_id"),
+            outing,
+            func.sum(AreaVisit.dwell_s).label("dwell_s"),
+            func.sum(AreaVisit.entries).label("entries"),
+        )
+        .join(Patrol, Patrol.id == AreaVisit.patrol_id)
+        .where(
+            AreaVisit.county_id == county_id,
+            AreaVisit.day.between(first, last),
+            among(AreaVisit.place_version_id, index),
+            covering(),
+        )
+        .group_by(AreaVisit.place_version_id, outing, Patrol.id)
+        .subquery()
+    )
+    together = (
+        select(
+            own.c.version_id,
+            func.max(own.c.dwell_s).label("dwell_s"),
+            func.max(own.c.entries).label("entries"),
+        )
+        .group_by(own.c.version_id, own.c.outing)
+        .subquery()
+    )
+    rows = db.execute(
+        select(together.c.version_id, func.sum(together.c.dwell_s), func.sum(together.c.entries)).group_by(
+            together.c.version_id
+        )
+    )
+    return {index[version_id]: (dwell_s, int(entries)) for version_id, dwell_s, entries in rows}
+
+
+def walkable_cells(db: Session, county_id: int, index: dict[int, int]) -> dict[int, CellSet]:
+    """Return for each numbered area place of which it is known the cells that count: where one can walk."""
+    rows = db.execute(
+        select(
+            PlaceCells.place_version_id,
+            PlaceCells.block_x,
+            PlaceCells.block_y,
+            func.bit_send(PlaceCells.walkable),
+        ).where(
+            PlaceCells.county_id == county_id,
+            among(PlaceCells.place_version_id, index),
+            PlaceCells.walkable.is_not(None),
+        )
+    )
+    by_place: dict[int, list[tuple[int, int, bytes]]] = {}
+    for version_id, x, y, bits in rows:
+        by_place.setdefault(index[version_id], []).append((x, y, bits))
+    return {k: CellSet.from_bytes(blocks) for k, blocks in by_place.items()}
 
 
 def walkers(

@@ -19,6 +19,7 @@ from geo_service import audit
 from geo_service.accounts import service as accounts
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.areas.service import CHINA_TIME
+from geo_service.coverage import walkable
 from geo_service.db import transaction
 from geo_service.demo import names, queries, steps
 from geo_service.demo.county import DemoCounty, draw
@@ -144,6 +145,7 @@ def _steps(made: DemoCounty) -> Iterator[Step]:
     yield _step("grids", f"划分网格 {len(made.land.grids)} 个", 4, partial(steps.store_grids, made=made))
     what = f"登记小区 {len(made.land.compounds)} 个"
     yield _step("compounds", what, 2, partial(steps.store_compounds, made=made))
+    yield _step("walkable", "计算网格的可走部分", 4, walkable.lay_all)
     what = f"登记人员 {len(made.stewards.people)} 名"
     yield _step("people", what, 2, partial(steps.store_people, made=made))
     yield _step("duties", "登记银发志愿者的职责", 4, partial(steps.store_duties, made=made))

@@ -201,12 +201,9 @@ def _covered(db: Session, county: County, patrol: Patrol) -> list[CoveredLine]:
 
 def _seen(db: Session, county: County, patrol: Patrol) -> list[SeenArea]:
     areas = [
-        SeenArea(
-            s.place_id, s.layer, s.name, round(s.seen_m2, 1),
-            round(min(s.seen_m2 / s.area_m2, 1.0), 4) if s.area_m2 else 0.0, round(s.dwell_s, 1),
-        )
+        SeenArea.of((s.place_id, s.layer, s.name), s.seen_m2, s.sizes, s.dwell_s, s.entries).rounded()
         for s in covered_queries.seen_areas(db, county.id, patrol.id)
-    ]  # fmt: skip
+    ]
     return sorted(areas, key=lambda area: (-area.seen_m2, area.place_id))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
+from geo_service.counting import Sizes
 from geo_service.tables import AreaVisit, CellCoverage, LineCoverage, Place, PlaceCells, PlaceVersion
 from layers.cells import AreaCells, CellSet
 from layers.vocabulary import Layer
@@ -19,14 +20,15 @@ _IN_FORCE = and_(Place.id == PlaceVersion.place_id, Place.version_id == PlaceVer
 
 @dataclass(frozen=True)
 class SeenCells:
-    """What a patrol saw of an area place in force: its cells there, and how long it stayed."""
+    """What a patrol saw of an area place in force: its cells there, how long it stayed, how often it came."""
 
     place_id: int
     layer: Layer
     name: str | None
-    area_m2: float
+    sizes: Sizes
     seen_m2: float
     dwell_s: float
+    entries: int
 
 
 def covered_lines(
@@ -52,7 +54,7 @@ def seen_areas(db: Session, county_id: int, patrol_id: uuid.UUID) -> list[SeenCe
     visits = db.execute(
         select(
             PlaceVersion.id, Place.id, Place.layer, Place.name, PlaceVersion.area_m2,
-            func.sum(AreaVisit.dwell_s),
+            PlaceVersion.walkable_m2, func.sum(AreaVisit.dwell_s), func.sum(AreaVisit.entries),
         )
         .join(AreaVisit, AreaVisit.place_version_id == PlaceVersion.id)
         .join(Place, _IN_FORCE)
@@ -63,9 +65,12 @@ def seen_areas(db: Session, county_id: int, patrol_id: uuid.UUID) -> list[SeenCe
         return []
     seen_m2 = _seen_m2(db, county_id, patrol_id)
     return [
-        SeenCells(place_id, Layer(layer), name, area_m2 or 0.0, seen_m2.get(version_id, 0.0), dwell_s)
-        for version_id, place_id, layer, name, area_m2, dwell_s in visits
-    ]
+        SeenCells(
+            place_id, Layer(layer), name, Sizes(area_m2 or 0.0, walkable_m2), seen_m2.get(version_id, 0.0),
+            dwell_s, entries,
+        )
+        for version_id, place_id, layer, name, area_m2, walkable_m2, dwell_s, entries in visits
+    ]  # fmt: skip
 
 
 def _seen_m2(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:

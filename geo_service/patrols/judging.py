@@ -36,6 +36,8 @@ from layers.vocabulary import Evidence, Layer, Verdict
 
 MEASURES = "measures"
 """Under this word the numbers stand in `Patrol.cleaning`."""
+_VISITED = 1.0
+"""The share of a compound: it was visited, or it is not among what a patrol saw."""
 _BEST = [Verdict.COUNTED, Verdict.REVIEW, Verdict.NOT_COUNTED]
 
 
@@ -198,12 +200,12 @@ def _shares_of(recorded: Recorded, near: Neighbourhood | None) -> dict[int, floa
         return {}
     length_m = {line.place_id: line.length_dm / DM_PER_M for line in near.lines}
     lines = {at.place_id: min(at.metres / length_m[at.place_id], 1.0) for at in recorded.lines}
-    return lines | {area.place_id: area.share for area in recorded.areas}
+    return lines | {area.place_id: _VISITED if area.share is None else area.share for area in recorded.areas}
 
 
 def _shares(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:
     areas = covered_queries.seen_areas(db, county_id, patrol_id)
-    seen = {a.place_id: min(a.seen_m2 / a.area_m2, 1.0) if a.area_m2 else 0.0 for a in areas}
+    seen = {a.place_id: _VISITED if a.layer is Layer.COMPOUND else a.sizes.share(a.seen_m2) for a in areas}
     return verdict_queries.line_shares(db, county_id, patrol_id) | seen
 
 

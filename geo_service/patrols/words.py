@@ -28,8 +28,12 @@ def sentence(
     told = []
     if covered:
         told.append("走到了：" + _listed([f"{_name(line)} {length(line.metres)}" for line in covered]))
-    if seen:
-        told.append("看到了：" + _listed([f"{_name(area)} {_share(area.share)}" for area in seen]))
+    grids = [f"{_name(area)} {_share(area)}" for area in seen if area.share is not None]
+    visited = [f"{_name(area)} {stayed(area.dwell_s)}" for area in seen if area.share is None]
+    if grids:
+        told.append("看到了：" + _listed(grids))
+    if visited:
+        told.append("到过：" + _listed(visited))
     return begin + ("".join(told) or "这次没有走到登记的河道、道路、网格或小区，走过的路已保存。")
 
 
@@ -76,8 +80,18 @@ def length(metres: float) -> str:
     return f"{round(metres, -1 if metres >= 10 else None):.0f} 米"
 
 
-def _share(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.01 else "一小部分"
+def stayed(seconds: float) -> str:
+    """Return a time inside a place as people say it; fixes do not know it to the second.
+
+    >>> stayed(1490), stayed(95), stayed(20)
+    ('约 25 分钟', '约 2 分钟', '不到 1 分钟')
+    """
+    return f"约 {seconds / 60:.0f} 分钟" if seconds >= 60 else "不到 1 分钟"
+
+
+def _share(area: SeenArea) -> str:
+    share = area.share or 0.0
+    return f"{'可走部分的 ' if area.of_walkable else ''}{share:.0%}" if share >= 0.01 else "一小部分"
 
 
 def _name(place: CoveredLine | SeenArea) -> str:

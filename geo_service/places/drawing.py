@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from geo_service import audit
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.coverage import walkable
 from geo_service.errors import Invalid, NotFound
 from geo_service.patrols import again, walks
 from geo_service.places import banks, queries, versions
@@ -215,6 +216,8 @@ def _store(
     db.expire_all()
     if queries.place_to_change(db, scope, place.id) is None:
         raise Invalid("画的位置不在您的辖区内；请核对位置，或请上一级的协调员来画。")
+    if not dry_run:
+        walkable.renew(db, ground.county, [place.id])
     run = again.count if dry_run else again.compute
     patrols = run(db, ground.county, [place.id])
     drawn = _drawn(layer, stored, prepared, ground, change)

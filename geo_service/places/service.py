@@ -14,6 +14,7 @@ from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.areas.names import AreaNames
+from geo_service.coverage import walkable
 from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, ReportRow, RowsRefused
 from geo_service.patrols import again
@@ -331,7 +332,12 @@ def _store(
         for at in sorted(gone)
     ]
     drawn = [place.id for place in added if place.prepared.shape is not None] + moved
-    notes = [*report.notes, *_walked_again(db, ground.county, drawn, dry_run=report.dry_run)]
+    later = not report.dry_run and walkable.renew(db, ground.county, drawn)
+    notes = [
+        *report.notes,
+        *(["网格的可走部分正在后台重新计算。"] if later else []),
+        *_walked_again(db, ground.county, drawn, dry_run=report.dry_run),
+    ]
     return replace(report, rows=[*report.rows, *rows], same=same, notes=notes)
 
 

@@ -32,7 +32,9 @@ _ENVIRONMENT.filters |= {
     "as_area": words.area_words,
     "as_share": words.share_words,
     "as_days": words.days_words,
+    "as_stay": words.stay_words,
 }
+_ENVIRONMENT.globals["covered_words"] = words.covered_words
 _TEMPLATES = Jinja2Templates(env=_ENVIRONMENT)
 
 

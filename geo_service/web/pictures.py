@@ -17,7 +17,7 @@ from geo_service.coverage.lists import gap_geometries
 from geo_service.patrols.answers import PatrolAnswer
 from geo_service.tables import Area, County
 from geo_service.web import queries
-from geo_service.web.words import area_words, length_words, share_words, window_words
+from geo_service.web.words import area_words, covered_words, length_words, stay_words, window_words
 from layers import masks
 from layers.spans import SpanSet
 from layers.vocabulary import GapKind, Layer, Role
@@ -27,6 +27,7 @@ from maps.style import (
     FRESHNESS,
     FRESHNESS_DAYS,
     GAPS,
+    LEFT_OUT,
     REGISTERED,
     UNCOVERED,
     WALK,
@@ -62,7 +63,7 @@ def coverage_map(db: Session, scope: Scope, query: Query, *, full: bool) -> MapD
         [*_beneath(db, scope, query), *layers, *_unmapped(off_map), *_borders(db, scope)],
         query.last_day,
         bounds=_bounds(county, query),
-        legend=[*(look.key for look in FRESHNESS), UNCOVERED.key],
+        legend=[*(look.key for look in FRESHNESS), UNCOVERED.key, *_left_out(areas)],
         made_up=county.made_up,
     )
 
@@ -166,7 +167,8 @@ class _Telling:
             *self._steward(row.place.layer, row.holders),
             ("最近巡查", self._last(row)),
             ("时段内巡查", f"{row.outings.times if row.outings else 0} 次"),
-            ("覆盖率", _covered_words(row)),
+            ("覆盖率" if row.visited is None else "到过没有", _covered_words(row)),
+            *([] if row.place.layer.is_line else [("在里面", stay_words(row.dwell_s, row.entries))]),
         ]
 
     def gap(self, row: GapRow, kind: GapKind, where: str | None) -> list[tuple[str, str]]:
@@ -223,20 +225,33 @@ def _covered_stretches(
 
 
 def _seen_parts(canvas: Canvas, table: CoverageTable, told: _Telling) -> Iterator[tuple[int, MapFeature]]:
-    """Yield number and feature of the seen and the unseen part of every area place."""
+    """Yield number and feature of the seen and the unseen part of every area place, and of what is no gap.
+
+    A compound was visited or not: it is drawn as a whole.
+    """
     for number, row in enumerate(table.rows):
         if row.place.layer.is_line or canvas.geometries[number] is None:
             continue
-        rows, whole_m2, seen_m2 = told.place(row), row.whole or 0.0, row.covered or 0.0
-        seen = table.seen.get(number)
-        if seen is None or row.outings is None:
-            yield number, _feature(row, canvas.geometries[number], UNCOVERED.key, rows, whole_m2)
-            continue
-        look = freshness(_days(table.ground.query, row.outings.last_day))
-        yield number, _feature(row, canvas.cells(number, seen), look.key, rows, seen_m2)
-        rest = canvas.without(number, seen)
+        rows, counting_m2, seen_m2 = told.place(row), row.counting or 0.0, row.covered or 0.0
+        seen = table.seen.get(number) if row.outings else None
+        if row.outings and seen is not None:
+            look = freshness(_days(table.ground.query, row.outings.last_day))
+            whole = row.visited is not None
+            shape = canvas.geometries[number] if whole else canvas.cells(number, seen)
+            yield number, _feature(row, shape, look.key, rows, seen_m2)
+            if whole:
+                continue
+        rest = canvas.unseen(number, seen)
         if not rest.is_empty:
-            yield number, _feature(row, rest, UNCOVERED.key, rows, max(whole_m2 - seen_m2, 0.0))
+            yield number, _feature(row, rest, UNCOVERED.key, rows, max(counting_m2 - seen_m2, 0.0))
+        left_out = canvas.left_out(number, seen)
+        if left_out is not None and not left_out.is_empty and row.place.sizes:
+            yield number, _feature(row, left_out, LEFT_OUT.key, rows, row.place.sizes.left_out_m2)
+
+
+def _left_out(areas: Sequence[tuple[int, MapFeature]]) -> list[str]:
+    """Return the legend's entry of what is no gap, where there is any."""
+    return [LEFT_OUT.key] if any(feature.class_key == LEFT_OUT.key for _, feature in areas) else []
 
 
 def _feature(
@@ -361,10 +376,13 @@ def _name(name: str | None, layer: Layer, townships: Iterable[str]) -> str:
 
 
 def _covered_words(row: CoverageRow) -> str:
-    if row.whole is None or row.covered is None:
+    if row.counting is None or row.covered is None:
         return "未上图"
+    told = covered_words(row.share, row.visited, of_walkable=row.of_walkable)
+    if row.visited is not None:
+        return told
     words = length_words if row.place.layer.is_line else area_words
-    return f"{share_words(row.share)}（{words(row.covered)} / {words(row.whole)}）"
+    return f"{told}（{words(row.covered)} / {words(row.counting)}）"
 
 
 def _pairs(spans: SpanSet) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from geo_service.accounts.dependencies import InFull, SignedIn, request_id_of
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.clock import today
-from geo_service.coverage import answers, gaps, lists
+from geo_service.coverage import answers, gaps, lists, walkable
 from geo_service.coverage.asked import FromTheAddress
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
@@ -86,7 +86,7 @@ def coverage_page(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
     """Show the map of what was covered, with the places that have the least share beneath."""
     question = asked.query(db, frame.own_scope)
     table = answers.coverage(db, frame.own_scope, question)
-    least = sorted(table.rows, key=lambda row: (row.share is None, row.share or 0.0, row.place.code))
+    least = sorted(table.rows, key=lambda row: (row.done is None, row.done or 0.0, row.place.code))
     values = {"totals": table.totals, "rows": least[:LISTED_ROWS], "count": len(table.rows)}
     return frame.show("coverage.html", _choices(db, frame, asked, question) | values)
 
@@ -210,7 +210,7 @@ def place(db: Db, frame: Framed, place_id: int, asked: FromTheAddress) -> Respon
         "uncovered": UNCOVERED,
         "nobody": gap_words(GapKind.UNASSIGNED, card.place.layer),
         "may_draw": queries.may_change(db, frame.own_scope, place_id),
-        "again": again.progress(db, frame.own_scope.county_id),
+        "under_way": _under_way(db, frame.own_scope.county_id, card.place.layer),
     }
     return frame.show("place.html", values)
 
@@ -227,6 +227,14 @@ def _choices(db: Db, frame: Frame, asked: Any, question: Question) -> dict[str, 
         "kinds": list(GapKind),
         "may_tell": frame.own_scope.holds(*CHANGE),
     }
+
+
+def _under_way(db: Db, county_id: int, layer: Layer) -> list[str]:
+    """Return what is computed at this moment and will change what the card of a place tells."""
+    told = [again.progress(db, county_id)]
+    if layer is Layer.GRID:
+        told.append(walkable.progress(db, county_id))
+    return [words for words in told if words is not None]
 
 
 def _file(db: Db, frame: Frame, data: MapData, *, full: bool) -> Response:

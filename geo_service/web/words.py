@@ -49,6 +49,29 @@ def share_words(share: float | None) -> str:
     return f"{share * 100:.0f}%"
 
 
+def covered_words(share: float | None, visited: bool | None = None, *, of_walkable: bool = False) -> str:
+    """Return how much of a place was covered; a compound was visited or not, for towers reflect.
+
+    >>> covered_words(0.62), covered_words(0.62, of_walkable=True), covered_words(None, False)
+    ('62%', '可走部分的 62%', '没到过')
+    """
+    if visited is not None:
+        return "到过" if visited else "没到过"
+    return f"{'可走部分的 ' if of_walkable and share is not None else ''}{share_words(share)}"
+
+
+def stay_words(seconds: float, entries: int) -> str:
+    """Return how long someone was inside an area and how often he came; fixes know no seconds.
+
+    >>> stay_words(1490, 2), stay_words(95, 1), stay_words(20, 1), stay_words(0, 0)
+    ('约 25 分钟，进入 2 次', '约 2 分钟', '不到 1 分钟', '没有走进去')
+    """
+    if not seconds:
+        return "没有走进去"
+    lasted = f"约 {seconds / 60:.0f} 分钟" if seconds >= 60 else "不到 1 分钟"
+    return f"{lasted}，进入 {entries} 次" if entries > 1 else lasted
+
+
 def days_words(days: int | None) -> str:
     """Return how long ago something was.
 

@@ -451,7 +451,8 @@ def test_all_kinds_of_gap_are_there(stored, here):
     query = Query(**year)
     totals = coverage(here, scope, query).totals
     assert [total.layer for total in totals] == list(Layer)
-    assert all(0 < total.share < 0.8 for total in totals)
+    # Lanes through a grid show most of what can be walked in it, and a compound is visited at once.
+    assert all(0 < total.share < (0.8 if total.layer.is_line else 0.99) for total in totals)
     for kind in GapKind:
         assert {row.place.layer for row in gaps(here, scope, query, kind).rows} == set(Layer)
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Actor, Scope
-from geo_service.coverage import windows
+from geo_service.coverage import walkable, windows
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.patrols import judging, reviews, service
 from geo_service.patrols.answers import PatrolAnswer
@@ -430,3 +430,51 @@ def test_after_any_history_the_roll_up_is_the_union_of_what_counts(
                     pass  # it was voided before
             assert roll_up(db, county) == union_of_what_counts(db, county)
         history.rollback()
+
+
+class TestCompounds:
+    """A compound was visited or not: no share of it is asked for, or told."""
+
+    @pytest.fixture
+    def yard(self, small_county: SmallCounty) -> Place:
+        return small_county.place(Layer.COMPOUND, "海德花园", "POLYGON ((0 0, 150 0, 150 150, 0 150, 0 0))")
+
+    def test_a_steward_who_walked_round_it_is_told_to_go_inside(
+        self, db: Session, scope: Scope, walker: Person, county: County, yard: Place
+    ) -> None:
+        duty(db, walker, yard)
+        norm(db, county, Minima(minutes=2, share=0.6))
+        outside = ((-12.0, -12.0), (162.0, -12.0), (162.0, 162.0), (-12.0, 162.0), (-12.0, -12.0))
+        answer = sent(db, scope, walker, *outside)
+        assert answer.verdict is Verdict.NOT_COUNTED
+        first, *_ = answer.reasons
+        assert (first.code, first.words) == ("R_NOT_VISITED", "没有走进小区")
+        assert "下次走进小区里面看一看就够了。" in answer.told
+        assert "%" not in answer.told
+
+    def test_a_steward_who_walked_its_yards_is_counted_and_told_the_time(
+        self, db: Session, scope: Scope, walker: Person, county: County, yard: Place
+    ) -> None:
+        duty(db, walker, yard)
+        norm(db, county, Minima(minutes=4, share=0.6))
+        answer = sent(db, scope, walker, (-30, 75), (140, 75), (20, 80), (140, 70))
+        assert (answer.verdict, answer.reasons) == (Verdict.COUNTED, [])
+        assert "到过：海德花园 约 5 分钟。" in answer.told
+        assert "%" not in answer.told
+        (area,) = answer.seen
+        assert (area.share, area.entries) == (None, 1)
+
+
+def test_of_a_grid_the_walkable_part_is_asked_for(
+    db: Session, scope: Scope, walker: Person, county: County, small_county: SmallCounty
+) -> None:
+    small_county.place(Layer.ROAD, "大街", "LINESTRING (0 105, 800 105)")
+    grid = small_county.place(Layer.GRID, "一网格", "POLYGON ((0 0, 800 0, 800 600, 0 600, 0 0))")
+    duty(db, walker, grid)
+    norm(db, county, Minima(share=0.6))
+    before = sent(db, scope, walker, (0, 105), (640, 105))
+    assert before.verdict is Verdict.NOT_COUNTED
+    walkable.lay_all(db, county)
+    after = sent(db, scope, walker, (0, 105), (640, 105), start=START + dt.timedelta(hours=3))
+    assert after.verdict is Verdict.COUNTED
+    assert "一网格 可走部分的 8" in after.told

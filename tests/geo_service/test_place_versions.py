@@ -21,6 +21,7 @@ from geo_service.areas.service import AreaOptions
 from geo_service.areas.tree import AreaRow
 from geo_service.bulk import copy_rows, multirange
 from geo_service.coverage import service as coverage
+from geo_service.coverage import walkable
 from geo_service.coverage.computing import Neighbourhood
 from geo_service.errors import Forbidden, Invalid
 from geo_service.imports import ImportReport, Outcome, RowsRefused
@@ -548,3 +549,25 @@ def test_the_report_is_a_list_that_can_be_answered(office: Office) -> None:
     assert [column.title for column in listing.columns][-3:] == ["问题编号", "可选答复", "答复"]
     assert len(list(listing.rows)) == 2
     assert report.summary() == "河道「places.geojson」：新增 2"
+
+
+def test_roads_and_grids_that_come_by_file_tell_where_one_can_walk(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.load(Layer.GRID, ({"网格名称": "一网格"}, "POLYGON ((0 0, 400 0, 400 400, 0 400, 0 0))"))
+    grid = office.db.scalars(select(Place).where(Place.layer == Layer.GRID)).one()
+
+    def walkable_m2() -> float | None:
+        office.db.expire_all()
+        return office.db.get_one(PlaceVersion, grid.version_id).walkable_m2
+
+    assert walkable_m2() is None
+    office.load(Layer.ROAD, ({"道路名称": "文林路"}, "LINESTRING (0 105, 400 105)"))
+    assert walkable_m2() == pytest.approx(400 * 30, rel=0.05)
+    wider = "POLYGON ((0 0, 400 0, 400 500, 0 500, 0 0))"
+    office.load(Layer.GRID, ({"网格名称": "一网格"}, wider))
+    assert walkable_m2() == pytest.approx(400 * 30, rel=0.05)
+    monkeypatch.setattr(walkable, "AT_ONCE", 0)
+    report = office.load(Layer.ROAD, ({"道路名称": "长安路"}, "LINESTRING (0 305, 400 305)"))
+    assert "网格的可走部分正在后台重新计算。" in report.notes
+    assert "网格的可走部分" in (walkable.progress(office.db, office.county.id) or "")

@@ -6,7 +6,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layers.cells import CELL_M, CELLS, AreaCells, CellSet, dwell_s, seen_from
+from layers.cells import CELL_M, CELLS, AreaCells, CellSet, seen_from
 from layers.coverage import Path
 
 cell_lists = st.lists(st.tuples(st.integers(-130, 130), st.integers(-130, 130)), max_size=30)
@@ -65,14 +65,6 @@ def test_seen_are_the_cells_whose_centre_is_in_sight(seed: int, sight_m: float) 
     near = shapely.distance(shapely.points(centres), shapely.linestrings(xy)) <= sight_m
     expected = {tuple(c) for c in np.floor(centres[near] / CELL_M).astype(int).tolist()}
     assert as_set(seen_from(path, sight_m)) == expected
-
-
-def test_dwell_counts_the_time_inside() -> None:
-    path = Path.of(
-        np.array([[-100.0, 5], [100, 5], [100, 5]]), np.array([0.0, 200, 500]), np.zeros(3, np.int64)
-    )
-    assert dwell_s(path, shapely.box(0, 0, 200, 50)) == pytest.approx(400, abs=1)
-    assert dwell_s(path, shapely.box(0, 20, 200, 50)) == 0
 
 
 def test_nothing_has_no_cells() -> None:

@@ -225,7 +225,9 @@ def upgrade() -> None:
         "patrol", sa.Column("rides_count", sa.Boolean(), server_default=sa.text("true"), nullable=False)
     )
     op.add_column("patrol", sa.Column("rule", sa.SmallInteger(), server_default=sa.text("1"), nullable=False))
+    op.add_column("place_cells", sa.Column("beside_lines", postgresql.BIT(length=4096), nullable=True))
     op.add_column("place_cells", sa.Column("walkable", postgresql.BIT(length=4096), nullable=True))
+    op.add_column("place_version", sa.Column("walkable_m2", sa.Double(), nullable=True))
     op.add_column(
         "place_version",
         sa.Column(
