@@ -3,9 +3,11 @@
 What was voided is none. A patrol is worth something once it is settled: all that was announced has come.
 """
 
-from sqlalchemy import ColumnElement, and_
+from typing import Any
 
-from geo_service.tables import Patrol, Service
+from sqlalchemy import ColumnElement, and_, case
+
+from geo_service.tables import LineCoverage, Patrol, Service
 from layers.vocabulary import Verdict
 
 Condition = ColumnElement[bool]
@@ -26,6 +28,12 @@ def judged(verdict: Verdict, table: type[Patrol] | type[Service] = Patrol) -> Co
 def covering() -> Condition:
     """Return the condition for patrols that cover: counted ones, and those that wait for review.
 
-    The roll-up by days holds what they covered (`coverage.rollup` says the same in its SQL).
+    The roll-up (`coverage.rollup`) holds what they covered.
     """
     return and_(done(), Patrol.verdict != Verdict.NOT_COUNTED)
+
+
+def covered_spans() -> ColumnElement[Any]:
+    """Return what a row of `LineCoverage` covers, beside its patrol: walked, and ridden where rides count."""
+    walked_or_ridden = LineCoverage.spans.op("+")(LineCoverage.ridden)
+    return case((Patrol.rides_count, walked_or_ridden), else_=LineCoverage.spans)

@@ -1,6 +1,5 @@
 """The SQL of coverage: the places around a track, the rows of patrols, and the roll-up by day."""
 
-import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from geo_service.bulk import copy_rows, elements_of, multirange, spans_in
+from geo_service.bulk import among, copy_rows, elements_of, multirange, spans_in
 from geo_service.coverage.computing import LineRow, NearArea, NearLine, VisitRow
 from geo_service.tables import (
     AreaVisit,
@@ -40,7 +39,6 @@ from layers.cells import AreaCells, CellSet
 from layers.vocabulary import Layer
 
 Box = tuple[float, float, float, float]
-PlaceDay = tuple[int, dt.date]
 SPANS = ("spans", "ridden", "bridged", "ambiguous")
 """The columns of `LineCoverage` that hold spans, as `LineRow` names them."""
 
@@ -58,6 +56,11 @@ class Version:
 _IN_FORCE = and_(PlaceVersion.id == Place.version_id, PlaceVersion.place_id == Place.id)
 
 _VERSIONS_IN_FORCE = select(Place.version_id).where(Place.version_id.is_not(None)).correlate(None)
+
+
+def lock_county(db: Session, county_id: int) -> None:
+    """Let one transaction at a time change the coverage of a county."""
+    db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"coverage/{county_id}", 0))))
 
 
 def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
@@ -215,13 +218,13 @@ def in_force(version_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
 
 
 def delete_coverage(
-    db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, only_in_force: bool = False
+    db: Session, county_id: int, patrol_ids: Iterable[uuid.UUID], *, only_in_force: bool = False
 ) -> None:
     """Delete all that patrols covered and saw; `only_in_force`: only of versions that are in force."""
     for table in (LineCoverage, CellCoverage, AreaVisit):
         db.execute(
             delete(table)
-            .where(table.county_id == county_id, table.patrol_id.in_(patrol_ids))
+            .where(table.county_id == county_id, among(table.patrol_id, patrol_ids))
             .where(in_force(table.place_version_id) if only_in_force else true())
         )
 
@@ -250,7 +253,3 @@ def carry_cells(db: Session, county_id: int, old_version_id: int, new_version_id
         ),
         parameters,
     )
-
-
-def _texts(row: LineRow) -> list[str]:
-    return [multirange(getattr(row, name)) for name in SPANS]

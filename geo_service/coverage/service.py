@@ -70,65 +70,88 @@ def neighbourhood(db: Session, county: County, track: Track) -> Neighbourhood:
     )
 
 
+def lock(db: Session, county_id: int) -> None:
+    """Let one transaction at a time change what the patrols of a county covered, or what they cover by.
+
+    Taken before any row of a patrol is changed or read for that: else a walk that comes while a place gets
+    its new version, or is taken back then, would be carried over as it was before.
+    """
+    queries.lock_county(db, county_id)
+
+
 def record(
     db: Session, county: County, patrol_id: uuid.UUID, track: Track, near: Neighbourhood | None = None
 ) -> Recorded:
-    """Compute and store what a cleaned, home-cut track covered, and add it to the days' roll-up.
+    """Compute and store what a cleaned, home-cut track covered; `enter` puts it into the roll-up.
 
     In the caller's transaction. Called once a patrol; to compute it again call `forget` first.
     """
-    if len(track) == 0:
-        return Recorded([], [])
-    near = near or neighbourhood(db, county, track)
-    passage = Passage(near, track, ZoneInfo(county.time_zone))
-    lines = passage.lines()
-    cells = queries.cells_of(db, county.id, passage.wanted())
-    visits = passage.visits(cells)
-    queries.insert_line_coverage(db, county.id, [(patrol_id, row) for row in lines])
-    queries.insert_visits(db, county.id, [(patrol_id, row) for row in visits])
-    rollup.add_to_line_days(db, county.id, lines)
-    rollup.add_to_cell_days(db, county.id, visits)
-    return Recorded(_covered_lines(near, lines), _seen_areas(near, cells, visits))
+    found = _computed(db, county, track, near)
+    _store(db, county.id, {patrol_id: found})
+    return Recorded(
+        _covered_lines(found.near, found.lines), _seen_areas(found.near, found.cells, found.visits)
+    )
+
+
+def enter(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
+    """Put a patrol that was recorded, settled and judged into the roll-up, as far as it covers."""
+    rollup.add_patrols(db, county_id, [patrol_id])
+
+
+def recount(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
+    """Take a patrol into the roll-up or out of it, after something of what counts of it was changed.
+
+    Its rows stay. Call it once the change is written.
+    """
+    rollup.rebuild(db, county_id, rollup.days_of(db, county_id, [patrol_id]))
 
 
 def forget(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
-    """Take back what a patrol covered, and rebuild the roll-up of the place-days it had a part in."""
-    _forget(db, county_id, [patrol_id], only_in_force=False)
+    """Delete what a patrol covered, and take it out of the roll-up."""
+    days = rollup.days_of(db, county_id, [patrol_id])
+    queries.delete_coverage(db, county_id, [patrol_id])
+    rollup.rebuild(db, county_id, days)
 
 
 def renew(db: Session, county: County, tracks: Mapping[uuid.UUID, Track]) -> None:
     """Compute anew what patrols covered of the places as they are now, by their tracks.
 
-    What they covered of older versions stays as history. In the caller's transaction; the place-days of all
-    are locked first, in key order.
+    What they covered of older versions stays as history. In the caller's transaction.
     """
-    _forget(db, county.id, list(tracks), only_in_force=True)
-    for patrol_id, track in tracks.items():
-        record(db, county, patrol_id, track)
+    found = {patrol_id: _computed(db, county, track) for patrol_id, track in tracks.items()}
+    before = rollup.days_of(db, county.id, tracks, only_in_force=True)
+    queries.delete_coverage(db, county.id, tracks, only_in_force=True)
+    _store(db, county.id, found)
+    rollup.rebuild(db, county.id, before | rollup.days_of(db, county.id, tracks, only_in_force=True))
 
 
-def _forget(db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, only_in_force: bool) -> None:
-    lines, areas = rollup.days_of(db, county_id, patrol_ids, only_in_force=only_in_force)
-    rollup.lock_days(db, county_id, lines, areas)
-    queries.delete_coverage(db, county_id, patrol_ids, only_in_force=only_in_force)
-    rollup.rebuild_line_days(db, county_id, lines)
-    rollup.rebuild_cell_days(db, county_id, areas)
+@dataclass(frozen=True, eq=False)
+class _Computed:
+    """What a track covered, as rows, and what they were computed from."""
+
+    near: Neighbourhood
+    cells: Mapping[int, AreaCells]
+    lines: Sequence[LineRow]
+    visits: Sequence[VisitRow]
 
 
-def withdraw(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
-    """Take a patrol that is not counted out of the roll-up; its rows stay. Call it once that is stored."""
-    lines, areas = rollup.days_of(db, county_id, [patrol_id])
-    rollup.lock_days(db, county_id, lines, areas)
-    rollup.rebuild_line_days(db, county_id, lines)
-    rollup.rebuild_cell_days(db, county_id, areas)
+def _computed(db: Session, county: County, track: Track, near: Neighbourhood | None = None) -> _Computed:
+    if len(track) == 0:
+        return _Computed(Neighbourhood(county.crs or "", [], []), {}, [], [])
+    near = near or neighbourhood(db, county, track)
+    passage = Passage(near, track, ZoneInfo(county.time_zone))
+    lines = passage.lines()
+    cells = queries.cells_of(db, county.id, passage.wanted())
+    return _Computed(near, cells, lines, passage.visits(cells))
 
 
-def restore(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
-    """Put a patrol that counts again into the roll-up.
-
-    By union, as an upload does: it loses nothing to an upload at the same moment.
-    """
-    rollup.add_patrol_to_days(db, county_id, patrol_id)
+def _store(db: Session, county_id: int, found: Mapping[uuid.UUID, _Computed]) -> None:
+    lines = [(patrol_id, row) for patrol_id, own in found.items() for row in own.lines]
+    visits = [(patrol_id, row) for patrol_id, own in found.items() for row in own.visits]
+    if lines:
+        queries.insert_line_coverage(db, county_id, lines)
+    if visits:
+        queries.insert_visits(db, county_id, visits)
 
 
 def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, new_version_id: int) -> float:
@@ -141,7 +164,7 @@ def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, n
     old, new = versions[old_version_id], versions[new_version_id]
     if old.line is None or new.line is None:
         queries.carry_cells(db, county_id, old_version_id, new_version_id)
-        rollup.rebuild_all_cell_days(db, county_id, new_version_id)
+        rollup.add_version(db, county_id, new_version_id)
         return 0.0
     rows = queries.line_coverage_of(db, county_id, old_version_id)
     mapping = Remeasure.between(LineSet.of([old.line], crs=old.crs), LineSet.of([new.line], crs=new.crs))
@@ -152,7 +175,7 @@ def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, n
         for k, (patrol_id, row) in enumerate(rows)
     ]
     queries.insert_line_coverage(db, county_id, [(p, row) for p, row in kept if row.is_anything])
-    rollup.rebuild_all_line_days(db, county_id, new_version_id)
+    rollup.add_version(db, county_id, new_version_id)
     walked = measured["spans"] | measured["ridden"]
     ever = SpanSet.of(np.zeros(len(walked)), walked.start, walked.stop)
     return float(mapping.lost(ever).length.sum())

@@ -97,6 +97,7 @@ def reshape(
 
     Returns for each place (by id) in Chinese what no longer fits.
     """
+    coverage.lock(db, county.id)
     new = [
         NewVersion(stored.id, stored.number + 1, prepared.shape, prepared.areas, stored.reach_m)
         for stored, prepared in changed

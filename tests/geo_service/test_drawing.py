@@ -239,14 +239,14 @@ def test_a_patrol_that_is_not_counted_follows_the_map_outside_the_roll_up(
     db: Session, town: Watertown, county: SmallCounty, scope: Scope
 ) -> None:
     patrol_id, _ = walk(county, (100, 650), (900, 650), verdict="not_counted")
-    coverage.withdraw(db, town.county.id, patrol_id)
+    coverage.recount(db, town.county.id, patrol_id)
     done = drawing.set_geometry(db, scope, town.off_map.id, lonlat("LINESTRING (100 650, 900 650)"))
     assert done.patrols == 1
     assert spans(db, town.off_map, patrol_id) != []
     days = select(LineDay.day).where(LineDay.place_version_id == town.off_map.version_id)
     assert db.scalars(days).all() == []
     db.execute(update(Patrol).where(Patrol.id == patrol_id).values(verdict="counted"))
-    coverage.restore(db, town.county.id, patrol_id)
+    coverage.recount(db, town.county.id, patrol_id)
     assert len(db.scalars(days).all()) == 1
 
 

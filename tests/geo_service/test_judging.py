@@ -329,6 +329,7 @@ class TestReviews:
         judging.coverage.forget(db, county.id, short)
         judging.coverage.record(db, county, short, track, near)
         judging.settle_verdict(db, county, short, track, near)
+        judging.coverage.enter(db, county.id, short)
         assert db.get_one(Patrol, short, populate_existing=True).verdict == Verdict.COUNTED
         assert shown(db, county, river)[1] == 1
 
