@@ -69,7 +69,7 @@ class Town:
             )
             for k in range(3)
         ]
-        small_county.place(Layer.GRID, "G1", "POLYGON ((0 -60, 600 -60, 600 360, 0 360, 0 -60))")
+        self.grid = small_county.place(Layer.GRID, "G1", "POLYGON ((0 -60, 600 -60, 600 360, 0 360, 0 -60))")
         self.walkers = [self.db.get_one(Person, small_county.person(name)) for name in ("王秀英", "李建国")]
         for walker in self.walkers:
             self._duty(walker, self.rivers[0])
