@@ -27,6 +27,7 @@ from layers.vocabulary import Layer
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 Spans = list[tuple[int, int]]
 
 FURTHEST_REACH_M = 200.0
@@ -85,6 +86,16 @@ class Neighbourhood:
         """The reach of each line."""
         reach = [reach_m(line.layer, own_m=line.reach_m, width_m=line.width_m) for line in self.lines]
         return np.clip(np.array(reach, dtype=np.float64), 0.0, FURTHEST_REACH_M)
+
+    @cached_property
+    def rival(self) -> Ints:
+        """Lines compete where this is equal: within their layer."""
+        return np.array([_LAYERS.index(line.layer) for line in self.lines], np.int64)
+
+    @cached_property
+    def length_dm(self) -> Floats:
+        """The length of each line, in whole decimetres."""
+        return np.array([line.length_dm for line in self.lines], np.float64)
 
     def near(self, track: Track) -> Bools:
         """Tell which fixes lie within the reach of a place, shape (n,).
@@ -152,10 +163,9 @@ class Passage:
 
     @cached_property
     def covered(self) -> Covered:
-        """The stretches of lines along which it went; lines compete within their layer."""
-        rival = np.array([_LAYERS.index(line.layer) for line in self.near.lines], np.int64)
-        track = self.track
-        return matched(self.near.line_set, self.xy, track.time_s, track.piece, self.near.reach_m, rival)
+        """The stretches of lines along which it went."""
+        near, track = self.near, self.track
+        return matched(near.line_set, self.xy, track.time_s, track.piece, near.reach_m, near.rival)
 
     @cached_property
     def seen(self) -> dict[dt.date, CellSet]:
@@ -180,10 +190,10 @@ class Passage:
             walked = self._whole_dm(today.of(Kind.WALKED, Kind.BRIDGED))
             ridden = self._whole_dm(today.of(Kind.RIDDEN)) - walked
             ambiguous = self._whole_dm(today.of(Kind.AMBIGUOUS)) - walked - ridden
-            sets = (walked, ridden, bridged, ambiguous)
-            for k in np.unique(np.concatenate([spans.place for spans in sets])).tolist():
+            sets = [_by_place(spans) for spans in (walked, ridden, bridged, ambiguous)]
+            for k in set().union(*sets):
                 line = self.near.lines[k]
-                rows.append(LineRow(line.version_id, day, *(_pairs(spans.of_place(k)) for spans in sets)))
+                rows.append(LineRow(line.version_id, day, *(own.get(k, []) for own in sets)))
         return sorted(rows, key=lambda row: (row.version_id, row.day))
 
     def visits(self, cells: Mapping[int, AreaCells]) -> list[VisitRow]:
@@ -205,8 +215,8 @@ class Passage:
 
     def _whole_dm(self, spans: SpanSet) -> SpanSet:
         """Return spans in whole decimetres, none past the end of its line."""
-        whole = SpanSet.whole([line.length_dm for line in self.near.lines])
-        return spans.scaled(DM_PER_M).rounded() & whole
+        start, stop = np.rint(spans.start * DM_PER_M), np.rint(spans.stop * DM_PER_M)
+        return SpanSet.of(spans.place, start, np.minimum(stop, self.near.length_dm[spans.place]))
 
 
 def _by_day(time_s: Floats, zone: ZoneInfo) -> Iterator[tuple[dt.date, Bools]]:
@@ -233,5 +243,9 @@ def _during(path: Path, here: Bools) -> Path:
     return Path(path.a[here], path.b[here], path.start_s[here], path.stop_s[here])
 
 
-def _pairs(spans: Floats) -> Spans:
-    return [(int(a), int(b)) for a, b in spans.tolist()]
+def _by_place(spans: SpanSet) -> dict[int, Spans]:
+    found: dict[int, Spans] = {}
+    ends = zip(spans.start.astype(np.int64).tolist(), spans.stop.astype(np.int64).tolist(), strict=True)
+    for place, span in zip(spans.place.tolist(), ends, strict=True):
+        found.setdefault(place, []).append(span)
+    return found

@@ -5,15 +5,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import shapely
 from geoalchemy2 import functions as geo
+from numpy.typing import NDArray
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    Double,
     Integer,
     Text,
     and_,
+    bindparam,
     cast,
     delete,
     func,
@@ -22,7 +26,7 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from geo_service.bulk import among, copy_rows, elements_of, multirange, spans_in
 from geo_service.coverage.computing import LineRow, NearArea, NearLine, VisitRow
@@ -38,7 +42,8 @@ from geo_service.tables import (
 from layers.cells import AreaCells, CellSet
 from layers.vocabulary import Layer
 
-Box = tuple[float, float, float, float]
+Boxes = NDArray[np.float64]
+"""West, south, east, north in degrees, shape (k, 4)."""
 SPANS = ("spans", "ridden", "bridged", "ambiguous")
 """The columns of `LineCoverage` that hold spans, as `LineRow` names them."""
 
@@ -55,6 +60,8 @@ class Version:
 # track with every place of the county.
 _IN_FORCE = and_(PlaceVersion.id == Place.version_id, PlaceVersion.place_id == Place.id)
 
+_LAYERS = {layer.value: layer for layer in Layer}
+
 _VERSIONS_IN_FORCE = select(Place.version_id).where(Place.version_id.is_not(None)).correlate(None)
 
 
@@ -63,41 +70,61 @@ def lock_county(db: Session, county_id: int) -> None:
     db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"coverage/{county_id}", 0))))
 
 
-def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
-    """Return the lines of the register that meet a box (west, south, east, north in degrees)."""
-    width = Place.attributes["width_m"].as_float()
-    rows = db.execute(
-        select(
-            Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.length_dm, PlaceVersion.reach_m,
-            width, func.ST_AsBinary(PlaceVersion.line),
-        )
-        .join(PlaceVersion, _IN_FORCE)
-        .where(Place.county_id == county_id, PlaceVersion.line.op("&&")(geo.ST_MakeEnvelope(*box, 4326)))
-        .order_by(Place.id)
-    ).all()  # fmt: skip
+def _meets(geometry: str) -> ColumnElement[bool]:
+    """Return the condition that a version's geometry meets one of the boxes, each of which asks the index."""
+    sides = ("west", "south", "east", "north")
+    columns = (bindparam(side, type_=ARRAY(Double)) for side in sides)
+    box = func.unnest(*columns).table_valued(*sides).render_derived(name="box")
+    other = aliased(PlaceVersion)
+    envelope = geo.ST_MakeEnvelope(*(box.c[side] for side in sides), 4326)
+    met = select(other.id).join(box, getattr(other, geometry).op("&&")(envelope)).distinct()
+    return PlaceVersion.id.in_(met)
+
+
+# Made once: an upload asks both, and making them takes longer than their answers.
+_LINES_NEAR = (
+    select(
+        Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.length_dm, PlaceVersion.reach_m,
+        Place.attributes["width_m"].as_float(), func.ST_AsBinary(PlaceVersion.line),
+    )
+    .join(PlaceVersion, _IN_FORCE)
+    .where(Place.county_id == bindparam("county_id"), _meets("line"))
+    .order_by(Place.id)
+)  # fmt: skip
+_AREAS_NEAR = (
+    select(
+        Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.area_m2,
+        func.ST_AsBinary(PlaceVersion.polygon),
+    )
+    .join(PlaceVersion, _IN_FORCE)
+    .where(Place.county_id == bindparam("county_id"), _meets("polygon"))
+    .order_by(Place.id)
+)  # fmt: skip
+
+
+def lines_near(db: Session, county_id: int, boxes: Boxes) -> list[NearLine]:
+    """Return the lines of the register that meet one of the boxes."""
+    rows = db.execute(_LINES_NEAR, _asked(county_id, boxes)).all()
     geometries = shapely.from_wkb([row[-1] for row in rows])
     return [
-        NearLine(row[0], row[1], Layer(row[2]), row[3], row[4], row[5], row[6], geometry)
+        NearLine(row[0], row[1], _LAYERS[row[2]], row[3], row[4], row[5], row[6], geometry)
         for row, geometry in zip(rows, geometries, strict=True)
     ]
 
 
-def areas_near(db: Session, county_id: int, box: Box) -> list[NearArea]:
-    """Return the area places of the register that meet a box (west, south, east, north in degrees)."""
-    rows = db.execute(
-        select(
-            Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.area_m2,
-            func.ST_AsBinary(PlaceVersion.polygon),
-        )
-        .join(PlaceVersion, _IN_FORCE)
-        .where(Place.county_id == county_id, PlaceVersion.polygon.op("&&")(geo.ST_MakeEnvelope(*box, 4326)))
-        .order_by(Place.id)
-    ).all()  # fmt: skip
+def areas_near(db: Session, county_id: int, boxes: Boxes) -> list[NearArea]:
+    """Return the area places of the register that meet one of the boxes."""
+    rows = db.execute(_AREAS_NEAR, _asked(county_id, boxes)).all()
     geometries = shapely.from_wkb([row[-1] for row in rows])
     return [
-        NearArea(row[0], row[1], Layer(row[2]), row[3], row[4], geometry)
+        NearArea(row[0], row[1], _LAYERS[row[2]], row[3], row[4], geometry)
         for row, geometry in zip(rows, geometries, strict=True)
     ]
+
+
+def _asked(county_id: int, boxes: Boxes) -> dict[str, Any]:
+    sides = zip(("west", "south", "east", "north"), boxes.T.tolist(), strict=True)
+    return {"county_id": county_id, **dict(sides)}
 
 
 def cells_of(db: Session, county_id: int, wanted: Sequence[tuple[int, int, int]]) -> dict[int, AreaCells]:

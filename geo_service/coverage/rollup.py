@@ -13,7 +13,7 @@ import datetime as dt
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, TextClause, select, text, true
 from sqlalchemy.dialects import postgresql
@@ -61,15 +61,20 @@ def days_of(
 def add_patrols(db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID]) -> None:
     """Join what patrols cover into their days and months, by union: it loses nothing that comes meanwhile."""
     for kind in _KINDS:
-        for statement in kind.add_patrols:
-            db.execute(statement, {"county_id": county_id, "patrol_ids": list(patrol_ids)})
+        _add(db, kind.add_patrols, {"county_id": county_id, "patrol_ids": list(patrol_ids)})
 
 
 def add_version(db: Session, county_id: int, version_id: int) -> None:
     """Join all that was covered of a version into its days and months."""
     for kind in _KINDS:
-        for statement in kind.add_version:
-            db.execute(statement, {"county_id": county_id, "version_id": version_id})
+        _add(db, kind.add_version, {"county_id": county_id, "version_id": version_id})
+
+
+def _add(db: Session, statements: Sequence[TextClause], of: dict[str, Any]) -> None:
+    """Add to days, then to months; what adds nothing to a day adds nothing to a month."""
+    for statement in statements:
+        if not cast(Any, db.execute(statement, of)).rowcount:
+            break
 
 
 def rebuild(db: Session, county_id: int, days: PlaceDays) -> None:

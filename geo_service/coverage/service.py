@@ -3,10 +3,10 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from geo_service.coverage import queries, rollup
@@ -20,13 +20,19 @@ from geo_service.coverage.computing import (
     VisitRow,
 )
 from geo_service.tables import County
-from layers import crs as crs_
 from layers.cells import AreaCells, CellSet
 from layers.lines import LineSet
 from layers.remeasure import Remeasure
 from layers.spans import SpanSet
 from layers.tracks import Track
 from layers.vocabulary import Layer
+
+Floats = NDArray[np.float64]
+
+METRES_PER_DEGREE = 110_500.0
+"""Of latitude, where it is least."""
+BOXES = 8
+"""Into so many boxes a track is parted when the places around it are looked for."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +66,13 @@ class Recorded:
     areas: list[SeenArea]
 
 
-def neighbourhood(db: Session, county: County, track: Track) -> Neighbourhood:
-    """Read the places around a track."""
+def neighbourhood(db: Session, county: County, *tracks: Track) -> Neighbourhood:
+    """Read the places around tracks."""
     if county.crs is None:
         raise RuntimeError("a county without an extent has no places and takes no patrols")
-    box = _box_around(track, county.crs)
+    boxes = np.concatenate([_boxes_around(track) for track in tracks])
     return Neighbourhood(
-        county.crs, queries.lines_near(db, county.id, box), queries.areas_near(db, county.id, box)
+        county.crs, queries.lines_near(db, county.id, boxes), queries.areas_near(db, county.id, boxes)
     )
 
 
@@ -118,7 +124,10 @@ def renew(db: Session, county: County, tracks: Mapping[uuid.UUID, Track]) -> Non
 
     What they covered of older versions stays as history. In the caller's transaction.
     """
-    found = {patrol_id: _computed(db, county, track) for patrol_id, track in tracks.items()}
+    if not tracks:
+        return
+    near = neighbourhood(db, county, *tracks.values())
+    found = {patrol_id: _computed(db, county, track, near) for patrol_id, track in tracks.items()}
     before = rollup.days_of(db, county.id, tracks, only_in_force=True)
     queries.delete_coverage(db, county.id, tracks, only_in_force=True)
     _store(db, county.id, found)
@@ -221,10 +230,16 @@ def _pairs(spans: SpanSet, place: int) -> Spans:
     return [(int(a), int(b)) for a, b in spans.of_place(place).tolist()]
 
 
-def _box_around(track: Track, crs: str) -> tuple[float, float, float, float]:
-    """Return west, south, east, north in degrees, with room for the furthest reach."""
-    xy = crs_.to_metric(track.lonlat, crs)
-    low, high = xy.min(axis=0) - FURTHEST_REACH_M, xy.max(axis=0) + FURTHEST_REACH_M
-    corners = np.array([low, high, [low[0], high[1]], [high[0], low[1]]])
-    lonlat: Any = crs_.to_lonlat(corners, crs)
-    return (*lonlat.min(axis=0).tolist(), *lonlat.max(axis=0).tolist())
+def _boxes_around(track: Track) -> Floats:
+    """Return boxes around the stretches of a track, with room for the furthest reach, as the queries ask.
+
+    One box around all of a walk holds many places that it never came near.
+    """
+    first = np.unique(np.linspace(0, len(track) - 1, BOXES, endpoint=False, dtype=np.int64))
+    last = np.append(first[1:], len(track) - 1)  # the first of the next stretch: so no step is left out
+    low = np.minimum(np.minimum.reduceat(track.lonlat, first), track.lonlat[last])
+    high = np.maximum(np.maximum.reduceat(track.lonlat, first), track.lonlat[last])
+    # Degrees of longitude are the shorter ones, most so at the end that is further from the equator.
+    shortest = np.cos(np.radians(np.maximum(np.abs(low[:, 1]), np.abs(high[:, 1]))))
+    room = FURTHEST_REACH_M / METRES_PER_DEGREE / np.column_stack([shortest.clip(0.01), np.ones(first.size)])
+    return np.hstack([low - room, high + room])
