@@ -54,6 +54,11 @@ class Measured(NamedTuple):
     target: str = ""
     met: bool | None = None
 
+    def told(self) -> str:
+        """Return it in one line."""
+        met = "" if self.met is None else f" ({self.target}: {'met' if self.met else 'NOT met'})"
+        return f"{self.what}: {self.figure}{met}"
+
 
 def rows(
     server: str, file: Path = DEFAULT, tracks: int = TRACKS, say: Say = lambda _: None
@@ -112,12 +117,12 @@ def _stored(engine: Engine, tracks: Sequence[Track]) -> None:
         county = db.scalars(select(County)).one()
         new = {uuid.uuid4(): track for track in tracks}
         if len(new) == 1:
-            _store_one(db, county, *new.popitem())
+            store_one(db, county, *new.popitem())
         else:
             _store_all(db, county, new)
 
 
-def _store_one(db: Session, county: County, patrol_id: uuid.UUID, track: Track) -> None:
+def store_one(db: Session, county: County, patrol_id: uuid.UUID, track: Track) -> None:
     """Store a track as `patrols.settling` does, without its raw fixes and its verdict."""
     at = dt.datetime.fromtimestamp(track.time_s[0], dt.UTC)
     queries.insert_patrol(
@@ -182,8 +187,7 @@ def main() -> None:
         os.environ["GEO_DATABASE_URL"], asked.file, asked.tracks, lambda what: print(what, file=sys.stderr)
     )
     for row in found:
-        met = "" if row.met is None else f" ({row.target}: {'met' if row.met else 'NOT met'})"
-        print(f"{row.what}: {row.figure}{met}")
+        print(row.told())
 
 
 if __name__ == "__main__":
