@@ -198,6 +198,8 @@ class Passage:
 
     def visits(self, cells: Mapping[int, AreaCells]) -> list[VisitRow]:
         """Return what was seen of areas, by version and day; `cells`: at least the `wanted` blocks."""
+        if not self.near.areas:
+            return []
         track = self.track
         exact = Path.of(self.xy, track.time_s, track.piece)
         stays = {day: _during(exact, here) for day, here in _by_day(_middle_s(exact), self.zone)}

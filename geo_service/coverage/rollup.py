@@ -40,6 +40,11 @@ class PlaceDays:
     def __or__(self, other: "PlaceDays") -> "PlaceDays":
         return PlaceDays(self.lines | other.lines, self.cells | other.cells)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no day at all."""
+        return not (self.lines or self.cells)
+
 
 def days_of(
     db: Session, county_id: int, patrol_ids: Collection[uuid.UUID], *, only_in_force: bool = False

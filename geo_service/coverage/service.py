@@ -131,7 +131,10 @@ def renew(db: Session, county: County, tracks: Mapping[uuid.UUID, Track]) -> Non
     before = rollup.days_of(db, county.id, tracks, only_in_force=True)
     queries.delete_coverage(db, county.id, tracks, only_in_force=True)
     _store(db, county.id, found)
-    rollup.rebuild(db, county.id, before | rollup.days_of(db, county.id, tracks, only_in_force=True))
+    if before.is_empty:
+        rollup.add_patrols(db, county.id, list(tracks))
+    else:
+        rollup.rebuild(db, county.id, before | rollup.days_of(db, county.id, tracks, only_in_force=True))
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,7 +95,9 @@ def _drawn(db: Session, county_id: int, versions: list[int], random: np.random.G
     db.add(Patrol(county_id=county_id, id=patrol_id, day=FIRST.date(), started_at=FIRST, ended_at=FIRST,
                   walked_m=1.0, fixes=2, batches_due=1, settled_at=FIRST))  # fmt: skip
     db.flush()
-    days = [FIRST.date() + dt.timedelta(days=int(k)) for k in random.permutation([0, 1, 30, 31])[:3]]
+    # Few days each: what shares a month, but no day, meets in the month alone.
+    some = random.permutation([0, 1, 2, 3, 30, 31])[: random.integers(1, 4)]
+    days = [FIRST.date() + dt.timedelta(days=int(k)) for k in some]
     lines = [
         LineRow(version_id, day, spans=[(a, a + 50)], ridden=[(a + 100, a + 150)], bridged=[], ambiguous=[])
         for version_id in random.permutation(versions[:-1]).tolist()
