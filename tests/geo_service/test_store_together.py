@@ -3,8 +3,8 @@
 import contextlib
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -89,12 +89,30 @@ def test_rows_are_locked_in_one_order(apart: Engine, town: Town) -> None:
     assert kept.cell_months
 
 
+def test_a_month_sees_both_of_two_days_that_change_at_once(apart: Engine, town: Town) -> None:
+    county_id, version_id = town.county.id, town.rivers[0].version_id or 0
+    with transaction(apart) as db:
+        first, second = (
+            _with_rows(db, county_id, [LineRow(version_id, day, [(0, 50)], [], [], [])], [])
+            for day in (FIRST.date(), FIRST.date() + dt.timedelta(days=1))
+        )
+
+    def void(patrol_id: uuid.UUID) -> None:
+        with transaction(apart) as db:
+            _change(db, county_id, patrol_id, 0.5)
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(apart) as db:
+            _change(db, county_id, first, 0.5)
+            other = pool.submit(void, second)
+            assert not wait([other], timeout=0.5).done, "it must wait for the month"
+        other.result(timeout=30)
+    with Session(apart) as db:
+        assert naive.stored(db, county_id) == naive.RolledUp({}, {}, {}, {})
+
+
 def _drawn(db: Session, county_id: int, versions: list[int], random: np.random.Generator) -> uuid.UUID:
     """Store a patrol with rows on the same few days, in any order, and enter it."""
-    patrol_id = uuid.uuid4()
-    db.add(Patrol(county_id=county_id, id=patrol_id, day=FIRST.date(), started_at=FIRST, ended_at=FIRST,
-                  walked_m=1.0, fixes=2, batches_due=1, settled_at=FIRST))  # fmt: skip
-    db.flush()
     # Few days each: what shares a month, but no day, meets in the month alone.
     some = random.permutation([0, 1, 2, 3, 30, 31])[: random.integers(1, 4)]
     days = [FIRST.date() + dt.timedelta(days=int(k)) for k in some]
@@ -106,6 +124,16 @@ def _drawn(db: Session, county_id: int, versions: list[int], random: np.random.G
     ]
     cells = [(0, 0, "".join(random.choice(["0", "1"], 4096))), (0, 1, "1" * 4096)]
     visits = [VisitRow(versions[-1], day, 1.0, 1, cells) for day in days]
+    return _with_rows(db, county_id, lines, visits)
+
+
+def _with_rows(
+    db: Session, county_id: int, lines: Sequence[LineRow], visits: Sequence[VisitRow]
+) -> uuid.UUID:
+    patrol_id = uuid.uuid4()
+    db.add(Patrol(county_id=county_id, id=patrol_id, day=FIRST.date(), started_at=FIRST, ended_at=FIRST,
+                  walked_m=1.0, fixes=2, batches_due=1, settled_at=FIRST))  # fmt: skip
+    db.flush()
     queries.insert_line_coverage(db, county_id, [(patrol_id, row) for row in lines])
     queries.insert_visits(db, county_id, [(patrol_id, row) for row in visits])
     coverage.enter(db, county_id, patrol_id)
