@@ -5,9 +5,9 @@ What was voided is none. A patrol is worth something once it is settled: all tha
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case
+from sqlalchemy import ColumnElement, and_, case, func, true
 
-from geo_service.tables import LineCoverage, Patrol, Service
+from geo_service.tables import AreaVisit, LineCoverage, Patrol, Service
 from layers.vocabulary import Verdict
 
 Condition = ColumnElement[bool]
@@ -37,3 +37,8 @@ def covered_spans() -> ColumnElement[Any]:
     """Return what a row of `LineCoverage` covers, beside its patrol: walked, and ridden where rides count."""
     walked_or_ridden = LineCoverage.spans.op("+")(LineCoverage.ridden)
     return case((Patrol.rides_count, walked_or_ridden), else_=LineCoverage.spans)
+
+
+def covers_anything(table: type[LineCoverage] | type[AreaVisit]) -> Condition:
+    """Return the condition for rows, beside their patrols, that cover: not those that are only ambiguous."""
+    return ~func.isempty(covered_spans()) if table is LineCoverage else true()

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.narrow import patrols_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.bulk import among, elements_of, spans_in
-from geo_service.counting import covering
+from geo_service.counting import covering, covers_anything
 from geo_service.tables import (
     Area,
     AreaVisit,
@@ -226,7 +226,8 @@ def outings(
                 func.max(table.day),
             )
             .join(Patrol, Patrol.id == table.patrol_id)
-            .where(table.county_id == county_id, table.day.between(first, last), covering())
+            .where(table.county_id == county_id, table.day.between(first, last))
+            .where(covering(), covers_anything(table))
             .group_by(table.place_version_id)
         )
         found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows if v in index}
@@ -243,7 +244,8 @@ def walkers(
             select(table.place_version_id, Person.name)
             .join(Patrol, Patrol.id == table.patrol_id)
             .join(Person, Person.id == Patrol.person_id)
-            .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None), covering())
+            .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None))
+            .where(covering(), covers_anything(table))
             .group_by(table.place_version_id, Person.id)
             .order_by(func.max(table.day).desc(), Person.name)
         )
