@@ -18,8 +18,8 @@ from geo_service.tables import County, Json
 JOB = "patrols.again"
 AT_ONCE = 20
 """So many are computed in the transaction that changed the place, a few hundredths of a second each."""
-A_JOB = 100
-"""So many are computed by one job before the next goes on: the days they lock must not wait long."""
+A_JOB = 50
+"""So many are computed by one job before the next goes on: uploads of the county wait for it, a second."""
 
 
 @dataclass(frozen=True)
