@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     Text,
     and_,
+    any_,
     bindparam,
     cast,
     delete,
@@ -78,7 +79,8 @@ def _meets(geometry: str) -> ColumnElement[bool]:
     other = aliased(PlaceVersion)
     envelope = geo.ST_MakeEnvelope(*(box.c[side] for side in sides), 4326)
     met = select(other.id).join(box, getattr(other, geometry).op("&&")(envelope)).distinct()
-    return PlaceVersion.id.in_(met)
+    # As an array, by which each is looked up: joined, all places of the county would be read for a few.
+    return PlaceVersion.id == any_(func.array(met.scalar_subquery()))
 
 
 # Made once: an upload asks both, and making them takes longer than their answers.
