@@ -5,10 +5,11 @@ Of a grid counts what can be seen from where one can walk.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, case, func, true
 
-from geo_service.tables import Patrol, Service
+from geo_service.tables import AreaVisit, LineCoverage, Patrol, Service
 from layers.vocabulary import Verdict
 
 Condition = ColumnElement[bool]
@@ -29,7 +30,7 @@ def judged(verdict: Verdict, table: type[Patrol] | type[Service] = Patrol) -> Co
 def covering() -> Condition:
     """Return the condition for patrols that cover: counted ones, and those that wait for review.
 
-    The roll-up by days holds what they covered (`coverage.rollup` says the same in its SQL).
+    The roll-up (`coverage.rollup`) holds what they covered.
     """
     return and_(done(), Patrol.verdict != Verdict.NOT_COUNTED)
 
@@ -59,3 +60,14 @@ class Sizes:
         (0.25, 0.1, 0.0)
         """
         return min(seen_m2 / self.counting_m2, 1.0) if self.counting_m2 else 0.0
+
+
+def covered_spans() -> ColumnElement[Any]:
+    """Return what a row of `LineCoverage` covers, beside its patrol: walked, and ridden where rides count."""
+    walked_or_ridden = LineCoverage.spans.op("+")(LineCoverage.ridden)
+    return case((Patrol.rides_count, walked_or_ridden), else_=LineCoverage.spans)
+
+
+def covers_anything(table: type[LineCoverage] | type[AreaVisit]) -> Condition:
+    """Return the condition for rows, beside their patrols, that cover: not those that are only ambiguous."""
+    return ~func.isempty(covered_spans()) if table is LineCoverage else true()

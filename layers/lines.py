@@ -69,15 +69,28 @@ def multilinestring_m(xy: Floats, m: Floats, part: Ints) -> Any:
     >>> multilinestring_m(np.array([[0.0, 0], [1, 0]]), np.array([0.0, 5]), np.array([0, 0])).wkt
     'MULTILINESTRING M ((0 0 0, 1 0 5))'
     """
-    # Shapely makes no M from arrays, but reads it from WKB: type 2005 of 2002, little endian.
+    # Shapely makes no M from arrays, but reads it from WKB.
+    return shapely.from_wkb(ewkb_m(xy, m, part))
+
+
+def ewkb_m(xy: Floats, m: Floats, part: Ints, *, srid: int = 0) -> bytes:
+    """Return the same as EWKB, as PostGIS takes it, without making a geometry of it first; also of nothing.
+
+    >>> ewkb_m(np.empty((0, 2)), np.empty(0), np.empty(0, np.int64), srid=4326).hex()
+    '0105000060e610000000000000'
+    """
     vertices = np.column_stack([xy, m]).astype("<f8")
     ends = np.flatnonzero(np.diff(part, append=part[-1:] + 1)) + 1
     starts = np.r_[0, ends[:-1]] if ends.size else ends
     parts = [
-        struct.pack("<BII", 1, 2002, b - a) + vertices[a:b].tobytes()
+        struct.pack("<BII", 1, _LINE | _WITH_M, b - a) + vertices[a:b].tobytes()
         for a, b in zip(starts, ends, strict=True)
     ]
-    return shapely.from_wkb(struct.pack("<BII", 1, 2005, len(parts)) + b"".join(parts))
+    return struct.pack("<BIII", 1, _LINES | _WITH_M | _WITH_SRID, srid, len(parts)) + b"".join(parts)
+
+
+_LINE, _LINES, _WITH_M, _WITH_SRID = 2, 5, 0x4000_0000, 0x2000_0000
+"""Words of EWKB."""
 
 
 def _measures(xy: Floats, part: Ints) -> Floats:

@@ -54,12 +54,18 @@ class SpanSet:
         return cls.of(np.arange(stop.size) if place is None else place, np.zeros(stop.size), stop)
 
     def __or__(self, other: "SpanSet") -> "SpanSet":
+        if not len(other):
+            return self
         return self._swept([self._rows, other._rows], lambda depth: (depth[0] > 0) | (depth[1] > 0))
 
     def __and__(self, other: "SpanSet") -> "SpanSet":
+        if not (len(self) and len(other)):
+            return SpanSet.empty()
         return self._swept([self._rows, other._rows], lambda depth: (depth[0] > 0) & (depth[1] > 0))
 
     def __sub__(self, other: "SpanSet") -> "SpanSet":
+        if not (len(self) and len(other)):
+            return self
         return self._swept([self._rows, other._rows], lambda depth: (depth[0] > 0) & (depth[1] == 0))
 
     def __eq__(self, other: object) -> bool:

@@ -27,6 +27,7 @@ from layers.vocabulary import Layer
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 Spans = list[tuple[int, int]]
 
 FURTHEST_REACH_M = 200.0
@@ -100,6 +101,16 @@ class Neighbourhood:
             for start, stop, reach in line.reaches if line.reach_m is None else ():
                 yield k, Stretch(start / DM_PER_M, stop / DM_PER_M, reach)
 
+    @cached_property
+    def rival(self) -> Ints:
+        """Lines compete where this is equal: within their layer."""
+        return np.array([_LAYERS.index(line.layer) for line in self.lines], np.int64)
+
+    @cached_property
+    def length_dm(self) -> Floats:
+        """The length of each line, in whole decimetres."""
+        return np.array([line.length_dm for line in self.lines], np.float64)
+
     def near(self, track: Track) -> Bools:
         """Tell which fixes lie within the reach of a place, shape (n,).
 
@@ -168,14 +179,14 @@ class Passage:
 
     @cached_property
     def covered(self) -> Covered:
-        """The stretches of lines along which it went; lines compete within their layer."""
+        """The stretches of lines along which it went."""
         # The compiler is loaded when a track comes, not when the service starts.
         from layers.matching import matched  # noqa: PLC0415
 
-        rival = np.array([_LAYERS.index(line.layer) for line in self.near.lines], np.int64)
-        track = self.track
-        lines = self.near.line_set
-        return matched(lines, self.xy, track.time_s, track.piece, self.near.reach_m, rival, track.accuracy_m)
+        near, track = self.near, self.track
+        return matched(
+            near.line_set, self.xy, track.time_s, track.piece, near.reach_m, near.rival, track.accuracy_m
+        )
 
     @cached_property
     def seen(self) -> dict[dt.date, CellSet]:
@@ -205,10 +216,10 @@ class Passage:
             walked = self._whole_dm(today.of(Kind.WALKED, Kind.BRIDGED))
             ridden = self._whole_dm(today.of(Kind.RIDDEN)) - walked
             ambiguous = self._whole_dm(today.of(Kind.AMBIGUOUS)) - walked - ridden
-            sets = (walked, ridden, bridged, ambiguous)
-            for k in np.unique(np.concatenate([spans.place for spans in sets])).tolist():
+            sets = [_by_place(spans) for spans in (walked, ridden, bridged, ambiguous)]
+            for k in set().union(*sets):
                 line = self.near.lines[k]
-                rows.append(LineRow(line.version_id, day, *(_pairs(spans.of_place(k)) for spans in sets)))
+                rows.append(LineRow(line.version_id, day, *(own.get(k, []) for own in sets)))
         return sorted(rows, key=lambda row: (row.version_id, row.day))
 
     def visits(self, cells: Mapping[int, AreaCells]) -> list[VisitRow]:
@@ -236,8 +247,8 @@ class Passage:
 
     def _whole_dm(self, spans: SpanSet) -> SpanSet:
         """Return spans in whole decimetres, none past the end of its line."""
-        whole = SpanSet.whole([line.length_dm for line in self.near.lines])
-        return spans.scaled(DM_PER_M).rounded() & whole
+        start, stop = np.rint(spans.start * DM_PER_M), np.rint(spans.stop * DM_PER_M)
+        return SpanSet.of(spans.place, start, np.minimum(stop, self.near.length_dm[spans.place]))
 
 
 def _by_day(time_s: Floats, zone: ZoneInfo) -> Iterator[tuple[dt.date, Bools]]:
@@ -268,5 +279,9 @@ def _during(path: Path, here: Bools) -> Path:
     return Path(path.a[here], path.b[here], path.start_s[here], path.stop_s[here])
 
 
-def _pairs(spans: Floats) -> Spans:
-    return [(int(a), int(b)) for a, b in spans.tolist()]
+def _by_place(spans: SpanSet) -> dict[int, Spans]:
+    found: dict[int, Spans] = {}
+    ends = zip(spans.start.astype(np.int64).tolist(), spans.stop.astype(np.int64).tolist(), strict=True)
+    for place, span in zip(spans.place.tolist(), ends, strict=True):
+        found.setdefault(place, []).append(span)
+    return found

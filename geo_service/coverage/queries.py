@@ -1,20 +1,24 @@
 """The SQL of coverage: the places around a track, the rows of patrols, and the roll-up by day."""
 
-import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import shapely
 from geoalchemy2 import functions as geo
+from numpy.typing import NDArray
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    Double,
     Integer,
     Text,
     and_,
+    any_,
+    bindparam,
     cast,
     delete,
     func,
@@ -23,16 +27,17 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from geo_service.bulk import among, copy_rows, elements_of, multirange, spans_in
-from geo_service.counting import Sizes
+from geo_service.counting import Sizes, covering
 from geo_service.coverage.computing import LineRow, NearArea, NearLine, VisitRow
 from geo_service.tables import (
     AreaVisit,
     CellCoverage,
     County,
     LineCoverage,
+    Patrol,
     Place,
     PlaceCells,
     PlaceVersion,
@@ -42,8 +47,8 @@ from layers.cells import AreaCells, CellSet
 from layers.lines import LineSet
 from layers.vocabulary import Layer
 
-Box = tuple[float, float, float, float]
-PlaceDay = tuple[int, dt.date]
+Boxes = NDArray[np.float64]
+"""West, south, east, north in degrees, shape (k, 4)."""
 SPANS = ("spans", "ridden", "bridged", "ambiguous")
 """The columns of `LineCoverage` that hold spans, as `LineRow` names them."""
 
@@ -67,44 +72,73 @@ IN_FORCE = and_(PlaceVersion.id == Place.version_id, PlaceVersion.place_id == Pl
 """By the key of the place too: without it a database that has no statistics yet compares every line near a
 track with every place of the county."""
 
+_LAYERS = {layer.value: layer for layer in Layer}
+
 _VERSIONS_IN_FORCE = select(Place.version_id).where(Place.version_id.is_not(None)).correlate(None)
 
 
-def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
-    """Return the lines of the register that meet a box (west, south, east, north in degrees)."""
-    width = Place.attributes["width_m"].as_float()
-    rows = db.execute(
-        select(
-            Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.length_dm, PlaceVersion.reach_m,
-            width, PlaceVersion.reaches, PlaceVersion.banks.is_not(None), func.ST_AsBinary(PlaceVersion.line),
-        )
-        .join(PlaceVersion, IN_FORCE)
-        .where(Place.county_id == county_id, PlaceVersion.line.op("&&")(geo.ST_MakeEnvelope(*box, 4326)))
-        .order_by(Place.id)
-    ).all()  # fmt: skip
+def lock_county(db: Session, county_id: int) -> None:
+    """Let one transaction at a time change the coverage of a county."""
+    db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"coverage/{county_id}", 0))))
+
+
+def _meets(geometry: str) -> ColumnElement[bool]:
+    """Return the condition that a version's geometry meets one of the boxes, each of which asks the index."""
+    sides = ("west", "south", "east", "north")
+    columns = (bindparam(side, type_=ARRAY(Double)) for side in sides)
+    box = func.unnest(*columns).table_valued(*sides).render_derived(name="box")
+    other = aliased(PlaceVersion)
+    envelope = geo.ST_MakeEnvelope(*(box.c[side] for side in sides), 4326)
+    met = select(other.id).join(box, getattr(other, geometry).op("&&")(envelope)).distinct()
+    # As an array, by which each is looked up: joined, all places of the county would be read for a few.
+    return PlaceVersion.id == any_(func.array(met.scalar_subquery()))
+
+
+# Made once: an upload asks both, and making them takes longer than their answers.
+_LINES_NEAR = (
+    select(
+        Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.length_dm, PlaceVersion.reach_m,
+        Place.attributes["width_m"].as_float(), PlaceVersion.reaches, PlaceVersion.banks.is_not(None),
+        func.ST_AsBinary(PlaceVersion.line),
+    )
+    .join(PlaceVersion, IN_FORCE)
+    .where(Place.county_id == bindparam("county_id"), _meets("line"))
+    .order_by(Place.id)
+)  # fmt: skip
+_AREAS_NEAR = (
+    select(
+        Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.area_m2,
+        func.ST_AsBinary(PlaceVersion.polygon),
+    )
+    .join(PlaceVersion, IN_FORCE)
+    .where(Place.county_id == bindparam("county_id"), _meets("polygon"))
+    .order_by(Place.id)
+)  # fmt: skip
+
+
+def lines_near(db: Session, county_id: int, boxes: Boxes) -> list[NearLine]:
+    """Return the lines of the register that meet one of the boxes."""
+    rows = db.execute(_LINES_NEAR, _asked(county_id, boxes)).all()
     geometries = shapely.from_wkb([row[-1] for row in rows])
     return [
-        NearLine(row[0], row[1], Layer(row[2]), row[3], row[4], row[5], row[6], geometry, row[7], row[8])
+        NearLine(row[0], row[1], _LAYERS[row[2]], row[3], row[4], row[5], row[6], geometry, row[7], row[8])
         for row, geometry in zip(rows, geometries, strict=True)
     ]
 
 
-def areas_near(db: Session, county_id: int, box: Box) -> list[NearArea]:
-    """Return the area places of the register that meet a box (west, south, east, north in degrees)."""
-    rows = db.execute(
-        select(
-            Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.area_m2,
-            func.ST_AsBinary(PlaceVersion.polygon),
-        )
-        .join(PlaceVersion, IN_FORCE)
-        .where(Place.county_id == county_id, PlaceVersion.polygon.op("&&")(geo.ST_MakeEnvelope(*box, 4326)))
-        .order_by(Place.id)
-    ).all()  # fmt: skip
+def areas_near(db: Session, county_id: int, boxes: Boxes) -> list[NearArea]:
+    """Return the area places of the register that meet one of the boxes."""
+    rows = db.execute(_AREAS_NEAR, _asked(county_id, boxes)).all()
     geometries = shapely.from_wkb([row[-1] for row in rows])
     return [
-        NearArea(row[0], row[1], Layer(row[2]), row[3], row[4], geometry)
+        NearArea(row[0], row[1], _LAYERS[row[2]], row[3], row[4], geometry)
         for row, geometry in zip(rows, geometries, strict=True)
     ]
+
+
+def _asked(county_id: int, boxes: Boxes) -> dict[str, Any]:
+    sides = zip(("west", "south", "east", "north"), boxes.T.tolist(), strict=True)
+    return {"county_id": county_id, **dict(sides)}
 
 
 def cells_of(db: Session, county_id: int, wanted: Sequence[tuple[int, int, int]]) -> dict[int, AreaCells]:
@@ -142,6 +176,11 @@ def cells_of(db: Session, county_id: int, wanted: Sequence[tuple[int, int, int]]
         )
         for version_id, found in by_version.items()
     }
+
+
+def covers(db: Session, patrol_id: uuid.UUID) -> bool:
+    """Tell whether what a patrol covered counts."""
+    return bool(db.scalar(select(Patrol.id).where(Patrol.id == patrol_id, covering())))
 
 
 def sizes_of(db: Session, county_id: int, version_ids: Iterable[int]) -> dict[int, Sizes]:
@@ -235,13 +274,13 @@ def in_force(version_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
 
 
 def delete_coverage(
-    db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, only_in_force: bool = False
+    db: Session, county_id: int, patrol_ids: Iterable[uuid.UUID], *, only_in_force: bool = False
 ) -> None:
     """Delete all that patrols covered and saw; `only_in_force`: only of versions that are in force."""
     for table in (LineCoverage, CellCoverage, AreaVisit):
         db.execute(
             delete(table)
-            .where(table.county_id == county_id, table.patrol_id.in_(patrol_ids))
+            .where(table.county_id == county_id, among(table.patrol_id, patrol_ids))
             .where(in_force(table.place_version_id) if only_in_force else true())
         )
 
@@ -270,7 +309,3 @@ def carry_cells(db: Session, county_id: int, old_version_id: int, new_version_id
         ),
         parameters,
     )
-
-
-def _texts(row: LineRow) -> list[str]:
-    return [multirange(getattr(row, name)) for name in SPANS]

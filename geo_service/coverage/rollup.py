@@ -1,203 +1,214 @@
-"""The SQL of the roll-up: what was covered of each place on each local day, by the patrols that count.
+"""The SQL of the roll-up: what was covered of each place on each local day, and in each month.
 
-What was taken back, or is not counted for now, has no part in it. Rows are locked in key order.
+A day's row is the union of what the patrols that cover had on it, a month's row the union of its days; what
+would be empty has no row. What is new is added by union. After any other change the rows that it had a part
+in are locked and made anew from what they are the union of.
+
+Rows are locked lines before areas, days before months, and in the order of their keys, so that no two
+transactions wait for each other in a ring. One that is not there yet is made first, and so is locked too:
+what is made anew sees all that was before, and nothing comes in between.
 """
 
+import datetime as dt
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
 
-from sqlalchemy import select, text, true, tuple_
+from sqlalchemy import ColumnElement, TextClause, select, text, true
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
-from geo_service.bulk import multirange
-from geo_service.coverage.computing import LineRow, VisitRow
-from geo_service.coverage.queries import PlaceDay, in_force
-from geo_service.tables import AreaVisit, CellDay, LineCoverage, LineDay
+from geo_service.bulk import among
+from geo_service.counting import covered_spans, covering
+from geo_service.coverage.queries import in_force
+from geo_service.tables import CELLS_PER_BLOCK, CellCoverage, LineCoverage
+
+LineKey = tuple[int, dt.date]
+"""Version, day."""
+CellKey = tuple[int, dt.date, int, int]
+"""Version, day, block_x, block_y."""
 
 
-def add_to_line_days(db: Session, county_id: int, rows: Sequence[LineRow]) -> None:
-    """Join rows into the roll-up, in key order so that two uploads never wait for each other in a ring."""
-    covering = [row for row in rows if row.spans or row.ridden]
-    _add(
-        db,
-        "insert into line_day (county_id, place_version_id, day, spans)"
-        " select :county_id, v, d, cast(s as int4multirange) + cast(r as int4multirange)"
-        " from unnest(cast(:versions as bigint[]), cast(:days as date[]), cast(:spans as text[]),"
-        "             cast(:ridden as text[])) row (v, d, s, r)"
-        " order by v, d"
-        " on conflict (place_version_id, day) do update set spans = line_day.spans + excluded.spans",
-        county_id=county_id,
-        versions=[row.version_id for row in covering],
-        days=[row.day for row in covering],
-        spans=[multirange(row.spans) for row in covering],
-        ridden=[multirange(row.ridden) for row in covering],
-    )
+@dataclass(frozen=True)
+class PlaceDays:
+    """Days of places that have a row in the roll-up, or may have one."""
 
+    lines: frozenset[LineKey] = field(default_factory=frozenset)
+    cells: frozenset[CellKey] = field(default_factory=frozenset)
 
-def add_to_cell_days(db: Session, county_id: int, rows: Sequence[VisitRow]) -> None:
-    """Join rows into the roll-up, in key order."""
-    blocks = [(row, *block) for row in rows for block in row.cells]
-    _add(
-        db,
-        "insert into cell_day (county_id, place_version_id, day, block_x, block_y, seen)"
-        " select :county_id, v, d, x, y, cast(s as bit(4096))"
-        " from unnest(cast(:versions as bigint[]), cast(:days as date[]), cast(:xs as int[]),"
-        "             cast(:ys as int[]), cast(:seen as text[])) r (v, d, x, y, s)"
-        " order by v, d, x, y"
-        " on conflict (place_version_id, day, block_x, block_y)"
-        " do update set seen = cell_day.seen | excluded.seen",
-        county_id=county_id,
-        versions=[row.version_id for row, _, _, _ in blocks],
-        days=[row.day for row, _, _, _ in blocks],
-        xs=[x for _, x, _, _ in blocks],
-        ys=[y for _, _, y, _ in blocks],
-        seen=[bits for _, _, _, bits in blocks],
-    )
+    def __or__(self, other: "PlaceDays") -> "PlaceDays":
+        return PlaceDays(self.lines | other.lines, self.cells | other.cells)
+
+    @property
+    def areas(self) -> set[int]:
+        """The versions of areas among them."""
+        return {version_id for version_id, *_ in self.cells}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no day at all."""
+        return not (self.lines or self.cells)
 
 
 def days_of(
-    db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, only_in_force: bool = False
-) -> tuple[list[PlaceDay], list[PlaceDay]]:
-    """Return the place-days that patrols have a part in: of lines, of areas, in key order.
-
-    `only_in_force`: only of versions that are in force.
-    """
-    found: list[list[PlaceDay]] = []
-    for table in (LineCoverage, AreaVisit):
-        rows = db.execute(
-            select(table.place_version_id, table.day)
-            .where(table.county_id == county_id, table.patrol_id.in_(patrol_ids))
+    db: Session, county_id: int, patrol_ids: Collection[uuid.UUID], *, only_in_force: bool = False
+) -> PlaceDays:
+    """Return the place-days that patrols have a part in; `only_in_force`: of versions that are in force."""
+    line = (LineCoverage.place_version_id, LineCoverage.day)
+    cell = (CellCoverage.place_version_id, CellCoverage.day, CellCoverage.block_x, CellCoverage.block_y)
+    lines, cells = (
+        db.execute(
+            select(*key)
+            .where(table.county_id == county_id, among(table.patrol_id, patrol_ids))
             .where(in_force(table.place_version_id) if only_in_force else true())
-            .order_by(table.place_version_id, table.day)
-        )
-        found.append([(version_id, day) for version_id, day in rows])
-    return found[0], found[1]
-
-
-def lock_days(db: Session, county_id: int, lines: Sequence[PlaceDay], areas: Sequence[PlaceDay]) -> None:
-    """Lock roll-up rows in key order: what is rebuilt next sees every upload that was before, none after."""
-    for table, days, blocks in (
-        (LineDay, lines, ()),
-        (CellDay, areas, (CellDay.block_x, CellDay.block_y)),
-    ):
-        if days:
-            db.execute(
-                select(table.place_version_id)
-                .where(table.county_id == county_id, tuple_(table.place_version_id, table.day).in_(days))
-                .order_by(table.place_version_id, table.day, *blocks)
-                .with_for_update()
-            )
-
-
-_REBUILD_LINE_DAYS = """
-with wanted (place_version_id, day) as (
-    select * from unnest(cast(:versions as bigint[]), cast(:days as date[]))
-),
-gone as (
-    delete from line_day using wanted
-    where line_day.county_id = :county_id and line_day.place_version_id = wanted.place_version_id
-      and line_day.day = wanted.day
-      and not exists (select from line_coverage c
-                      join patrol p on p.id = c.patrol_id
-                        and p.voided_at is null and p.verdict <> 'not_counted'
-                      where c.place_version_id = wanted.place_version_id and c.day = wanted.day)
-)
-insert into line_day (county_id, place_version_id, day, spans)
-select c.county_id, c.place_version_id, c.day,
-       range_agg(case when p.rides_count then c.spans + c.ridden else c.spans end)
-from line_coverage c join wanted using (place_version_id, day)
-join patrol p on p.id = c.patrol_id and p.voided_at is null and p.verdict <> 'not_counted'
-where c.county_id = :county_id
-group by c.county_id, c.place_version_id, c.day
-on conflict (place_version_id, day) do update set spans = excluded.spans
-"""
-
-
-_REBUILD_CELL_DAYS = """
-with wanted (place_version_id, day) as (
-    select * from unnest(cast(:versions as bigint[]), cast(:days as date[]))
-),
-gone as (
-    delete from cell_day using wanted
-    where cell_day.county_id = :county_id and cell_day.place_version_id = wanted.place_version_id
-      and cell_day.day = wanted.day
-      and not exists (select from cell_coverage c
-                      join patrol p on p.id = c.patrol_id
-                        and p.voided_at is null and p.verdict <> 'not_counted'
-                      where c.place_version_id = wanted.place_version_id and c.day = wanted.day
-                        and c.block_x = cell_day.block_x and c.block_y = cell_day.block_y)
-)
-insert into cell_day (county_id, place_version_id, day, block_x, block_y, seen)
-select c.county_id, c.place_version_id, c.day, c.block_x, c.block_y, bit_or(c.seen)
-from cell_coverage c join wanted using (place_version_id, day)
-join patrol p on p.id = c.patrol_id and p.voided_at is null and p.verdict <> 'not_counted'
-where c.county_id = :county_id
-group by c.county_id, c.place_version_id, c.day, c.block_x, c.block_y
-on conflict (place_version_id, day, block_x, block_y) do update set seen = excluded.seen
-"""
-
-
-def rebuild_line_days(db: Session, county_id: int, days: Sequence[PlaceDay]) -> None:
-    """Make the roll-up of place-days anew from the rows of patrols that count."""
-    _rebuild(db, _REBUILD_LINE_DAYS, county_id, days)
-
-
-def rebuild_cell_days(db: Session, county_id: int, days: Sequence[PlaceDay]) -> None:
-    """Make the roll-up of place-days anew from the rows of patrols that count."""
-    _rebuild(db, _REBUILD_CELL_DAYS, county_id, days)
-
-
-def add_patrol_to_days(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
-    """Join what a patrol covered and saw into the roll-up once more, in key order."""
-    for statement in (
-        "insert into line_day (county_id, place_version_id, day, spans)"
-        " select county_id, place_version_id, day, spans from line_coverage"
-        " where county_id = :county_id and patrol_id = :patrol_id order by place_version_id, day"
-        " on conflict (place_version_id, day) do update set spans = line_day.spans + excluded.spans",
-        "insert into cell_day (county_id, place_version_id, day, block_x, block_y, seen)"
-        " select county_id, place_version_id, day, block_x, block_y, seen from cell_coverage"
-        " where county_id = :county_id and patrol_id = :patrol_id"
-        " order by place_version_id, day, block_x, block_y"
-        " on conflict (place_version_id, day, block_x, block_y)"
-        " do update set seen = cell_day.seen | excluded.seen",
-    ):
-        db.execute(text(statement), {"county_id": county_id, "patrol_id": patrol_id})
-
-
-def rebuild_all_line_days(db: Session, county_id: int, version_id: int) -> None:
-    """Make the roll-up of all days of a version anew."""
-    rebuild_line_days(db, county_id, _all_days(db, LineCoverage, county_id, version_id))
-
-
-def rebuild_all_cell_days(db: Session, county_id: int, version_id: int) -> None:
-    """Make the roll-up of all days of a version anew."""
-    rebuild_cell_days(db, county_id, _all_days(db, AreaVisit, county_id, version_id))
-
-
-def _add(db: Session, statement: str, *, county_id: int, versions: list[int], **columns: list[Any]) -> None:
-    if versions:
-        db.execute(text(statement), {"county_id": county_id, "versions": versions, **columns})
-
-
-def _rebuild(db: Session, statement: str, county_id: int, days: Sequence[PlaceDay]) -> None:
-    if not days:
-        return
-    values = {
-        "county_id": county_id,
-        "versions": [version_id for version_id, _ in days],
-        "days": [day for _, day in days],
-    }
-    db.execute(text(statement), values)
-
-
-def _all_days(
-    db: Session, table: type[LineCoverage] | type[AreaVisit], county_id: int, version_id: int
-) -> list[PlaceDay]:
-    days = db.scalars(
-        select(table.day)
-        .where(table.county_id == county_id, table.place_version_id == version_id)
-        .distinct()
-        .order_by(table.day)
+        ).all()
+        for table, key in ((LineCoverage, line), (CellCoverage, cell))
     )
-    return [(version_id, day) for day in days]
+    return PlaceDays(frozenset(map(tuple, lines)), frozenset(map(tuple, cells)))
+
+
+def add_patrols(db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID]) -> None:
+    """Join what patrols cover into their days and months, by union: it loses nothing that comes meanwhile."""
+    for kind in _KINDS:
+        _add(db, kind.add_patrols, {"county_id": county_id, "patrol_ids": list(patrol_ids)})
+
+
+def add_version(db: Session, county_id: int, version_id: int) -> None:
+    """Join all that was covered of a version into its days and months."""
+    for kind in _KINDS:
+        _add(db, kind.add_version, {"county_id": county_id, "version_id": version_id})
+
+
+def _add(db: Session, statements: Sequence[TextClause], of: dict[str, Any]) -> None:
+    """Add to days, then to months; what adds nothing to a day adds nothing to a month."""
+    for statement in statements:
+        if not cast(Any, db.execute(statement, of)).rowcount:
+            break
+
+
+def rebuild(db: Session, county_id: int, days: PlaceDays) -> None:
+    """Make place-days and their months anew. Call it once the change is written, in its transaction."""
+    for kind, keys in ((_LINES, days.lines), (_CELLS, days.cells)):
+        if keys:
+            of_days = _columns(county_id, keys)
+            of_months = _columns(county_id, {(v, day.replace(day=1), *block) for v, day, *block in keys})
+            db.execute(kind.lock_days, of_days)
+            db.execute(kind.lock_months, of_months)
+            db.execute(kind.renew_days, of_days)
+            db.execute(kind.renew_months, of_months)
+
+
+def _columns(county_id: int, keys: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
+    columns = zip(*sorted(keys), strict=True)
+    names = ("versions", "days", "xs", "ys")
+    return {"county_id": county_id} | {n: list(c) for n, c in zip(names, columns, strict=False)}
+
+
+# --- the statements, for lines and for areas
+
+
+def _sql(expression: ColumnElement[Any]) -> str:
+    dialect: Any = postgresql.dialect
+    return str(expression.compile(dialect=dialect(), compile_kwargs={"literal_binds": True}))
+
+
+_COVERED = """(
+    select {rows}.county_id, {rows}.place_version_id, {rows}.day, {rows}.patrol_id {of_rows},
+           {part} as {value}
+    from {rows} join patrol on patrol.id = {rows}.patrol_id
+    where {covering}
+)"""
+
+_ADD = """
+insert into {target} (county_id, place_version_id, {period} {blocks}, {value})
+select county_id, place_version_id, date_trunc('{period}', day)::date as {period} {blocks}, {union}({value})
+from {covered} covered
+where county_id = :county_id and {which} and {value} <> {nothing}
+group by county_id, place_version_id, date_trunc('{period}', day)::date {blocks}
+order by place_version_id, {period} {blocks}
+on conflict (place_version_id, {period} {blocks})
+do update set {value} = {target}.{value} {joined} excluded.{value}
+"""
+
+_WANTED = "unnest({arrays}) as wanted (place_version_id, {period} {blocks})"
+
+_LOCK = """
+insert into {target} (county_id, place_version_id, {period} {blocks}, {value})
+select :county_id, place_version_id, {period} {blocks}, {nothing} from {wanted}
+order by place_version_id, {period} {blocks}
+on conflict (place_version_id, {period} {blocks}) do update set {value} = {target}.{value} where false
+"""
+
+_RENEW = """
+with made as (
+    select wanted.*, (
+        select {union}(below.{value}) from {below} below
+        where below.place_version_id = wanted.place_version_id
+          and below.day >= wanted.{period} and below.day < wanted.{period} + interval '1 {period}'
+          {same_block}
+    ) as {value}
+    from {wanted}
+),
+emptied as (
+    delete from {target} using made
+    where {same_key} and coalesce(made.{value}, {nothing}) = {nothing}
+)
+update {target} set {value} = made.{value} from made where {same_key} and made.{value} <> {nothing}
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class _Kind:
+    add_patrols: list[TextClause]
+    add_version: list[TextClause]
+    lock_days: TextClause
+    lock_months: TextClause
+    renew_days: TextClause
+    renew_months: TextClause
+
+
+def _kind(
+    of: str, *, blocks: Sequence[str], value: str, part: str, nothing: str, union: str, joined: str
+) -> _Kind:
+    rows, day, month = f"{of}_coverage", f"{of}_day", f"{of}_month"
+    arrays = ["bigint", "date", *("int" for _ in blocks)]
+    names = [":versions", ":days", ":xs", ":ys"]
+    own = {
+        "rows": rows, "value": value, "part": part, "nothing": nothing, "union": union, "joined": joined,
+        "covering": _sql(covering()),
+        "blocks": "".join(f", {block}" for block in blocks),
+        "of_rows": "".join(f", {rows}.{block}" for block in blocks),
+        "same_block": "".join(f" and below.{block} = wanted.{block}" for block in blocks),
+        "arrays": ", ".join(f"cast({n} as {t}[])" for n, t in zip(names, arrays, strict=False)),
+    }  # fmt: skip
+    covered = _COVERED.format_map(own)
+
+    def statement(template: str, target: str, period: str, **more: str) -> TextClause:
+        same_key = " and ".join(
+            f"{target}.{column} = made.{column}" for column in ("place_version_id", period, *blocks)
+        )
+        words = own | {"target": target, "period": period, "same_key": same_key, "covered": covered} | more
+        return text(template.format_map(words | {"wanted": _WANTED.format_map(words)}))
+
+    periods = ((day, "day"), (month, "month"))
+    by_patrols, by_version = "patrol_id = any(:patrol_ids)", "place_version_id = :version_id"
+    return _Kind(
+        add_patrols=[statement(_ADD, *period, which=by_patrols) for period in periods],
+        add_version=[statement(_ADD, *period, which=by_version) for period in periods],
+        lock_days=statement(_LOCK, day, "day"),
+        lock_months=statement(_LOCK, month, "month"),
+        renew_days=statement(_RENEW, day, "day", below=covered),
+        renew_months=statement(_RENEW, month, "month", below=day),
+    )
+
+
+_LINES = _kind(
+    "line", blocks=(), value="spans", part=_sql(covered_spans()), nothing="'{}'::int4multirange",
+    union="range_agg", joined="+",
+)  # fmt: skip
+_CELLS = _kind(
+    "cell", blocks=("block_x", "block_y"), value="seen", part="cell_coverage.seen",
+    nothing=f"0::bit({CELLS_PER_BLOCK})", union="bit_or", joined="|",
+)  # fmt: skip
+_KINDS = (_LINES, _CELLS)

@@ -3,10 +3,10 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from geo_service.counting import Sizes
@@ -20,14 +20,19 @@ from geo_service.coverage.computing import (
     Spans,
     VisitRow,
 )
-from geo_service.coverage.queries import PlaceDay
 from geo_service.tables import County
 from layers import banks
-from layers import crs as crs_
 from layers.cells import AreaCells, CellSet
 from layers.spans import SpanSet
 from layers.tracks import Track
 from layers.vocabulary import Layer
+
+Floats = NDArray[np.float64]
+
+METRES_PER_DEGREE = 110_500.0
+"""Of latitude, where it is least."""
+BOXES = 8
+"""Into so many boxes a track is parted when the places around it are looked for."""
 
 
 @dataclass(frozen=True)
@@ -85,86 +90,115 @@ class Recorded:
     areas: list[SeenArea]
 
 
-def neighbourhood(db: Session, county: County, track: Track) -> Neighbourhood:
-    """Read the places around a track."""
+def neighbourhood(db: Session, county: County, *tracks: Track) -> Neighbourhood:
+    """Read the places around tracks."""
     if county.crs is None:
         raise RuntimeError("a county without an extent has no places and takes no patrols")
-    box = _box_around(track, county.crs)
+    boxes = np.concatenate([_boxes_around(track) for track in tracks])
     return Neighbourhood(
-        county.crs, queries.lines_near(db, county.id, box), queries.areas_near(db, county.id, box)
+        county.crs, queries.lines_near(db, county.id, boxes), queries.areas_near(db, county.id, boxes)
     )
+
+
+def lock(db: Session, county_id: int) -> None:
+    """Let one transaction at a time change what the patrols of a county covered, or what they cover by.
+
+    Taken before any row of a patrol is changed or read for that: else a walk that comes while a place gets
+    its new version, or is taken back then, would be carried over as it was before.
+    """
+    queries.lock_county(db, county_id)
 
 
 def record(
     db: Session, county: County, patrol_id: uuid.UUID, track: Track, near: Neighbourhood | None = None
 ) -> Recorded:
-    """Compute and store what a cleaned, home-cut track covered, and add it to the days' roll-up.
+    """Compute and store what a cleaned, home-cut track covered; `enter` puts it into the roll-up.
 
     In the caller's transaction. Called once a patrol; to compute it again call `forget` first.
     """
-    if len(track) == 0:
-        return Recorded([], [])
-    near = near or neighbourhood(db, county, track)
-    passage = Passage(near, track, ZoneInfo(county.time_zone))
-    lines = passage.lines()
-    cells = queries.cells_of(db, county.id, passage.wanted())
-    visits = passage.visits(cells)
-    queries.insert_line_coverage(db, county.id, [(patrol_id, row) for row in lines])
-    queries.insert_visits(db, county.id, [(patrol_id, row) for row in visits])
-    rollup.add_to_line_days(db, county.id, lines)
-    rollup.add_to_cell_days(db, county.id, visits)
-    walkable_queries.join(db, county.id, visits)
-    sizes = queries.sizes_of(db, county.id, {row.version_id for row in visits})
-    return Recorded(_covered_lines(near, lines), _seen_areas(near, cells, visits, sizes))
+    found = _computed(db, county, track, near)
+    _store(db, county.id, {patrol_id: found})
+    sizes = queries.sizes_of(db, county.id, {row.version_id for row in found.visits}) if found.visits else {}
+    return Recorded(
+        _covered_lines(found.near, found.lines), _seen_areas(found.near, found.cells, found.visits, sizes)
+    )
+
+
+def enter(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
+    """Put a patrol that was recorded, settled and judged into the roll-up, as far as it covers."""
+    rollup.add_patrols(db, county_id, [patrol_id])
+    if not queries.covers(db, patrol_id):
+        # What it saw was taken for walkable when it was recorded.
+        walkable.rebuild(db, county_id, rollup.days_of(db, county_id, [patrol_id]).areas)
+
+
+def recount(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
+    """Take a patrol into the roll-up or out of it, after something of what counts of it was changed.
+
+    Its rows stay. Call it once the change is written.
+    """
+    days = rollup.days_of(db, county_id, [patrol_id])
+    rollup.rebuild(db, county_id, days)
+    walkable.rebuild(db, county_id, days.areas)
 
 
 def forget(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
-    """Take back what a patrol covered, and rebuild the roll-up of the place-days it had a part in."""
-    areas = _forget(db, county_id, [patrol_id], only_in_force=False)
-    walkable.rebuild(db, county_id, _versions(areas))
+    """Delete what a patrol covered, and take it out of the roll-up."""
+    days = rollup.days_of(db, county_id, [patrol_id])
+    queries.delete_coverage(db, county_id, [patrol_id])
+    rollup.rebuild(db, county_id, days)
+    walkable.rebuild(db, county_id, days.areas)
 
 
 def renew(db: Session, county: County, tracks: Mapping[uuid.UUID, Track]) -> None:
     """Compute anew what patrols covered of the places as they are now, by their tracks.
 
-    What they covered of older versions stays as history. In the caller's transaction; the place-days of all
-    are locked first, in key order.
+    What they covered of older versions stays as history. In the caller's transaction.
     """
-    areas = _forget(db, county.id, list(tracks), only_in_force=True)
-    for patrol_id, track in tracks.items():
-        record(db, county, patrol_id, track)
-    walkable.rebuild(db, county.id, _versions(areas))
+    if not tracks:
+        return
+    near = neighbourhood(db, county, *tracks.values())
+    found = {patrol_id: _computed(db, county, track, near) for patrol_id, track in tracks.items()}
+    before = rollup.days_of(db, county.id, tracks, only_in_force=True)
+    queries.delete_coverage(db, county.id, tracks, only_in_force=True)
+    _store(db, county.id, found)
+    if before.is_empty:
+        rollup.add_patrols(db, county.id, list(tracks))
+        after = rollup.PlaceDays()
+    else:
+        after = before | rollup.days_of(db, county.id, tracks, only_in_force=True)
+        rollup.rebuild(db, county.id, after)
+    walkable.rebuild(db, county.id, after.areas)
 
 
-def _forget(
-    db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, only_in_force: bool
-) -> list[PlaceDay]:
-    """Return the place-days of areas that they had a part in; where one can walk is the caller's."""
-    lines, areas = rollup.days_of(db, county_id, patrol_ids, only_in_force=only_in_force)
-    rollup.lock_days(db, county_id, lines, areas)
-    queries.delete_coverage(db, county_id, patrol_ids, only_in_force=only_in_force)
-    rollup.rebuild_line_days(db, county_id, lines)
-    rollup.rebuild_cell_days(db, county_id, areas)
-    return areas
+@dataclass(frozen=True, eq=False)
+class _Computed:
+    """What a track covered, as rows, and what they were computed from."""
+
+    near: Neighbourhood
+    cells: Mapping[int, AreaCells]
+    lines: Sequence[LineRow]
+    visits: Sequence[VisitRow]
 
 
-def withdraw(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
-    """Take a patrol that is not counted out of the roll-up; its rows stay. Call it once that is stored."""
-    lines, areas = rollup.days_of(db, county_id, [patrol_id])
-    rollup.lock_days(db, county_id, lines, areas)
-    rollup.rebuild_line_days(db, county_id, lines)
-    rollup.rebuild_cell_days(db, county_id, areas)
-    walkable.rebuild(db, county_id, _versions(areas))
+def _computed(db: Session, county: County, track: Track, near: Neighbourhood | None = None) -> _Computed:
+    if len(track) == 0:
+        return _Computed(Neighbourhood(county.crs or "", [], []), {}, [], [])
+    near = near or neighbourhood(db, county, track)
+    passage = Passage(near, track, ZoneInfo(county.time_zone))
+    lines = passage.lines()
+    cells = queries.cells_of(db, county.id, passage.wanted())
+    return _Computed(near, cells, lines, passage.visits(cells))
 
 
-def restore(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
-    """Put a patrol that counts again into the roll-up.
-
-    By union, as an upload does: it loses nothing to an upload at the same moment.
-    """
-    rollup.add_patrol_to_days(db, county_id, patrol_id)
-    _, areas = rollup.days_of(db, county_id, [patrol_id])
-    walkable.rebuild(db, county_id, _versions(areas))
+def _store(db: Session, county_id: int, found: Mapping[uuid.UUID, _Computed]) -> None:
+    lines = [(patrol_id, row) for patrol_id, own in found.items() for row in own.lines]
+    visits = [(patrol_id, row) for patrol_id, own in found.items() for row in own.visits]
+    if lines:
+        queries.insert_line_coverage(db, county_id, lines)
+    if visits:
+        queries.insert_visits(db, county_id, visits)
+        walkable_queries.join(db, county_id, [row for _, row in visits])
 
 
 def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, new_version_id: int) -> float:
@@ -178,7 +212,7 @@ def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, n
     old, new = versions[old_version_id], versions[new_version_id]
     if old.line is None or new.line is None:
         queries.carry_cells(db, county_id, old_version_id, new_version_id)
-        rollup.rebuild_all_cell_days(db, county_id, new_version_id)
+        rollup.add_version(db, county_id, new_version_id)
         return 0.0
     rows = queries.line_coverage_of(db, county_id, old_version_id)
     mapping = banks.carried(old.course, new.course)
@@ -196,13 +230,9 @@ def remeasure(db: Session, county_id: int, place_id: int, old_version_id: int, n
         for k, (patrol_id, row) in enumerate(rows)
     ]
     queries.insert_line_coverage(db, county_id, [(p, row) for p, row in kept if row.is_anything])
-    rollup.rebuild_all_line_days(db, county_id, new_version_id)
+    rollup.add_version(db, county_id, new_version_id)
     ever = SpanSet.of(np.zeros(len(walked)), walked.start, walked.stop)
     return float(mapping.lost(ever).length.sum())
-
-
-def _versions(areas: Sequence[PlaceDay]) -> set[int]:
-    return {version_id for version_id, _ in areas}
 
 
 def _spans_m(rows: Sequence[tuple[uuid.UUID, LineRow]], name: str) -> SpanSet:
@@ -248,10 +278,16 @@ def _pairs(spans: SpanSet, place: int) -> Spans:
     return [(int(a), int(b)) for a, b in spans.of_place(place).tolist()]
 
 
-def _box_around(track: Track, crs: str) -> tuple[float, float, float, float]:
-    """Return west, south, east, north in degrees, with room for the furthest reach."""
-    xy = crs_.to_metric(track.lonlat, crs)
-    low, high = xy.min(axis=0) - FURTHEST_REACH_M, xy.max(axis=0) + FURTHEST_REACH_M
-    corners = np.array([low, high, [low[0], high[1]], [high[0], low[1]]])
-    lonlat: Any = crs_.to_lonlat(corners, crs)
-    return (*lonlat.min(axis=0).tolist(), *lonlat.max(axis=0).tolist())
+def _boxes_around(track: Track) -> Floats:
+    """Return boxes around the stretches of a track, with room for the furthest reach, as the queries ask.
+
+    One box around all of a walk holds many places that it never came near.
+    """
+    first = np.unique(np.linspace(0, len(track) - 1, BOXES, endpoint=False, dtype=np.int64))
+    last = np.append(first[1:], len(track) - 1)  # the first of the next stretch: so no step is left out
+    low = np.minimum(np.minimum.reduceat(track.lonlat, first), track.lonlat[last])
+    high = np.maximum(np.maximum.reduceat(track.lonlat, first), track.lonlat[last])
+    # Degrees of longitude are the shorter ones, most so at the end that is further from the equator.
+    shortest = np.cos(np.radians(np.maximum(np.abs(low[:, 1]), np.abs(high[:, 1]))))
+    room = FURTHEST_REACH_M / METRES_PER_DEGREE / np.column_stack([shortest.clip(0.01), np.ones(first.size)])
+    return np.hstack([low - room, high + room])

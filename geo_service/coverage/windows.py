@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, Text, cast, exists, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.narrow import patrols_in, places_in
 from geo_service.accounts.scope import Scope
-from geo_service.bulk import among, spans_in
-from geo_service.counting import Sizes, covering
+from geo_service.bulk import among, elements_of, spans_in
+from geo_service.counting import Sizes, covering, covers_anything
 from geo_service.tables import (
     Area,
     AreaVisit,
     CellDay,
+    CellMonth,
     LineCoverage,
     LineDay,
+    LineMonth,
     Patrol,
     Person,
     Place,
@@ -169,14 +171,10 @@ def covered_spans(
     db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
 ) -> SpanSet:
     """Return what was covered of lines (dm) on the days first..last, by anyone, from the roll-up."""
+    rows = _rolled_up(LineDay, LineMonth, ("spans",), county_id, first, last, index)
     union = (
-        select(LineDay.place_version_id.label("version_id"), func.range_agg(LineDay.spans).label("spans"))
-        .where(
-            LineDay.county_id == county_id,
-            LineDay.day.between(first, last),
-            among(LineDay.place_version_id, index),
-        )
-        .group_by(LineDay.place_version_id)
+        select(rows.c.place_version_id.label("version_id"), func.range_agg(rows.c.spans).label("spans"))
+        .group_by(rows.c.place_version_id)
         .subquery()
     )
     return _span_set(db, select(union.c.version_id, func.unnest(union.c.spans).label("span")), index)
@@ -186,25 +184,50 @@ def seen_cells(
     db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
 ) -> dict[int, CellSet]:
     """Return for each numbered area place what was seen of it on the days first..last, from the roll-up."""
-    rows = db.execute(
-        select(
-            CellDay.place_version_id,
-            CellDay.block_x,
-            CellDay.block_y,
-            func.bit_send(func.bit_or(CellDay.seen)),
-        )
-        .where(
-            CellDay.county_id == county_id,
-            CellDay.day.between(first, last),
-            among(CellDay.place_version_id, index),
-        )
-        .group_by(CellDay.place_version_id, CellDay.block_x, CellDay.block_y)
-    )
+    rows = _rolled_up(CellDay, CellMonth, ("block_x", "block_y", "seen"), county_id, first, last, index)
+    key = (rows.c.place_version_id, rows.c.block_x, rows.c.block_y)
     by_place: dict[int, list[tuple[int, int, bytes]]] = {}
-    for version_id, x, y, bits in rows:
-        if version_id in index:
-            by_place.setdefault(index[version_id], []).append((x, y, bits))
+    for version_id, x, y, bits in db.execute(
+        select(*key, func.bit_send(func.bit_or(rows.c.seen))).group_by(*key)
+    ):
+        by_place.setdefault(index[version_id], []).append((x, y, bits))
     return {k: CellSet.from_bytes(blocks) for k, blocks in by_place.items()}
+
+
+def _rolled_up(
+    day: type[LineDay] | type[CellDay],
+    month: type[LineMonth] | type[CellMonth],
+    columns: Sequence[str],
+    county_id: int,
+    first: dt.date,
+    last: dt.date,
+    index: dict[int, int],
+) -> Subquery:
+    """Return the rows of the roll-up whose union is a window: of whole months the months, else days."""
+
+    def rows(table: Any, period: Any, since: dt.date, until: dt.date) -> Select[Any]:
+        return select(table.place_version_id, *(getattr(table, column) for column in columns)).where(
+            table.county_id == county_id,
+            period >= since,
+            period < until,
+            among(table.place_version_id, index),
+        )
+
+    until = last + dt.timedelta(days=1)
+    begin, end = first if first.day == 1 else _next_month(first), until.replace(day=1)
+    if begin > end:
+        return rows(day, day.day, first, until).subquery()
+    parts = [rows(day, day.day, first, begin), rows(month, month.month, begin, end)]
+    if end < until:
+        # A window mostly ends today: where nothing comes after it, the month that has begun is whole too.
+        more = exists().where(day.county_id == county_id, day.day >= until, day.day < _next_month(end))
+        parts.append(rows(day, day.day, end, until).where(more))
+        parts.append(rows(month, month.month, end, _next_month(end)).where(~more))
+    return union_all(*parts).subquery()
+
+
+def _next_month(day: dt.date) -> dt.date:
+    return (day.replace(day=1) + dt.timedelta(days=31)).replace(day=1)
 
 
 def outings(
@@ -221,7 +244,8 @@ def outings(
                 func.max(table.day),
             )
             .join(Patrol, Patrol.id == table.patrol_id)
-            .where(table.county_id == county_id, table.day.between(first, last), covering())
+            .where(table.county_id == county_id, table.day.between(first, last))
+            .where(covering(), covers_anything(table))
             .group_by(table.place_version_id)
         )
         found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows if v in index}
@@ -300,7 +324,8 @@ def walkers(
             select(table.place_version_id, Person.name)
             .join(Patrol, Patrol.id == table.patrol_id)
             .join(Person, Person.id == Patrol.person_id)
-            .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None), covering())
+            .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None))
+            .where(covering(), covers_anything(table))
             .group_by(table.place_version_id, Person.id)
             .order_by(func.max(table.day).desc(), Person.name)
         )
@@ -326,10 +351,15 @@ def geometries(db: Session, county_id: int, version_ids: Sequence[int]) -> Geome
 
 def _span_set(db: Session, inner: Select[Any], index: dict[int, int]) -> SpanSet:
     found = inner.subquery()
-    rows = db.execute(select(found.c.version_id, func.lower(found.c.span), func.upper(found.c.span))).all()
-    if not rows:
+    columns = (found.c.version_id, func.lower(found.c.span), func.upper(found.c.span))
+    # As three arrays in their binary form: as rows of numbers they would take longer than their union.
+    sent = db.execute(select(*(func.array_send(func.array_agg(column)) for column in columns))).one()
+    if sent[0] is None:
         return SpanSet.empty()
-    version, start, stop = np.array(rows, dtype=np.int64).T
-    place = np.array([index.get(v, -1) for v in version.tolist()], np.int64)
-    known = place >= 0
-    return SpanSet.of(place[known], start[known], stop[known])
+    version, start, stop = (
+        elements_of(one, kind) for one, kind in zip(sent, (">i8", ">i4", ">i4"), strict=True)
+    )
+    known, which = np.unique(version, return_inverse=True)
+    place = np.array([index.get(v, -1) for v in known.tolist()], np.int64)[which]
+    inside = place >= 0
+    return SpanSet.of(place[inside], start[inside], stop[inside])

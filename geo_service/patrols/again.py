@@ -18,8 +18,8 @@ from geo_service.tables import County, Json
 JOB = "patrols.again"
 AT_ONCE = 20
 """So many are computed in the transaction that changed the place, a few hundredths of a second each."""
-A_JOB = 100
-"""So many are computed by one job before the next goes on: the days they lock must not wait long."""
+A_JOB = 50
+"""So many are computed by one job before the next goes on: uploads of the county wait for it, a second."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ def count(db: Session, county: County, place_ids: Sequence[int]) -> Again:
 
 def compute(db: Session, county: County, place_ids: Sequence[int]) -> Again:
     """Compute the patrols near changed places again: a few at once, many by a job."""
+    coverage.lock(db, county.id)
     found = track_queries.near_places(db, county.id, place_ids)
     later = len(found) > AT_ONCE
     if later:
@@ -60,6 +61,7 @@ def progress(db: Session, county_id: int) -> str | None:
 def by_job(db: Session, payload: Json, tell: Progress) -> None:
     """Compute the next patrols again, and ask for a job that goes on behind them."""
     county = db.get_one(County, payload["county"])
+    coverage.lock(db, county.id)
     behind = uuid.UUID(payload["behind"]) if "behind" in payload else None
     found = track_queries.near_places(db, county.id, payload["places"], behind=behind, limit=A_JOB)
     done, of = int(payload["done"]), max(int(payload["of"]), int(payload["done"]) + len(found))
@@ -73,7 +75,5 @@ def by_job(db: Session, payload: Json, tell: Progress) -> None:
 
 
 def _renew(db: Session, county: County, patrol_ids: Sequence[uuid.UUID]) -> None:
+    # The rows of what is not counted follow the map as well, for a coordinator may count it one day.
     coverage.renew(db, county, track_queries.computed_tracks(db, county.id, patrol_ids))
-    # Their rows follow the map as well, for a coordinator may count them one day.
-    for patrol_id in track_queries.not_counted(db, patrol_ids):
-        coverage.withdraw(db, county.id, patrol_id)

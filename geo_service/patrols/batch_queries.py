@@ -71,15 +71,6 @@ def try_lock_patrol(db: Session, patrol_id: uuid.UUID) -> bool:
     return bool(db.scalar(select(func.pg_try_advisory_xact_lock(_key(f"patrol/{patrol_id}")))))
 
 
-def lock_outings(db: Session, county_id: int) -> None:
-    """Let one transaction at a time decide which patrols of a county are one outing.
-
-    Locked after the patrol and before any of its rows: else two companions would wait for each other, or
-    neither would see the other's walk.
-    """
-    db.execute(select(func.pg_advisory_xact_lock(_key(f"outings/{county_id}"))))
-
-
 def _key(name: str) -> Any:
     return func.hashtextextended(name, 0)
 

@@ -69,8 +69,8 @@ def settle_verdict(
     """Judge a patrol that was just computed, and store verdict, reasons and norm.
 
     `track`: cleaned, before the home cut; `near`: the places around it (None: there is no track);
-    `recorded`: what it covered and saw (None: read again). In the transaction that recorded this: what is
-    not counted leaves the roll-up again. A person's verdict stays.
+    `recorded`: what it covered and saw (None: read again). In the transaction that recorded this and will
+    enter it into the roll-up. A person's verdict stays.
     """
     patrol = _stored(db, county.id, patrol_id)
     shares = _shares_of(recorded, near) if recorded else _shares(db, county.id, patrol_id)
@@ -78,13 +78,7 @@ def settle_verdict(
     verdict_queries.store_measures(db, patrol_id, measures.to_json())
     case = gathered(db, county, patrol, measures, is_mixed=_is_mixed(track))
     found = judged(case, norms.in_force(db, county.id, Days(patrol.day, patrol.day)))
-    if patrol.reviewed_at is None:
-        verdict = found.judgement.verdict
-        verdict_queries.store_verdicts(db, [_given(patrol_id, found)])
-    else:
-        verdict = Verdict(patrol.verdict)
-    if verdict is Verdict.NOT_COUNTED:
-        coverage.withdraw(db, county.id, patrol_id)
+    verdict_queries.store_verdicts(db, [_given(patrol_id, found)])
 
 
 def settle_untracked(db: Session, county: County, patrol_ids: Collection[uuid.UUID]) -> None:

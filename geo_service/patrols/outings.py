@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.narrow import patrols_in
 from geo_service.accounts.scope import Scope
-from geo_service.patrols import batch_queries, outing_queries
+from geo_service.coverage import service as coverage
+from geo_service.patrols import outing_queries
 from geo_service.tables import Patrol
 from layers.outings import standings
 from layers.vocabulary import Verdict
@@ -38,8 +39,12 @@ def counted(db: Session, scope: Scope, first: dt.date, last: dt.date) -> Sums:
 
 
 def lock(db: Session, county_id: int) -> None:
-    """Let one transaction at a time decide what is one outing: before any row of a patrol is changed."""
-    batch_queries.lock_outings(db, county_id)
+    """Let one transaction at a time decide what is one outing, and change what was covered.
+
+    Locked after the patrol and before any of its rows: else two companions would wait for each other, or
+    neither would see the other's walk.
+    """
+    coverage.lock(db, county_id)
 
 
 def together(db: Session, patrol_id: uuid.UUID) -> set[uuid.UUID]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import shapely
 from psycopg.types.json import Jsonb
 from sqlalchemy import (
     ColumnElement,
@@ -37,7 +36,7 @@ from geo_service.tables import (
     Place,
 )
 from layers import codes
-from layers.lines import multilinestring_m
+from layers.lines import ewkb_m
 from layers.tracks import Track
 from layers.vocabulary import Evidence, Verdict
 
@@ -120,10 +119,6 @@ class Computed:
     cleaning: Json
 
 
-_NO_TRACK = bytes.fromhex("010500004000000000")
-"""MULTILINESTRING M EMPTY as WKB: shapely forgets the M of what is empty."""
-
-
 def insert_patrol(db: Session, patrol: NewPatrol) -> None:
     """Store a patrol that is open: it counts nothing yet."""
     nothing_yet = {"walked_m": 0.0, "fixes": 0, "verdict": Verdict.REVIEW}
@@ -137,7 +132,7 @@ def change_patrol(db: Session, patrol_id: uuid.UUID, **values: Any) -> None:
 
 _SETTLE = text(
     "update patrol set day = :day, started_at = :started_at, ended_at = :ended_at, walked_m = :walked_m,"
-    " fixes = :fixes, cleaning = :cleaning, track = ST_GeomFromWKB(:track, 4326), accuracy_m = :accuracy_m,"
+    " fixes = :fixes, cleaning = :cleaning, track = ST_GeomFromEWKB(:track), accuracy_m = :accuracy_m,"
     " settled_at = now() where id = :id"
 )
 
@@ -145,11 +140,10 @@ _SETTLE = text(
 def settle(db: Session, patrol_id: uuid.UUID, computed: Computed, track: Track) -> None:
     """Store what was computed of a patrol, with its track."""
     accept_arrays(db)
-    line = multilinestring_m(track.lonlat, track.time_s, track.piece) if len(track) else None
     values = vars(computed) | {
         "id": patrol_id,
         "cleaning": Jsonb(computed.cleaning),
-        "track": _NO_TRACK if line is None else shapely.to_wkb(line),
+        "track": ewkb_m(track.lonlat, track.time_s, track.piece, srid=4326),
         "accuracy_m": None if np.isnan(track.accuracy_m).all() else Reals(track.accuracy_m),
     }
     db.execute(_SETTLE, values)

@@ -40,10 +40,8 @@ def review(db: Session, scope: Scope, patrol_id: uuid.UUID, verdict: Verdict, no
     before, was_together = Verdict(patrol.verdict), outings.together(db, patrol_id)
     now = dt.datetime.now(dt.UTC)
     verdict_queries.store_review(db, patrol_id, verdict, note.strip(), now, scope.actor.account_id)
-    if verdict is Verdict.NOT_COUNTED:
-        coverage.withdraw(db, scope.county_id, patrol_id)
-    elif before is Verdict.NOT_COUNTED:
-        coverage.restore(db, scope.county_id, patrol_id)
+    if verdict is not before:
+        coverage.recount(db, scope.county_id, patrol_id)
     outings.regroup(db, was_together)
     audit.record(
         db, scope.actor, "patrols.review", county_id=scope.county_id, subject=f"patrol/{patrol_id}",

@@ -62,6 +62,8 @@ def settle(db: Session, county: County, patrol_id: uuid.UUID, *, home_cut_m: flo
     computed = _computed(county, patrol, track, kept, notes)
     queries.settle(db, patrol_id, _no_less(computed, patrol) if fixes.are_gone else computed, kept)
     settle_verdict(db, county, patrol_id, track, near, recorded)
+    if is_covering:
+        coverage.enter(db, county.id, patrol_id)
     outings.regroup(db, was_together)
     return Settled(track, near, fault)
 

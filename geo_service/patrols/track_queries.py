@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from geo_service.coverage.computing import FURTHEST_REACH_M
 from geo_service.tables import LineCoverage, Patrol, Place, PlaceVersion
 from layers.tracks import Track
-from layers.vocabulary import Layer, Verdict
+from layers.vocabulary import Layer
 
 Condition = ColumnElement[bool]
 _METRES_PER_DEGREE = 111_195.0
@@ -82,12 +82,6 @@ def computed_tracks(db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID]
         .with_for_update()
     ).all()
     return {id_: _track(shapely.from_wkb(bytes(wkb)), accuracy_m) for id_, wkb, accuracy_m in rows}
-
-
-def not_counted(db: Session, patrol_ids: Sequence[uuid.UUID]) -> Sequence[uuid.UUID]:
-    """Return which of some patrols are not counted for now, in the order of their ids."""
-    out = Patrol.id.in_(patrol_ids), Patrol.verdict == Verdict.NOT_COUNTED
-    return db.scalars(select(Patrol.id).where(*out).order_by(Patrol.id)).all()
 
 
 def _track(line: Any, accuracy_m: Sequence[float] | None) -> Track:

@@ -77,8 +77,11 @@ class NewPlace:
 
 
 def locked_county(db: Session, county_id: int) -> County:
-    """Return the county, for this transaction alone: imports come one after the other."""
-    return db.scalars(select(County).where(County.id == county_id).with_for_update()).one()
+    """Return the county, for this transaction alone: imports come one after the other.
+
+    Its key stays free: rows of uploads refer to it, and they need not wait for a whole import.
+    """
+    return db.scalars(select(County).where(County.id == county_id).with_for_update(key_share=True)).one()
 
 
 def stored_places(

@@ -99,6 +99,7 @@ def reshape(
 
     Returns for each place (by id) in Chinese what no longer fits.
     """
+    coverage.lock(db, county.id)
     new = [
         NewVersion(
             stored.id,

@@ -60,6 +60,12 @@ FILL = text(
     " where p.county_id = :county and p.in_scheme and v.length_dm is not null"
     " on conflict (place_version_id, day) do update set spans = line_day.spans + excluded.spans"
 )
+FILL_MONTHS = text(
+    "insert into line_month (county_id, place_version_id, month, spans)"
+    " select county_id, place_version_id, date_trunc('month', day), range_agg(spans) from line_day"
+    " where county_id = :county group by 1, 2, 3"
+    " on conflict (place_version_id, month) do update set spans = excluded.spans"
+)
 
 
 def measure(db: Session, scope: Scope, query: Query) -> None:
@@ -83,7 +89,8 @@ def main() -> None:
         print("the demo's own month:")
         measure(db, scope, query)
         db.execute(FILL, {"county": scope.county_id, "first": query.first_day, "last": last})
-        db.execute(text("analyze line_day"))
+        db.execute(FILL_MONTHS, {"county": scope.county_id})
+        db.execute(text("analyze line_day, line_month"))
         print("a month in which every line was walked every day:")
         measure(db, scope, query)
         db.rollback()

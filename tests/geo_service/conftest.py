@@ -103,7 +103,9 @@ class SmallCounty:
         )  # fmt: skip
         self.db.add(row)
         self.db.flush()
-        return row.id, service.record(self.db, self.row, row.id, track)
+        recorded = service.record(self.db, self.row, row.id, track)
+        service.enter(self.db, self.id, row.id)
+        return row.id, recorded
 
     @staticmethod
     def walk(

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from geo_service.coverage import service
-from geo_service.tables import CellDay, LineDay, Place
+from geo_service.coverage import queries, service, windows
+from geo_service.coverage.computing import LineRow
+from geo_service.tables import CellDay, LineDay, Patrol, Place
 from layers.vocabulary import Layer
 
 SmallCounty = Any
@@ -124,6 +125,33 @@ def test_near_tells_which_fixes_are_within_reach_of_a_place(small_county: SmallC
     near = service.neighbourhood(small_county.db, small_county.row, track).near(track)
     at = np.arange(len(track)) * 10
     assert set(at[near]) == {*range(0, 320, 10), *range(490, 620, 10)}
+
+
+def test_what_is_only_ambiguous_covers_nothing_and_is_no_outing(small_county: SmallCounty) -> None:
+    db, river = small_county.db, small_county.place(Layer.RIVER, "R1", "LINESTRING (0 0, 1000 0)")
+    patrol_id, _ = small_county.patrol(small_county.walk((0, 500), (100, 500)))
+    day, index = NOON.date(), {river.version_id: 0}
+    row = LineRow(river.version_id, day, spans=[], ridden=[], bridged=[], ambiguous=[(0, 500)])
+    queries.insert_line_coverage(db, small_county.id, [(patrol_id, row)])
+    service.enter(db, small_county.id, patrol_id)
+    assert line_days(db, river) == {}
+    assert windows.outings(db, small_county.id, day, day, index) == {}
+    service.recount(db, small_county.id, patrol_id)
+    assert line_days(db, river) == {}
+
+
+def test_what_was_ridden_covers_if_rides_count(small_county: SmallCounty) -> None:
+    db, river = small_county.db, small_county.place(Layer.RIVER, "R1", "LINESTRING (0 0, 1000 0)")
+    patrol_id, _ = small_county.patrol(small_county.walk((0, 500), (100, 500)))
+    day, index = NOON.date(), {river.version_id: 0}
+    row = LineRow(river.version_id, day, spans=[(0, 100)], ridden=[(100, 500)], bridged=[], ambiguous=[])
+    queries.insert_line_coverage(db, small_county.id, [(patrol_id, row)])
+    service.enter(db, small_county.id, patrol_id)
+    assert line_days(db, river) == {day: [(0, 500)]}
+    db.execute(update(Patrol).where(Patrol.id == patrol_id).values(rides_count=False))
+    service.recount(db, small_county.id, patrol_id)
+    assert line_days(db, river) == {day: [(0, 100)]}
+    assert windows.outings(db, small_county.id, day, day, index)[0].times == 1
 
 
 def test_random_histories_keep_the_roll_up_equal_to_the_rows(small_county: SmallCounty) -> None:

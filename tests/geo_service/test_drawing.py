@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import shapely
 from fastapi.testclient import TestClient
-from sqlalchemy import Text, cast, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,6 @@ from geo_service.places import drawing, service
 from geo_service.tables import (
     Audit,
     CellCoverage,
-    CellDay,
     Duty,
     Job,
     LineCoverage,
@@ -38,7 +37,7 @@ from layers.errors import OutsideCounty
 from layers.lines import multilinestring_m
 from layers.tracks import Track
 from layers.vocabulary import DutyKind, Layer, Level, Right, Role
-from tests.geo_service import watertown
+from tests.geo_service import naive, watertown
 from tests.geo_service.conftest import CRS, ORIGIN, SmallCounty
 from tests.geo_service.test_accounts import sign_in, token_in
 from tests.geo_service.watertown import Watertown
@@ -99,19 +98,6 @@ def spans(db: Session, place: Place, patrol_id: uuid.UUID) -> list[tuple[int, in
     return [(span.lower, span.upper) for row in rows for span in row]
 
 
-def demand_roll_up_equals_rows(db: Session) -> None:
-    lines = select(
-        LineCoverage.place_version_id, LineCoverage.day, cast(func.range_agg(LineCoverage.spans), Text)
-    ).group_by(LineCoverage.place_version_id, LineCoverage.day)
-    days = select(LineDay.place_version_id, LineDay.day, cast(LineDay.spans, Text))
-    assert sorted(map(str, db.execute(lines))) == sorted(map(str, db.execute(days)))
-    keys = ("place_version_id", "day", "block_x", "block_y")
-    of_rows = [getattr(CellCoverage, key) for key in keys]
-    cells = select(*of_rows, cast(func.bit_or(CellCoverage.seen), Text)).group_by(*of_rows)
-    rolled = select(*(getattr(CellDay, key) for key in keys), cast(CellDay.seen, Text))
-    assert sorted(map(str, db.execute(cells))) == sorted(map(str, db.execute(rolled)))
-
-
 def test_a_trial_says_all_and_stores_nothing(db: Session, town: Watertown, scope: Scope) -> None:
     line = lonlat("LINESTRING (200 700, 1500 700)")
     tried = drawing.set_geometry(db, scope, town.off_map.id, line, dry_run=True)
@@ -159,7 +145,7 @@ def test_the_walk_that_a_line_was_taken_from_covers_it(
     assert done.patrols >= 1
     covered = sum(b - a for a, b in spans(db, town.off_map, patrol_id)) / 10
     assert covered >= 0.97 * (done.length_m or 0)
-    demand_roll_up_equals_rows(db)
+    assert naive.stored(db, town.county.id) == naive.from_rows(db, town.county.id)
     looks = db.scalars(select(Audit.subject).where(Audit.action == "patrols.look")).all()
     assert looks == [f"patrol/{patrol_id}"]
 
@@ -187,7 +173,7 @@ def test_a_patrol_without_a_track_keeps_what_it_had(
     drawing.set_geometry(db, scope, town.rivers[0].id, lonlat("LINESTRING (0 0, 1900 0, 2000 60)"))
     assert spans(db, town.rivers[0], town.patrol_id) == before
     assert spans(db, town.rivers[0], kept_id)
-    demand_roll_up_equals_rows(db)
+    assert naive.stored(db, town.county.id) == naive.from_rows(db, town.county.id)
 
 
 def test_a_changed_line_is_covered_anew_by_walks_with_tracks_and_history_stays(
@@ -202,7 +188,7 @@ def test_a_changed_line_is_covered_anew_by_walks_with_tracks_and_history_stays(
     assert sum(b - a for a, b in spans(db, river, patrol_id)) > 7000
     assert spans(db, river, walked_id) == []
     assert db.scalar(select(func.count()).where(LineCoverage.place_version_id == old_version)) == old_rows
-    demand_roll_up_equals_rows(db)
+    assert naive.stored(db, town.county.id) == naive.from_rows(db, town.county.id)
 
 
 def test_a_drawn_area_is_seen_by_walks_that_were_there(
@@ -221,7 +207,7 @@ def test_a_drawn_area_is_seen_by_walks_that_were_there(
         CellCoverage.place_version_id == compound.version_id, CellCoverage.patrol_id == patrol_id
     )
     assert db.scalar(seen)
-    demand_roll_up_equals_rows(db)
+    assert naive.stored(db, town.county.id) == naive.from_rows(db, town.county.id)
 
 
 @pytest.mark.parametrize("values", [{"settled_at": None}, {"voided_at": func.now()}])
@@ -239,14 +225,14 @@ def test_a_patrol_that_is_not_counted_follows_the_map_outside_the_roll_up(
     db: Session, town: Watertown, county: SmallCounty, scope: Scope
 ) -> None:
     patrol_id, _ = walk(county, (100, 650), (900, 650), verdict="not_counted")
-    coverage.withdraw(db, town.county.id, patrol_id)
+    coverage.recount(db, town.county.id, patrol_id)
     done = drawing.set_geometry(db, scope, town.off_map.id, lonlat("LINESTRING (100 650, 900 650)"))
     assert done.patrols == 1
     assert spans(db, town.off_map, patrol_id) != []
     days = select(LineDay.day).where(LineDay.place_version_id == town.off_map.version_id)
     assert db.scalars(days).all() == []
     db.execute(update(Patrol).where(Patrol.id == patrol_id).values(verdict="counted"))
-    coverage.restore(db, town.county.id, patrol_id)
+    coverage.recount(db, town.county.id, patrol_id)
     assert len(db.scalars(days).all()) == 1
 
 
@@ -271,7 +257,7 @@ def test_many_patrols_are_computed_by_jobs_one_after_the_other(
     assert told[-1] == (7, 7)
     assert told == sorted(told)
     assert all(spans(db, town.off_map, id_) for id_ in ids)
-    demand_roll_up_equals_rows(db)
+    assert naive.stored(db, town.county.id) == naive.from_rows(db, town.county.id)
 
 
 def test_the_walks_to_choose_from(db: Session, town: Watertown, county: SmallCounty, scope: Scope) -> None:
@@ -439,7 +425,7 @@ def test_a_file_of_geometry_computes_the_walks_near_it_again(
     report = service.import_layer(db, scope, Layer.RIVER, path)
     assert any("附近的 1 次巡查已按新的图形重算" in note for note in report.notes)
     assert spans(db, town.off_map, patrol_id)
-    demand_roll_up_equals_rows(db)
+    assert naive.stored(db, town.county.id) == naive.from_rows(db, town.county.id)
 
 
 def test_a_line_of_degrees_is_measured_in_metres(db: Session, town: Watertown, scope: Scope) -> None:

@@ -125,15 +125,14 @@ class Office:
         now = dt.datetime(2024, 5, 1, 8, tzinfo=dt.UTC)
         patrol = Patrol(
             county_id=self.county.id, id=uuid.uuid4(), day=day, started_at=now, ended_at=now, walked_m=1.0,
-            fixes=2,
+            fixes=2, settled_at=now,
         )  # fmt: skip
         self.db.add(patrol)
         self.db.flush()
         text = multirange(spans)
         covered = ["county_id", "place_version_id", "day", "patrol_id", "spans"]
         copy_rows(self.db, LineCoverage, covered, [(self.county.id, place.version_id, day, patrol.id, text)])
-        rolled = ["county_id", "place_version_id", "day", "spans"]
-        copy_rows(self.db, LineDay, rolled, [(self.county.id, place.version_id, day, text)])
+        coverage.enter(self.db, self.county.id, patrol.id)
 
 
 @pytest.fixture
