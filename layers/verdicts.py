@@ -90,6 +90,8 @@ class Judgement:
 
     verdict: Verdict
     reasons: tuple[Reason, ...] = ()
+    rides_count: bool = True
+    """What was ridden covers: there is no rule, or the walker may ride under it."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,9 @@ class Numbers:
     ridden_within_m: float = 0.0
     """Ridden within their reach: counts for who may ride."""
     share: float | None = None
-    """Covered or seen of the place it covered most of, 0 to 1; None: it has no geometry."""
+    """Covered on foot or seen of the place it covered most of, 0 to 1; None: it has no geometry."""
+    share_with_rides: float | None = None
+    """The same, ridden parts too: for who may ride."""
     ridden_share: float = 0.0
     """Of the way, faster than walking for more than a minute."""
     gap_share: float = 0.0
@@ -135,13 +139,15 @@ def judge(numbers: Numbers, rule: Rule | None = None, *, roles: Iterable[Role] =
     """
     may_ride = rule is not None and not set(roles).isdisjoint(rule.caps.may_ride)
     if may_ride and numbers.within_m is not None:
-        numbers = replace(numbers, within_m=numbers.within_m + numbers.ridden_within_m)
+        within_m = numbers.within_m + numbers.ridden_within_m
+        numbers = replace(numbers, within_m=within_m, share=numbers.share_with_rides or numbers.share)
     missed = list(_missed(numbers, rule.minima if rule else Minima()))
     doubts = list(_doubts(numbers, rule, may_ride=may_ride))
     reasons = (*missed, *doubts)
+    rides_count = rule is None or may_ride
     if any(_is_far(reason) for reason in missed) and numbers.complete:
-        return Judgement(Verdict.NOT_COUNTED, reasons)
-    return Judgement(Verdict.REVIEW if reasons else Verdict.COUNTED, reasons)
+        return Judgement(Verdict.NOT_COUNTED, reasons, rides_count)
+    return Judgement(Verdict.REVIEW if reasons else Verdict.COUNTED, reasons, rides_count)
 
 
 def _missed(numbers: Numbers, minima: Minima) -> Iterator[Reason]:

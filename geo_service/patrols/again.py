@@ -75,5 +75,5 @@ def by_job(db: Session, payload: Json, tell: Progress) -> None:
 def _renew(db: Session, county: County, patrol_ids: Sequence[uuid.UUID]) -> None:
     coverage.renew(db, county, track_queries.computed_tracks(db, county.id, patrol_ids))
     # Their rows follow the map as well, for a coordinator may count them one day.
-    for patrol_id in track_queries.not_counted(db, patrol_ids):
+    for patrol_id in track_queries.not_all_counted(db, patrol_ids):
         coverage.withdraw(db, county.id, patrol_id)

@@ -41,6 +41,7 @@ from geo_service.patrols.queries import NewPatrol
 from geo_service.patrols.settling import Settled
 from geo_service.tables import County, Patrol, Person
 from layers import crs as crs_
+from layers.coverage import Kind
 from layers.errors import UnknownCrs, UnknownTimeZone
 from layers.matching import matched, way
 from layers.tracks import Recording, Track
@@ -322,7 +323,7 @@ def _check(db: Session, county: County, settled: Settled, told: PatrolAnswer, *,
 
 def _ask_datum(db: Session, county: County, answer: PatrolAnswer, track: Track, near: Neighbourhood) -> None:
     """Raise UnknownCrs if a recording of no stated datum goes along lines only in another datum."""
-    as_is_m = sum(line.metres for line in answer.covered)
+    as_is_m = sum(line.along_m for line in answer.covered)
     if as_is_m >= 0.5 * answer.walked_m:
         return
     xy = crs_.to_metric(track.lonlat, near.crs)
@@ -346,7 +347,7 @@ def _along_m(track: Track, near: Neighbourhood) -> float:
     rival = np.array([list(Layer).index(line.layer) for line in near.lines], np.int64)
     xy: NDArray[np.float64] = crs_.to_metric(track.lonlat, near.crs)
     covered = matched(near.line_set, xy, track.time_s, track.piece, near.reach_m, rival)
-    return float(covered.spans().length.sum())
+    return float(covered.of(Kind.WALKED, Kind.RIDDEN, Kind.BRIDGED).length.sum())
 
 
 def _now() -> dt.datetime:

@@ -84,10 +84,10 @@ def computed_tracks(db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID]
     return {id_: _track(shapely.from_wkb(bytes(wkb)), accuracy_m) for id_, wkb, accuracy_m in rows}
 
 
-def not_counted(db: Session, patrol_ids: Sequence[uuid.UUID]) -> Sequence[uuid.UUID]:
-    """Return which of some patrols are not counted for now, in the order of their ids."""
-    out = Patrol.id.in_(patrol_ids), Patrol.verdict == Verdict.NOT_COUNTED
-    return db.scalars(select(Patrol.id).where(*out).order_by(Patrol.id)).all()
+def not_all_counted(db: Session, patrol_ids: Sequence[uuid.UUID]) -> Sequence[uuid.UUID]:
+    """Return which of some patrols do not count for now, or not where ridden, in the order of their ids."""
+    is_out = or_(Patrol.verdict == Verdict.NOT_COUNTED, Patrol.rides_count.is_(False))
+    return db.scalars(select(Patrol.id).where(Patrol.id.in_(patrol_ids), is_out).order_by(Patrol.id)).all()
 
 
 def _track(line: Any, accuracy_m: Sequence[float] | None) -> Track:

@@ -117,7 +117,8 @@ class TestMinima:
 
     def test_a_missing_record_is_asked_for_and_not_held_against_the_walk(self) -> None:
         norm = rule(Minima(checklist=True))
-        assert judge(WALK, norm) == Judgement(Verdict.REVIEW, (Reason(Code.NO_RECORD),))
+        judgement = judge(WALK, norm)
+        assert (judgement.verdict, judgement.reasons) == (Verdict.REVIEW, (Reason(Code.NO_RECORD),))
         assert judge(with_(record_complete=True), norm).verdict is Verdict.COUNTED
 
     def test_what_is_not_all_in_is_not_refused(self) -> None:

@@ -1,0 +1,73 @@
+"""What a walker is told of how he covered: during an outage, by riding, or beside another line. No blame."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from geo_service.coverage.service import CoveredLine, Stretches
+from geo_service.patrols.words import called, length, listed
+
+
+def how(lines: Sequence[CoveredLine], minutes: Sequence[float], *, rides_count: bool) -> Iterator[str]:
+    """Yield a sentence for each thing that a walker should know, with what he can do about it.
+
+    `minutes`: of each outage.
+    """
+    if minutes:
+        yield of_outages(len(minutes), sum(minutes), _each(lines, lambda line: line.bridged))
+    if ridden_m := _along_m(lines, lambda line: line.ridden):
+        yield of_rides(ridden_m, rides_count=rides_count)
+    if ambiguous := _each(lines, lambda line: line.ambiguous):
+        yield of_ambiguous(ambiguous)
+
+
+def of_outages(count: int, minutes: float, bridged: Sequence[str]) -> str:
+    """Return what is told of outages; `bridged`: lines with the metres that count although there was one.
+
+    >>> of_outages(2, 6.2, ["车路河 320 米"])
+    '有 2 处定位中断，共 6 分钟；中断时沿线走过的也已计入：车路河 320 米。手机允许后台定位，中断会少。'
+    >>> of_outages(1, 0.4, [])
+    '有 1 处定位中断，共 1 分钟；中断时走到哪里不清楚，没有计入。手机允许后台定位，中断会少。'
+    """
+    told = f"有 {count} 处定位中断，共 {max(round(minutes), 1)} 分钟；"
+    if bridged:
+        told += f"中断时沿线走过的也已计入：{listed(bridged)}。"
+    else:
+        told += "中断时走到哪里不清楚，没有计入。"
+    return told + "手机允许后台定位，中断会少。"
+
+
+def of_rides(metres: float, *, rides_count: bool) -> str:
+    """Return what is told of what was ridden.
+
+    >>> of_rides(1240, rides_count=False)
+    '有 1.2 公里像是骑车、乘车或乘船，暂不计入；这一段步行再走一次就会计入。'
+    >>> of_rides(1240, rides_count=True)
+    '有 1.2 公里像是骑车、乘车或乘船，也已计入。'
+    """
+    told = f"有 {length(metres)}像是骑车、乘车或乘船，"
+    return told + ("也已计入。" if rides_count else "暂不计入；这一段步行再走一次就会计入。")
+
+
+def of_ambiguous(lines: Sequence[str]) -> str:
+    """Return what is told of stretches beside which another line is too close.
+
+    >>> of_ambiguous(["南街 300 米", "北街 290 米"])
+    '南街 300 米、北街 290 米离得太近，分不清走的是哪条，没有计入。手机放在外侧口袋，定位会准些。'
+    >>> of_ambiguous(["南街 300 米"])
+    '南街 300 米与另一条离得太近，分不清走的是哪条，没有计入。手机放在外侧口袋，定位会准些。'
+    """
+    close = "离得太近" if len(lines) > 1 else "与另一条离得太近"
+    return f"{listed(lines)}{close}，分不清走的是哪条，没有计入。手机放在外侧口袋，定位会准些。"
+
+
+def _each(lines: Sequence[CoveredLine], part: Callable[[CoveredLine], Stretches]) -> list[str]:
+    """Return the lines that have such a part, each with its metres, the longest first."""
+    own = [(part(line).metres, line) for line in lines if part(line).metres]
+    return [f"{called(line)} {length(metres)}" for metres, line in sorted(own, key=lambda one: -one[0])]
+
+
+def _along_m(lines: Sequence[CoveredLine], part: Callable[[CoveredLine], Stretches]) -> float:
+    """Return the metres of such a part; a road along a river is not counted twice."""
+    by_layer: dict[str, float] = {}
+    for line in lines:
+        by_layer[line.layer] = by_layer.get(line.layer, 0.0) + part(line).metres
+    return max(by_layer.values(), default=0.0)
