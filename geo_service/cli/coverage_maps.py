@@ -70,7 +70,7 @@ def coverage(
     """Print or write the coverage by place, and by layer in sum."""
     with _asking(county) as (db, scope):
         query = _query(db, scope, layer, area, first, last, duty, level, register)
-        table = answers.coverage(db, scope, query)
+        table = answers.coverage(db, scope, query, with_ambiguous=True)
         canvas = Canvas.of(db, table.ground, _county(db, scope)) if _is_drawn(form, output) else None
         _record(db, scope, "coverage.export", output, full=full)
     emit(lists.coverage_list(table, canvas), form, output, full=full)

@@ -22,6 +22,7 @@ _COVERAGE = (
     Column("in_scheme", "纳管", "flag"),
     Column("length_m", "长度（米）", "number"),
     Column("covered_m", "已覆盖（米）", "number"),
+    Column("ambiguous_m", "可能走过（米）", "number"),
     Column("area_m2", "面积（平方米）", "number"),
     Column("seen_m2", "已看到（平方米）", "number"),
     Column("share", "覆盖率", "number"),
@@ -37,6 +38,7 @@ _GAP = (
     Column("from_m", "起点（米）", "number"),
     Column("to_m", "止点（米）", "number"),
     Column("length_m", "长度（米）", "number"),
+    Column("ambiguous_m", "其中可能走过（米）", "number"),
     Column("area_m2", "面积（平方米）", "number"),
     Column("holders", "责任人", mask="name"),
 )
@@ -119,6 +121,7 @@ def _coverage(row: CoverageRow) -> tuple[Any, ...]:
     return (
         row.place.in_scheme,
         *(sizes if line else (None, None)),
+        _round(row.ambiguous),
         *((None, None) if line else sizes),
         None if row.share is None else round(row.share, 4),
         out.times if out else 0,
@@ -132,8 +135,8 @@ def _coverage(row: CoverageRow) -> tuple[Any, ...]:
 def _gap(row: GapRow) -> tuple[Any, ...]:
     if row.span_dm is not None:
         a, b = (end / DM_PER_M for end in row.span_dm)
-        return a, b, _round(row.size), None, list(row.holders)
-    return None, None, None, _round(row.size), list(row.holders)
+        return a, b, _round(row.size), _round(row.ambiguous_m), None, list(row.holders)
+    return None, None, None, None, _round(row.size), list(row.holders)
 
 
 def _round(size: float | None) -> float | None:

@@ -83,7 +83,7 @@ class SeenArea:
 
 @dataclass(frozen=True)
 class Recorded:
-    """All that one patrol covered and saw, ridden parts too: whether these count is the verdict's business."""
+    """All that one patrol covered and saw, ridden parts too: whether they count is the verdict's business."""
 
     lines: list[CoveredLine]
     areas: list[SeenArea]

@@ -178,6 +178,7 @@ def ambiguous_spans(
             LineCoverage.county_id == county_id,
             LineCoverage.day.between(first, last),
             not_(func.isempty(LineCoverage.ambiguous)),
+            among(LineCoverage.place_version_id, index),
             covering(),
         )
         .subquery()

@@ -27,12 +27,23 @@ def of_outages(count: int, minutes: float, bridged: Sequence[str]) -> str:
     >>> of_outages(1, 0.4, [])
     '有 1 处定位中断，共 1 分钟；中断时走到哪里不清楚，没有计入。手机允许后台定位，中断会少。'
     """
-    told = f"有 {count} 处定位中断，共 {max(round(minutes), 1)} 分钟；"
+    told = f"有 {count} 处定位中断，共 {lasting(minutes)}；"
     if bridged:
         told += f"中断时沿线走过的也已计入：{listed(bridged)}。"
     else:
         told += "中断时走到哪里不清楚，没有计入。"
     return told + "手机允许后台定位，中断会少。"
+
+
+def lasting(minutes: float) -> str:
+    """Return how long something lasted.
+
+    >>> lasting(0.4), lasting(4.2), lasting(60), lasting(139.7)
+    ('1 分钟', '4 分钟', '1 小时', '2 小时 20 分钟')
+    """
+    hours, left = divmod(max(round(minutes), 1), 60)
+    told = [f"{hours} 小时"] if hours else []
+    return " ".join([*told, f"{left} 分钟"] if left else told)
 
 
 def of_rides(metres: float, *, rides_count: bool) -> str:
@@ -57,6 +68,17 @@ def of_ambiguous(lines: Sequence[str]) -> str:
     """
     close = "离得太近" if len(lines) > 1 else "与另一条离得太近"
     return f"{listed(lines)}{close}，分不清走的是哪条，没有计入。手机放在外侧口袋，定位会准些。"
+
+
+def ways(line: CoveredLine, rides_count: bool) -> str:
+    """Return beside the metres of a line how it was covered, or why not; empty: simply walked."""
+    counted = "已计入" if rides_count else "暂不计入"
+    told = (
+        (line.bridged, "在定位中断时沿线走过，已计入"),
+        (line.ridden, f"像是骑车、乘车或乘船，{counted}"),
+        (line.ambiguous, "可能走过，分不清，没有计入"),
+    )
+    return "；".join(f"{length(part.metres)}{words}" for part, words in told if part.metres)
 
 
 def _each(lines: Sequence[CoveredLine], part: Callable[[CoveredLine], Stretches]) -> list[str]:

@@ -222,7 +222,7 @@ def test_the_card_of_a_river(clerk: TestClient, town: Watertown) -> None:
     assert "有责任人、时段内未巡查" in words
     bars = re.findall(r'<rect x="([\d.]+)" width="([\d.]+)"', html)
     assert sum(float(width) for _, width in bars) == pytest.approx(1000, abs=3)
-    assert 'fill="url(#hatch)"' in html
+    assert 'fill="url(#hatch_uncovered)"' in html
 
 
 def test_the_card_of_an_area_and_of_a_place_without_geometry(clerk: TestClient, town: Watertown) -> None:

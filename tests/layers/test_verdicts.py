@@ -140,6 +140,16 @@ class TestCaps:
         everything = with_(minutes=999, walked_m=1e5, ridden_share=1.0)
         assert judge(everything, norm).verdict is Verdict.REVIEW
 
+    def test_only_who_may_ride_covers_by_riding_and_without_a_rule_everybody_does(self) -> None:
+        norm = rule(Minima(share=0.6), Caps(may_ride=(Role.ROAD_STEWARD,)))
+        rode = with_(share=0.1, share_with_rides=0.7)
+        on_foot = judge(rode, norm, roles=[Role.RIVER_STEWARD])
+        assert (on_foot.verdict, on_foot.rides_count) == (Verdict.NOT_COUNTED, False)
+        rider = judge(rode, norm, roles=[Role.RIVER_STEWARD, Role.ROAD_STEWARD])
+        assert (rider.verdict, rider.rides_count) == (Verdict.COUNTED, True)
+        assert judge(with_(share=0.7), norm, roles=[Role.ROAD_STEWARD]).verdict is Verdict.COUNTED
+        assert judge(rode).rides_count
+
     def test_what_is_ridden_counts_for_who_may_ride(self) -> None:
         norm = rule(Minima(metres=300), Caps(may_ride=(Role.ROAD_STEWARD,)))
         rode = with_(within_m=50.0, ridden_within_m=900.0, ridden_share=0.9)
