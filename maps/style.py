@@ -79,7 +79,7 @@ WHOLE = Look("whole", "对象全长或全域", "#9aa0a6", 1.5, fill=0.04)
 REGISTERED = Look("registered", "在册、未纳管", "#8fa9b8", 1, fill=0.0)
 BOUNDARY = Look("boundary", "镇村界线", "#6b6b6b", 1.2, dash_px=(1, 4), stroke=0.9)
 WALK = Look("walk", "巡查轨迹", "#1b1b1b", 2, dash_px=(1, 4))
-OUTAGE = Look("outage", "定位中断，没有轨迹", "#6b6b6b", 1.2, dash_px=(12, 9))
+OUTAGE = Look("outage", "定位中断，没有轨迹", "#5a5a5a", 1.6, dash_px=(12, 9))
 """Joins the ends of an outage, so that it is seen; nobody says that the way was straight."""
 
 OF_A_WALK = (COVERED, BRIDGED, RIDDEN, RIDDEN_ASIDE, AMBIGUOUS)

@@ -84,8 +84,7 @@ def gap_map(
         [
             *_beneath(db, scope, query),
             *wholes(canvas, ground),
-            *(layer for table in _drawn_order(tables) for layer in _gap_layers(canvas, table, told)),
-            *_maybe_walked(canvas, tables),
+            *_gap_layers_of(canvas, tables, told),
             *_unmapped(off_map),
             *borders(db, scope),
         ],
@@ -248,10 +247,17 @@ def _maybe_walked(canvas: Canvas, tables: Sequence[GapTable]) -> Iterator[MapLay
         yield MapLayer("ambiguous", AMBIGUOUS.label, features)
 
 
-def _drawn_order(tables: Sequence[GapTable]) -> list[GapTable]:
-    """Return the tables from the bottom of the map to its top: what nobody walks lies beneath."""
-    order = [GapKind.UNPATROLLED, GapKind.NEGLECTED, GapKind.UNASSIGNED]
-    return sorted(tables, key=lambda table: order.index(table.kind))
+def _gap_layers_of(canvas: Canvas, tables: Sequence[GapTable], told: _Telling) -> Iterator[MapLayer]:
+    """Yield the gaps from the bottom of the map to its top: what nobody walks lies beneath.
+
+    Above that lies what somebody maybe walked, and above all what has no steward.
+    """
+    by_kind = {table.kind: table for table in tables}
+    for kind in (GapKind.UNPATROLLED, GapKind.NEGLECTED, GapKind.UNASSIGNED):
+        if kind is GapKind.UNASSIGNED:
+            yield from _maybe_walked(canvas, tables)
+        if kind in by_kind:
+            yield from _gap_layers(canvas, by_kind[kind], told)
 
 
 def wholes(canvas: Canvas, ground: Ground) -> Iterator[MapLayer]:

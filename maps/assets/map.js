@@ -39,6 +39,7 @@ const yinxun = (() => {
   /* A hatched ribbon between two thin edges: strokes of one path, each narrower than the last. */
   function ribboned(context, { weight, color, hatch }) {
     const width = Math.max(weight, 5);
+    context.setLineDash([]);
     Object.assign(context, { globalAlpha: 1, lineCap: "butt", lineJoin: "round" });
     for (const [style, lineWidth] of [[color, width], ["#fff", width - 1.6], [pattern(context, hatch, color, 6), width]]) {
       Object.assign(context, { strokeStyle: style, lineWidth });
@@ -143,7 +144,7 @@ const yinxun = (() => {
       pointToLayer: (feature, at) => L.circleMarker(at, { radius: 7 }),
       onEachFeature: (feature, path) => layer.paths.set(feature, path),
     }).addTo(layer.group);
-    if (layer.named || layer.titled) top.eachLayer(writeName);
+    if (layer.named || layer.titled) top.eachLayer((path) => writeName(path, layer.titled ? "top" : "center"));
     if (!layer.named) top.bindPopup((path) => card(path.feature.properties), POPUP);
     layer.filled = true;
   }
@@ -166,10 +167,10 @@ const yinxun = (() => {
     };
   }
 
-  function writeName(path) {
+  function writeName(path, direction) {
     const { title } = path.feature.properties;
     if (!title) return;
-    path.bindTooltip(element("span", title), { permanent: true, direction: "center", className: "name" });
+    path.bindTooltip(element("span", title), { permanent: true, direction, className: "name" });
   }
 
   function card({ title, rows }) {
