@@ -325,7 +325,7 @@ def test_a_ribbon_lies_where_its_line_lies_as_wide_as_its_ink() -> None:
     axis = shapely.LineString(page.to_mm(crs_.to_metric(shapely.get_coordinates(line), CRS)))
     width_mm = INKS["ambiguous"].width_pt * page.zoom * MM_PER_INCH / 72
     hatched = [patch for patch in printed.board.axes.patches if isinstance(patch, PathPatch)]
-    (ribbon,) = [patch for patch in hatched if patch.get_hatch() == INKS["ambiguous"].hatch]
+    ribbon, _swatch = [patch for patch in hatched if patch.get_hatch() == INKS["ambiguous"].hatch]
     drawn = shapely.Polygon(ribbon.get_path().vertices)
     assert drawn.area == pytest.approx(axis.length * width_mm, rel=0.02)
     assert shapely.hausdorff_distance(drawn.boundary, axis) < width_mm
