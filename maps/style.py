@@ -118,7 +118,7 @@ INKS: dict[str, Ink] = {
     "bridged": Ink(1.7, dash_pt=(6.0, 1.2)),
     "ridden": Ink(1.5, dash_pt=(4.0, 1.0, 1.0, 1.0)),
     "ridden_aside": Ink(1.0, dash_pt=(4.0, 1.4, 1.0, 1.4)),
-    "ambiguous": Ink(3.4, hatch="/////"),
+    "ambiguous": Ink(3.4, hatch="///////"),
     "whole": Ink(0.5),
     "registered": Ink(0.25),
     "boundary": Ink(0.6, dash_pt=(0.6, 1.6)),

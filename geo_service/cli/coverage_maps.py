@@ -102,7 +102,7 @@ def gaps_(
         )
 
 
-@map_.command("coverage", help="覆盖地图：走到的按新旧分色，没走到的用虚线。")
+@map_.command("coverage", help="覆盖地图：走到的按新旧分色，没走到的用虚线，分不清的用斜纹。")
 def coverage_map(
     output: MapFile, layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
     duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",

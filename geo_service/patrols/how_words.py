@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from geo_service.coverage.service import CoveredLine, Stretches
 from geo_service.patrols.words import called, length, listed
 
+_WORTH_TELLING_M = 50.0
+"""Less of it is told beside its line only: whoever reads three notices reads none."""
+
 
 def how(lines: Sequence[CoveredLine], minutes: Sequence[float], *, rides_count: bool) -> Iterator[str]:
     """Yield a sentence for each thing that a walker should know, with what he can do about it.
@@ -13,9 +16,10 @@ def how(lines: Sequence[CoveredLine], minutes: Sequence[float], *, rides_count: 
     """
     if minutes:
         yield of_outages(len(minutes), sum(minutes), _each(lines, lambda line: line.bridged))
-    if ridden_m := _along_m(lines, lambda line: line.ridden):
+    if (ridden_m := _along_m(lines, lambda line: line.ridden)) >= _WORTH_TELLING_M:
         yield of_rides(ridden_m, rides_count=rides_count)
-    if ambiguous := _each(lines, lambda line: line.ambiguous):
+    ambiguous = _each(lines, lambda line: line.ambiguous, at_least_m=_WORTH_TELLING_M)
+    if ambiguous:
         yield of_ambiguous(ambiguous)
 
 
@@ -81,9 +85,11 @@ def ways(line: CoveredLine, rides_count: bool) -> str:
     return "；".join(f"{length(part.metres)}{words}" for part, words in told if part.metres)
 
 
-def _each(lines: Sequence[CoveredLine], part: Callable[[CoveredLine], Stretches]) -> list[str]:
-    """Return the lines that have such a part, each with its metres, the longest first."""
-    own = [(part(line).metres, line) for line in lines if part(line).metres]
+def _each(
+    lines: Sequence[CoveredLine], part: Callable[[CoveredLine], Stretches], *, at_least_m: float = 0.1
+) -> list[str]:
+    """Return the lines that have so much of such a part, each with its metres, the longest first."""
+    own = [(part(line).metres, line) for line in lines if part(line).metres >= at_least_m]
     return [f"{called(line)} {length(metres)}" for metres, line in sorted(own, key=lambda one: -one[0])]
 
 
