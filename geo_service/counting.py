@@ -68,6 +68,9 @@ def covered_spans() -> ColumnElement[Any]:
     return case((Patrol.rides_count, walked_or_ridden), else_=LineCoverage.spans)
 
 
-def covers_anything(table: type[LineCoverage] | type[AreaVisit]) -> Condition:
-    """Return the condition for rows, beside their patrols, that cover: not those that are only ambiguous."""
+def came_to(table: type[LineCoverage] | type[AreaVisit]) -> Condition:
+    """Return the condition for rows, beside their patrols, that say that it was there: more than maybe.
+
+    A line that was only ridden counts where the patrol's rides do.
+    """
     return ~func.isempty(covered_spans()) if table is LineCoverage else true()

@@ -375,7 +375,16 @@ class LineCoverage(Table):
     """What one patrol covered of one line on one local day."""
 
     __tablename__ = "line_coverage"
-    __table_args__ = (Index("ix_line_coverage_patrol", "patrol_id"),)
+    __table_args__ = (
+        Index("ix_line_coverage_patrol", "patrol_id"),
+        # Few rows hold such stretches: maps of a long window must not read all the others for them.
+        Index(
+            "ix_line_coverage_ambiguous",
+            "county_id",
+            "day",
+            postgresql_where=text("not isempty(ambiguous)"),
+        ),
+    )
     county_id: Mapped[int] = _county()
     place_version_id: Mapped[int] = mapped_column(
         ForeignKey("place_version.id", ondelete="CASCADE"), primary_key=True

@@ -34,6 +34,9 @@ class AtPlace:
     walked_m: float
     ridden_m: float
     share: float
+    """Without what was only ridden."""
+    share_with_rides: float | None = None
+    """None: the same."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Measures:
     leaps: int = 0
     places: Mapping[int, AtPlace] = field(default_factory=dict)
     """By the id of each place of which anything was covered or seen."""
+    outages: Sequence[tuple[float, float]] = ()
+    """From and until when there was no fix, epoch seconds."""
 
     def applied(self, known: Numbers, own: Collection[int] | None, *, maybe_off_map: bool = False) -> Numbers:
         """Return what is known of an outing with these numbers, as far as `own` places count (None: all).
@@ -63,6 +68,7 @@ class Measures:
             within_m=None if off_map else min(walked_m, known.walked_m),
             ridden_within_m=min(ridden_m, known.walked_m),
             share=None if off_map else max((at.share for at in here), default=0.0),
+            share_with_rides=None if off_map else max(map(_with_rides, here), default=0.0),
             ridden_share=self.ridden_share,
             gap_share=self.gap_share,
             accuracy_m=self.accuracy_m,
@@ -72,7 +78,10 @@ class Measures:
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as they are stored."""
         places = {
-            str(place): [round(at.walked_m, 1), round(at.ridden_m, 1), round(at.share, 4)]
+            str(place): [
+                *(round(at.walked_m, 1), round(at.ridden_m, 1), round(at.share, 4)),
+                *(() if at.share_with_rides is None else (round(at.share_with_rides, 4),)),
+            ]
             for place, at in self.places.items()
         }
         return {
@@ -81,6 +90,7 @@ class Measures:
             "gap_share": round(self.gap_share, 4),
             "accuracy_m": None if self.accuracy_m is None else round(self.accuracy_m, 1),
             "leaps": self.leaps,
+            "outages": [[round(start, 1), round(stop, 1)] for start, stop in self.outages],
             "places": places,
         }
 
@@ -88,7 +98,8 @@ class Measures:
     def from_json(cls, data: Mapping[str, Any]) -> "Measures":
         """Read what `to_json` wrote."""
         places = {int(place): AtPlace(*numbers) for place, numbers in data["places"].items()}
-        return cls(**{**data, "places": places})
+        outages = tuple((start, stop) for start, stop in data.get("outages", ()))
+        return cls(**{**data, "places": places, "outages": outages})
 
     @classmethod
     def of(cls, track: Track, xy: Floats, way: "Way") -> "Measures":
@@ -99,6 +110,7 @@ class Measures:
             gap_share(track.time_s),
             median_accuracy_m(track.accuracy_m),
             leaps(xy, track.time_s),
+            outages=outages(track.time_s),
         )
 
 
@@ -155,6 +167,12 @@ def gap_share(time_s: Floats) -> float:
     return float(step_s[step_s > OUTAGE_S].sum()) / whole_s if whole_s > 0 else 0.0
 
 
+def outages(time_s: Floats) -> tuple[tuple[float, float], ...]:
+    """Return from and until when there was no fix for too long, epoch seconds."""
+    i = np.flatnonzero(np.diff(time_s) > OUTAGE_S)
+    return tuple(zip(time_s[i].tolist(), time_s[i + 1].tolist(), strict=True))
+
+
 def leaps(xy: Floats, time_s: Floats) -> int:
     """Return how often a track is at two places at once: a clock, or a datum, that jumped."""
     step_s = np.diff(time_s)
@@ -205,6 +223,10 @@ def inside_m(
     tree = shapely.STRtree(shapely.points((short.a + short.b) / 2))
     place, step = tree.query(np.asarray(polygons, dtype=object), predicate="dwithin", distance=sight_m)
     return _by_place(place, short.length_m[step], ridden[step], len(polygons))
+
+
+def _with_rides(at: AtPlace) -> float:
+    return at.share if at.share_with_rides is None else at.share_with_rides
 
 
 def _by_place(place: Ints, length_m: Floats, ridden: Bools, places: int) -> tuple[Floats, Floats]:

@@ -98,6 +98,8 @@ class Judgement:
 
     verdict: Verdict
     reasons: tuple[Reason, ...] = ()
+    rides_count: bool = True
+    """What was ridden covers: there is no rule, or the walker may ride under it."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ class Numbers:
     share: float | None = None
     """Covered or seen of the place it covered most of, 0 to 1; None: it has no geometry. Of a grid its part
     in which one can walk; a compound was visited, 1, or not, 0."""
+    share_with_rides: float | None = None
+    """The same, ridden parts too: for who may ride."""
     ridden_share: float = 0.0
     """Of the way, faster than walking for more than a minute."""
     gap_share: float = 0.0
@@ -145,13 +149,15 @@ def judge(numbers: Numbers, rule: Rule | None = None, *, roles: Iterable[Role] =
     roles = frozenset(roles)
     may_ride = rule is not None and not roles.isdisjoint(rule.caps.may_ride)
     if may_ride and numbers.within_m is not None:
-        numbers = replace(numbers, within_m=numbers.within_m + numbers.ridden_within_m)
+        within_m = numbers.within_m + numbers.ridden_within_m
+        numbers = replace(numbers, within_m=within_m, share=numbers.share_with_rides or numbers.share)
     missed = list(_missed(numbers, rule.minima if rule else Minima(), roles))
     doubts = list(_doubts(numbers, rule, may_ride=may_ride))
     reasons = (*missed, *doubts)
+    rides_count = rule is None or may_ride
     if any(_is_far(reason) for reason in missed) and numbers.complete:
-        return Judgement(Verdict.NOT_COUNTED, reasons)
-    return Judgement(Verdict.REVIEW if reasons else Verdict.COUNTED, reasons)
+        return Judgement(Verdict.NOT_COUNTED, reasons, rides_count)
+    return Judgement(Verdict.REVIEW if reasons else Verdict.COUNTED, reasons, rides_count)
 
 
 def _missed(numbers: Numbers, minima: Minima, roles: frozenset[Role]) -> Iterator[Reason]:

@@ -88,6 +88,21 @@ class Board:
         if within:
             patch.set_clip_path(self._frame)
 
+    def ribbons(
+        self, lines: Shapes, colour: str, width_pt: float, hatch: str, *, within: bool = True
+    ) -> None:
+        """Draw lines (millimetres) as hatched ribbons between two thin edges."""
+        width_mm = width_pt * self.page.zoom * MM_PER_INCH / 72
+        strips = shapely.buffer(lines, width_mm / 2, cap_style="flat", quad_segs=2)
+        self.areas(strips, "#ffffff", 1.0, within=within)
+        self.areas(strips, colour, 0.0, hatch=hatch, within=within)
+        edges = shapely.boundary(strips)
+        if within:
+            self.lines(edges, colour, 0.3)
+        else:
+            for edge in shapely.get_parts(edges):
+                self.stroke(shapely.get_coordinates(edge), colour, 0.3)
+
     def box(self, box: Box, *, fill: str = "none", edge: str = "none", width_pt: float = 0.6) -> None:
         """Draw a rectangle of the paper, in millimetres; its edge in points."""
         self.axes.add_patch(

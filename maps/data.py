@@ -47,6 +47,8 @@ class MapLayer:
     shown: bool = True
     named: bool = False
     """Titles are written on the map, and nothing opens on a click: for boundaries."""
+    titled: bool = False
+    """Titles of lines are written on the map, beside what opens on a click."""
 
 
 @dataclass(frozen=True)

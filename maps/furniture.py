@@ -73,7 +73,10 @@ def _swatch(board: Board, box: Box, what: Look | Layer, kinds: Sequence[str]) ->
         board.areas(np.array([shapely.box(*room)]), what.colour, ink.fill, hatch=ink.hatch, within=False)
         board.box(room, edge=CASING, width_pt=0.3)
         across[1, 0] = room.west - 1.0
-    if "line" in kinds:
+    if "line" in kinds and what.ribbon:
+        line = np.array([shapely.linestrings(across)])
+        board.ribbons(line, what.colour, ink.width_pt, ink.hatch, within=False)
+    elif "line" in kinds:
         board.stroke(across, what.colour, ink.width_pt, ink.dash_pt)
 
 

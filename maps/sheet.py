@@ -172,7 +172,11 @@ class _Easel:
             look, ink, own = LOOKS[key], INKS[key], shapes[by_class[key]]
             areas = own[shapely.get_dimensions(own) == 2]
             self.board.areas(areas, look.colour, ink.fill, hatch=ink.hatch)
-            self.board.lines(own[shapely.get_dimensions(own) == 1], look.colour, ink.width_pt, ink.dash_pt)
+            lines = own[shapely.get_dimensions(own) == 1]
+            if look.ribbon:
+                self.board.ribbons(lines, look.colour, ink.width_pt, ink.hatch)
+            else:
+                self.board.lines(lines, look.colour, ink.width_pt, ink.dash_pt)
         if layer.layer is not None and not layer.layer.is_line:
             edges = shapely.boundary(shapes[shapely.get_dimensions(shapes) == 2])
             self.board.lines(edges, BANDS[layer.layer].colour, PAPER_BANDS[layer.layer])
@@ -222,7 +226,7 @@ def _outline(easel: _Easel, sheet: Sheet) -> None:
 def _write_names(easel: _Easel, sheet: Sheet) -> Sequence[labels.Label]:
     page = easel.board.page
     area = page.frame.width * page.frame.height / (190.0 * 230.0)
-    names = [*_township_names(easel, sheet), *_place_names(easel, sheet)]
+    names = [*_township_names(easel, sheet), *_titles(easel, sheet), *_place_names(easel, sheet)]
     found = labels.place(names, page.frame, max(round(_NAMES_ON_A4 * area), 12))
     for label in found:
         easel.board.text(
@@ -237,6 +241,15 @@ def _township_names(easel: _Easel, sheet: Sheet) -> Iterator[Name]:
     for border, shape in zip(borders, easel.on_paper([b.geometry for b in borders]), strict=True):
         if shapely.get_dimensions(shape) == 2:
             yield Name(border.title, _area_spots(shape), 9.5 * easel.board.page.zoom, 1e6 + shape.area)
+
+
+def _titles(easel: _Easel, sheet: Sheet) -> Iterator[Name]:
+    """Yield what layers want written beside each of their lines."""
+    for layer in sheet.data.layers:
+        features = [*filter(drawable, layer.features)] if layer.titled else []
+        for feature, shape in zip(features, easel.on_paper([f.geometry for f in features]), strict=True):
+            if shapely.get_dimensions(shape) == 1:
+                yield Name(feature.title, _line_spots(shape), 7 * easel.board.page.zoom, 1e5 + shape.length)
 
 
 def _place_names(easel: _Easel, sheet: Sheet) -> Iterator[Name]:

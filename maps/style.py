@@ -1,7 +1,8 @@
 """Colours, widths, dashes and words of every map: data, one place.
 
 What tells two classes apart never rests on colour alone: covered stretches are solid and dark, gaps are
-dashed (lines) or hatched (areas) and lighter, so that a map stays readable in grey and to colour-blind eyes.
+dashed (lines) or hatched (areas) and lighter, what nobody can tell is a hatched ribbon, so that a map stays
+readable in grey and to colour-blind eyes.
 Widths and dashes are CSS pixels. A line of the map shows its class; the band beneath it shows its layer.
 """
 
@@ -30,6 +31,8 @@ class Look:
     """Opacity of an area's fill."""
     stroke: float = 1.0
     """Opacity of a line and of an area's outline."""
+    ribbon: bool = False
+    """A line is drawn as a hatched ribbon, as wide as the line."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +68,29 @@ GAPS = {
     ),
 }
 
+AMBIGUOUS = Look("ambiguous", "可能走过，分不清", "#4d4d4d", 9, hatch="/", ribbon=True)
+"""Another line is too close to tell which of them was walked: not covered, and not called unwalked."""
+
 COVERED = Look("covered", "本次走到", "#0d3567", 5, fill=0.56)
 """What one walk covered."""
+BRIDGED = Look("bridged", "定位中断时沿线走过，已计入", "#0d3567", 5, dash_px=(14, 3))
+RIDDEN = Look("ridden", "骑车、乘车或乘船，已计入", "#0d3567", 4, dash_px=(12, 3, 3, 3))
+RIDDEN_ASIDE = Look("ridden_aside", "像是骑车、乘车或乘船，暂不计入", "#b05408", 3, dash_px=(12, 4, 3, 4))
 WHOLE = Look("whole", "对象全长或全域", "#9aa0a6", 1.5, fill=0.04)
 """A whole place drawn beneath its gaps."""
 REGISTERED = Look("registered", "在册、未纳管", "#8fa9b8", 1, fill=0.0)
 BOUNDARY = Look("boundary", "镇村界线", "#6b6b6b", 1.2, dash_px=(1, 4), stroke=0.9)
 WALK = Look("walk", "巡查轨迹", "#1b1b1b", 2, dash_px=(1, 4))
+OUTAGE = Look("outage", "定位中断，没有轨迹", "#5a5a5a", 1.6, dash_px=(12, 9))
+"""Joins the ends of an outage, so that it is seen; nobody says that the way was straight."""
 
+OF_A_WALK = (COVERED, BRIDGED, RIDDEN, RIDDEN_ASIDE, AMBIGUOUS)
+"""How one walk covered a line."""
 LOOKS: dict[str, Look] = {
     look.key: look
     for look in (
-        *(*FRESHNESS, UNCOVERED, LEFT_OUT, *GAPS.values()),
-        *(COVERED, WHOLE, REGISTERED, BOUNDARY, WALK),
+        *(*FRESHNESS, UNCOVERED, LEFT_OUT, *GAPS.values(), *OF_A_WALK),
+        *(WHOLE, REGISTERED, BOUNDARY, WALK, OUTAGE),
     )
 }
 
@@ -105,10 +118,15 @@ INKS: dict[str, Ink] = {
     "unpatrolled": Ink(1.2, dash_pt=(3.2, 2.4), hatch="///"),
     "neglected": Ink(1.3, dash_pt=(6.0, 1.4, 1.2, 1.4), hatch="xxx"),
     "covered": Ink(1.7, fill=0.36),
+    "bridged": Ink(1.7, dash_pt=(6.0, 1.2)),
+    "ridden": Ink(1.5, dash_pt=(4.0, 1.0, 1.0, 1.0)),
+    "ridden_aside": Ink(1.0, dash_pt=(4.0, 1.4, 1.0, 1.4)),
+    "ambiguous": Ink(3.4, hatch="///////"),
     "whole": Ink(0.5),
     "registered": Ink(0.25),
     "boundary": Ink(0.6, dash_pt=(0.6, 1.6)),
     "walk": Ink(0.8, dash_pt=(0.6, 1.6)),
+    "outage": Ink(0.5, dash_pt=(5.0, 3.6)),
 }
 """Freshness by width and grey, gaps by dash and hatch."""
 

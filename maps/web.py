@@ -268,6 +268,7 @@ class _PlaceLayer(folium.map.Layer):
                 "band": layer.layer,
                 "shown": layer.shown,
                 "named": layer.named,
+                "titled": layer.titled,
             }
         )
         figure.html.add_child(_Verbatim(_data_block(f"data-{layer.key}", self.rows)))

@@ -290,7 +290,11 @@ def _covered_line(patrol: type[Patrol], areas: frozenset[int]) -> Condition:
         LineCoverage.patrol_id == patrol.id,
         PlaceArea.place_version_id == LineCoverage.place_version_id,
         PlaceArea.area_id.in_(areas),
-        or_(PlaceArea.spans.is_(None), PlaceArea.spans.overlaps(LineCoverage.spans)),
+        or_(
+            PlaceArea.spans.is_(None),
+            PlaceArea.spans.overlaps(LineCoverage.spans),
+            PlaceArea.spans.overlaps(LineCoverage.ridden),
+        ),
     )
     return found.correlate(patrol)
 

@@ -71,7 +71,7 @@ def coverage(
     """Print or write the coverage by place, and by layer in sum."""
     with _asking(county) as (db, scope):
         query = _query(db, scope, layer, area, first, last, duty, level, register)
-        table = answers.coverage(db, scope, query)
+        table = answers.coverage(db, scope, query, with_ambiguous=True)
         canvas = Canvas.of(db, table.ground, _county(db, scope)) if _is_drawn(form, output) else None
         _record(db, scope, "coverage.export", output, full=full)
     emit(lists.coverage_list(table, canvas), form, output, full=full)
@@ -103,7 +103,7 @@ def gaps_(
         )
 
 
-@map_.command("coverage", help="覆盖地图：走到的按新旧分色，没走到的用虚线。")
+@map_.command("coverage", help="覆盖地图：走到的按新旧分色，没走到的用虚线，分不清的用斜纹。")
 def coverage_map(
     output: MapFile, layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
     duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",

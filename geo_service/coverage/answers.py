@@ -12,6 +12,7 @@ from geo_service.coverage.ground import (
     DM_PER_M,
     Ground,
     Query,
+    ambiguous,
     areas_m2,
     covered,
     gather,
@@ -66,6 +67,9 @@ class CoverageRow:
         """The part of the whole of which a share is told: of a grid where one can walk."""
         return self.whole if self.place.sizes is None else self.place.sizes.counting_m2
 
+    ambiguous: float | None = None
+    """Metres of a line that somebody maybe walked, and nobody covered; None: not asked, or no line."""
+
     @property
     def share(self) -> float | None:
         """Covered part of what counts, 0 to 1; None also for a compound, which was visited or not."""
@@ -105,6 +109,8 @@ class CoverageTable:
     rows: Sequence[CoverageRow]
     covered: SpanSet
     seen: Mapping[int, CellSet]
+    ambiguous: SpanSet
+    """Maybe walked, and covered by nobody; empty where it was not asked for."""
 
     @property
     def totals(self) -> list[Total]:
@@ -112,15 +118,20 @@ class CoverageTable:
         return [_total(layer, self.rows) for layer in self.ground.query.layers if _has(self.rows, layer)]
 
 
-def coverage(db: Session, scope: Scope, query: Query) -> CoverageTable:
-    """Return what was covered of the places asked for, by anyone, in the window."""
+def coverage(db: Session, scope: Scope, query: Query, *, with_ambiguous: bool = False) -> CoverageTable:
+    """Return what was covered of the places asked for, by anyone, in the window.
+
+    `with_ambiguous`: also what of the rest somebody maybe walked.
+    """
     ground = gather(db, scope, query)
     index = ground.index
     walked = covered(db, scope, ground)
     seen = windows.seen_cells(db, scope.county_id, query.first_day, query.last_day, index)
     seen_m2 = areas_m2(db, scope.county_id, ground, seen)
     stays = windows.stays(db, scope.county_id, query.first_day, query.last_day, index)
+    maybe = ambiguous(db, scope, ground) - walked if with_ambiguous else SpanSet.empty()
     covered_dm = walked.lengths(len(ground.places))
+    maybe_dm = maybe.lengths(len(ground.places))
     whole_dm = ground.whole.lengths(len(ground.places))
     outings = windows.outings(db, scope.county_id, query.first_day, query.last_day, index)
     walkers = windows.walkers(db, scope, query.first_day, query.last_day, index) if may_name(scope) else {}
@@ -134,10 +145,11 @@ def coverage(db: Session, scope: Scope, query: Query) -> CoverageTable:
             named(holders.get(k, [])),
             walkers.get(k, []),
             *stays.get(k, (0.0, 0)),
+            maybe_dm[k] / DM_PER_M if with_ambiguous and place.layer.is_line and place.version_id else None,
         )
         for k, place in enumerate(ground.places)
     ]
-    return CoverageTable(ground, rows, walked, seen)
+    return CoverageTable(ground, rows, walked, seen, maybe)
 
 
 def freshness(

@@ -12,6 +12,7 @@ from geo_service.coverage.ground import (
     DM_PER_M,
     Ground,
     Query,
+    ambiguous,
     areas_m2,
     asked_duties,
     covered,
@@ -38,6 +39,8 @@ class GapRow:
     size: float | None
     """Metres of a line, square metres of an area; None while 未上图."""
     holders: Sequence[str]
+    ambiguous_m: float | None = None
+    """Metres of it that somebody maybe walked; None: no line, or not a matter of walking."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,8 @@ class GapTable:
 
     To have a steward all of an area counts; to be walked, where one can walk."""
     except_cells: Mapping[int, CellSet] = field(default_factory=dict)
+    ambiguous: SpanSet = field(default_factory=SpanSet.empty)
+    """Of the gaps of lines, dm, what somebody maybe walked."""
 
     @property
     def sizes(self) -> dict[Layer, float]:
@@ -78,15 +83,17 @@ def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
     held = NOBODY if kind is GapKind.UNPATROLLED else holding.held(db, asked_duties(ground))
     holders = {} if kind is GapKind.UNASSIGNED else stewards(db, scope, ground)
     line_gaps, short = _listed(_by_bank(_line_gaps(db, scope, ground, kind, held), ground), ground)
+    is_walking = kind is not GapKind.UNASSIGNED
+    maybe = ambiguous(db, scope, ground) & line_gaps if is_walking else SpanSet.empty()
     missing, except_cells = _missing_cells(db, scope, ground, kind, held)
     missing_m2 = _missing_m2(db, scope.county_id, ground, kind, missing, except_cells)
     rows = [
         *_unmapped(ground, kind, held),
-        *_line_rows(ground, line_gaps, holders),
+        *_line_rows(ground, line_gaps, holders, _by_span(maybe, line_gaps) if is_walking else None),
         *_area_rows(ground, missing_m2, holders),
     ]
     rows.sort(key=lambda row: (row.number, row.span_dm or (0, 0)))
-    return GapTable(ground, kind, rows, line_gaps, short, missing, except_cells)
+    return GapTable(ground, kind, rows, line_gaps, short, missing, except_cells, maybe)
 
 
 def _line_gaps(db: Session, scope: Scope, ground: Ground, kind: GapKind, held: Held) -> SpanSet:
@@ -182,12 +189,25 @@ def _unmapped(ground: Ground, kind: GapKind, held: Held) -> list[GapRow]:
     ]
 
 
-def _line_rows(ground: Ground, found: SpanSet, holders: Mapping[int, Sequence[Steward]]) -> Iterable[GapRow]:
-    for k, a, b in zip(found.place.tolist(), found.start.tolist(), found.stop.tolist(), strict=True):
+def _by_span(parts: SpanSet, spans: SpanSet) -> list[float]:
+    """Return for each span the length of the parts in it; each part lies within one span."""
+    room = float(spans.stop.max(initial=0.0)) + 1.0
+    starts = spans.place * room + spans.start
+    span = np.searchsorted(starts, parts.place * room + parts.start, side="right") - 1
+    found: list[float] = np.bincount(span, weights=parts.length, minlength=len(spans)).tolist()
+    return found
+
+
+def _line_rows(
+    ground: Ground, found: SpanSet, holders: Mapping[int, Sequence[Steward]], maybe_dm: list[float] | None
+) -> Iterable[GapRow]:
+    spans = zip(found.place.tolist(), found.start.tolist(), found.stop.tolist(), strict=True)
+    for i, (k, a, b) in enumerate(spans):
         place = ground.places[k]
         townships = ground.township_names(k, (a, b))
         names = named(holders.get(k, []), (a, b))
-        yield GapRow(place, k, townships, (int(a), int(b)), (b - a) / DM_PER_M, names)
+        maybe_m = None if maybe_dm is None else maybe_dm[i] / DM_PER_M
+        yield GapRow(place, k, townships, (int(a), int(b)), (b - a) / DM_PER_M, names, maybe_m)
 
 
 def _area_rows(

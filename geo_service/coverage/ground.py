@@ -125,6 +125,13 @@ def covered(db: Session, scope: Scope, ground: Ground) -> SpanSet:
     return found & ground.whole
 
 
+def ambiguous(db: Session, scope: Scope, ground: Ground) -> SpanSet:
+    """Return what of the lines (dm) somebody maybe walked in the window, covered by others or not."""
+    query = ground.query
+    found = windows.ambiguous_spans(db, scope.county_id, query.first_day, query.last_day, ground.index)
+    return found & ground.whole
+
+
 def asked_duties(ground: Ground) -> holding.Asked:
     """Return which duties a question is about: those in force on the window's last day."""
     query = ground.query

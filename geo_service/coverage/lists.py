@@ -23,6 +23,7 @@ _COVERAGE = (
     Column("in_scheme", "纳管", "flag"),
     Column("length_m", "长度（米）", "number"),
     Column("covered_m", "已覆盖（米）", "number"),
+    Column("ambiguous_m", "可能走过（米）", "number"),
     Column("area_m2", "面积（平方米）", "number"),
     Column("walkable_m2", "可走部分（平方米）", "number"),
     Column("seen_m2", "已看到（平方米）", "number"),
@@ -42,6 +43,7 @@ _GAP = (
     Column("from_m", "起点（米）", "number"),
     Column("to_m", "止点（米）", "number"),
     Column("length_m", "长度（米）", "number"),
+    Column("ambiguous_m", "其中可能走过（米）", "number"),
     Column("area_m2", "面积（平方米）", "number"),
     Column("holders", "责任人", mask="name"),
 )
@@ -129,6 +131,7 @@ def _coverage(row: CoverageRow) -> tuple[Any, ...]:
     return (
         row.place.in_scheme,
         *((whole, covered) if layer.is_line else (None, None)),
+        _round(row.ambiguous),
         None if layer.is_line else whole,
         None if sizes is None else _round(sizes.walkable_m2),
         covered if layer is Layer.GRID else None,
@@ -147,8 +150,8 @@ def _coverage(row: CoverageRow) -> tuple[Any, ...]:
 def _gap(row: GapRow) -> tuple[Any, ...]:
     if row.span_dm is not None:
         a, b = (end / DM_PER_M for end in row.span_dm)
-        return a, b, _round(row.size), None, list(row.holders)
-    return None, None, None, _round(row.size), list(row.holders)
+        return a, b, _round(row.size), _round(row.ambiguous_m), None, list(row.holders)
+    return None, None, None, None, _round(row.size), list(row.holders)
 
 
 def _round(size: float | None) -> float | None:

@@ -30,9 +30,13 @@ def coverage(
     db: Db, scope: Signed, asked: FromTheAddress, form: Form = "json", full: InFull = False,
     limit: cursors.Limit = 100, cursor: cursors.Cursor = None,
 ) -> Response:  # fmt: skip
-    """Return share covered, how often, by how many and when last, for each place, with sums by layer."""
+    """Return share covered, how often, by how many and when last, for each place, with sums by layer.
+
+    `ambiguous_m`: metres of a line that nobody covered and somebody maybe walked, where another line is too
+    close to tell them apart.
+    """
     query = asked.query(db, scope)
-    table = answers.coverage(db, scope, query)
+    table = answers.coverage(db, scope, query, with_ambiguous=True)
     if form == "json":
         sums = [
             {
@@ -52,7 +56,11 @@ def gaps_(
     db: Db, scope: Signed, asked: FromTheAddress, form: Form = "json", full: InFull = False,
     limit: cursors.Limit = 100, cursor: cursors.Cursor = None,
 ) -> Response:  # fmt: skip
-    """Return the gaps of one kind with place, stretch in metres and in words, length or area, township."""
+    """Return the gaps of one kind with place, stretch in metres and in words, length or area, township.
+
+    `ambiguous_m`: metres of a gap that somebody maybe walked, where another line is too close to tell them
+    apart; null where the kind does not ask whether it was walked.
+    """
     if len(asked.kind) != 1:
         raise Invalid("请用 kind 指明一种空白：unassigned、unpatrolled 或 neglected。")
     query = asked.query(db, scope)

@@ -36,14 +36,43 @@ BOXES = 8
 
 
 @dataclass(frozen=True)
+class Stretches:
+    """Stretches of one line: spans in decimetres, metres in all."""
+
+    spans_dm: list[tuple[int, int]]
+    metres: float
+
+    @classmethod
+    def of(cls, spans_dm: Spans) -> "Stretches":
+        """Return spans with their metres."""
+        return cls(spans_dm, sum(stop - start for start, stop in spans_dm) / DM_PER_M)
+
+
+@dataclass(frozen=True)
 class CoveredLine:
-    """What a patrol covered of one line: spans in decimetres, metres in all, over all its days."""
+    """What a patrol covered of one line over all its days, and how: spans in decimetres, metres in all.
+
+    `spans_dm` and `metres` are what covers: nothing where it was only ridden and that does not count, or
+    where only `ambiguous` stretches are.
+    """
 
     place_id: int
     layer: Layer
     name: str | None
     spans_dm: list[tuple[int, int]]
     metres: float
+    walked: Stretches
+    ridden: Stretches
+    """Only ridden, at the speed of a vehicle: covers if the patrol's `rides_count`."""
+    bridged: Stretches
+    """Of what was walked, during an outage: both of its ends are on this line, and the time fits."""
+    ambiguous: Stretches
+    """Maybe walked: another line is too close to tell them apart. Covers nothing."""
+
+    @property
+    def along_m(self) -> float:
+        """Metres that it went along for sure, on foot or not, whether or not that counts."""
+        return self.walked.metres + self.ridden.metres
 
 
 @dataclass(frozen=True)
@@ -84,7 +113,7 @@ class SeenArea:
 
 @dataclass(frozen=True)
 class Recorded:
-    """All that one patrol covered and saw."""
+    """All that one patrol covered and saw, ridden parts too: whether they count is the verdict's business."""
 
     lines: list[CoveredLine]
     areas: list[SeenArea]
@@ -243,16 +272,22 @@ def _spans_m(rows: Sequence[tuple[uuid.UUID, LineRow]], name: str) -> SpanSet:
 
 
 def _covered_lines(near: Neighbourhood, rows: Sequence[LineRow]) -> list[CoveredLine]:
-    """Return what was covered of each line over all days, the longest first."""
+    """Return what was covered of each line over all days, the longest first, as if rides counted."""
     number = {line.version_id: k for k, line in enumerate(near.lines)}
-    ends = [(number[row.version_id], a, b) for row in rows for a, b in (*row.spans, *row.ridden)]
-    covered = SpanSet.of(*np.array(ends, dtype=np.float64).reshape(-1, 3).T)
-    metres = covered.lengths(len(near.lines)) / DM_PER_M
+
+    def over_all_days(name: str) -> SpanSet:
+        ends = [(number[row.version_id], a, b) for row in rows for a, b in getattr(row, name)]
+        return SpanSet.of(*np.array(ends, dtype=np.float64).reshape(-1, 3).T)
+
+    walked, ridden, bridged, ambiguous = (over_all_days(name) for name in queries.SPANS)
+    covered = walked | ridden
+    sets = (covered, walked, ridden - walked, bridged, ambiguous - covered)
     found = []
-    for k in sorted(np.unique(covered.place).tolist(), key=lambda k: -metres[k]):
+    for k in np.unique(np.concatenate([covered.place, ambiguous.place])).tolist():
         line = near.lines[k]
-        found.append(CoveredLine(line.place_id, line.layer, line.name, _pairs(covered, k), float(metres[k])))
-    return found
+        covers, *ways = (Stretches.of(_pairs(spans, k)) for spans in sets)
+        found.append(CoveredLine(line.place_id, line.layer, line.name, covers.spans_dm, covers.metres, *ways))
+    return sorted(found, key=lambda line: -line.metres)
 
 
 def _seen_areas(

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, Subquery, Text, cast, exists, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, Subquery, Text, cast, exists, func, not_, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.narrow import patrols_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.bulk import among, elements_of, spans_in
-from geo_service.counting import Sizes, covering, covers_anything
+from geo_service.counting import Sizes, came_to, covering
 from geo_service.tables import (
     Area,
     AreaVisit,
@@ -180,6 +180,28 @@ def covered_spans(
     return _span_set(db, select(union.c.version_id, func.unnest(union.c.spans).label("span")), index)
 
 
+def ambiguous_spans(
+    db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
+) -> SpanSet:
+    """Return what of lines (dm) patrols that cover maybe walked on the days first..last.
+
+    From their rows, by an index of those alone that hold such stretches.
+    """
+    inner = (
+        select(LineCoverage.place_version_id.label("version_id"), LineCoverage.ambiguous.label("spans"))
+        .join(Patrol, Patrol.id == LineCoverage.patrol_id)
+        .where(
+            LineCoverage.county_id == county_id,
+            LineCoverage.day.between(first, last),
+            not_(func.isempty(LineCoverage.ambiguous)),
+            among(LineCoverage.place_version_id, index),
+            covering(),
+        )
+        .subquery()
+    )
+    return _span_set(db, select(inner.c.version_id, func.unnest(inner.c.spans).label("span")), index)
+
+
 def seen_cells(
     db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
 ) -> dict[int, CellSet]:
@@ -245,7 +267,7 @@ def outings(
             )
             .join(Patrol, Patrol.id == table.patrol_id)
             .where(table.county_id == county_id, table.day.between(first, last))
-            .where(covering(), covers_anything(table))
+            .where(covering(), came_to(table))
             .group_by(table.place_version_id)
         )
         found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows if v in index}
@@ -325,7 +347,7 @@ def walkers(
             .join(Patrol, Patrol.id == table.patrol_id)
             .join(Person, Person.id == Patrol.person_id)
             .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None))
-            .where(covering(), covers_anything(table))
+            .where(covering(), came_to(table))
             .group_by(table.place_version_id, Person.id)
             .order_by(func.max(table.day).desc(), Person.name)
         )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.narrow import duties_in, patrols_in, people_in, places_in, services_in
 from geo_service.accounts.scope import Scope
 from geo_service.bulk import among
+from geo_service.counting import came_to
 from geo_service.tables import (
     Area,
     AreaVisit,
@@ -150,7 +151,8 @@ def _patrols(db: Session, scope: Scope, wanted: Sequence[uuid.UUID]) -> list[Out
             select(table.patrol_id, func.coalesce(Place.name, Place.code))
             .join(PlaceVersion, PlaceVersion.id == table.place_version_id)
             .join(Place, Place.id == PlaceVersion.place_id)
-            .where(places_in(scope), among(table.patrol_id, wanted))
+            .join(Patrol, Patrol.id == table.patrol_id)
+            .where(places_in(scope), among(table.patrol_id, wanted), came_to(table))
             for table in (LineCoverage, AreaVisit)
         )
     )

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from geo_service.bulk import among
-from geo_service.counting import covers_anything, done
+from geo_service.counting import came_to, done
 from geo_service.tables import (
     Area,
     AreaVisit,
@@ -187,7 +187,7 @@ def _patrols(db: Session, county_id: int, days: Days, zone: ZoneInfo) -> list[Ou
             select(table.patrol_id, PlaceVersion.place_id)
             .join(PlaceVersion, PlaceVersion.id == table.place_version_id)
             .join(Patrol, Patrol.id == table.patrol_id)
-            .where(mine, covers_anything(table))
+            .where(mine, came_to(table))
             .distinct()
         )
         for patrol_id, place_id in db.execute(covered):

@@ -14,6 +14,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.coverage.service import CoveredLine, SeenArea
 from geo_service.errors import NotFound
 from geo_service.patrols import batch_queries, covered_queries, queries
+from geo_service.patrols.how_words import how
 from geo_service.patrols.words import clock, of_open, of_paper, sentence
 from geo_service.tables import County, Json, Patrol
 from layers import masks
@@ -68,6 +69,20 @@ class ReasonTold:
 
 
 @dataclass(frozen=True)
+class Outage:
+    """A time without a fix: nothing is known of it but where it began and ended."""
+
+    began_at: dt.datetime
+    """In the county's time zone, like `ended_at`."""
+    ended_at: dt.datetime
+
+    @property
+    def minutes(self) -> float:
+        """How long it lasted."""
+        return (self.ended_at - self.began_at) / dt.timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
 class PatrolAnswer:
     """A patrol as its walker is told of it."""
 
@@ -95,7 +110,11 @@ class PatrolAnswer:
     """What was noted: weather, checklist, remarks."""
     photos: Sequence[uuid.UUID]
     covered: Sequence[CoveredLine]
+    """The lines along which it went, also those of which nothing counts or where that is not clear."""
     seen: Sequence[SeenArea]
+    rides_count: bool
+    """Whether what was ridden covers: there is no norm for its walker, or he may ride under it."""
+    outages: Sequence[Outage]
     dropped: Mapping[str, int]
     """How many fixes each rule of the cleaning left out."""
     hidden: int
@@ -142,7 +161,7 @@ def answer(db: Session, scope: Scope, patrol: Patrol) -> PatrolAnswer:
     county = queries.county(db, scope.county_id)
     zone = ZoneInfo(county.time_zone)
     state = _state(db, patrol)
-    lines, areas = _covered(db, county, patrol), _seen(db, county, patrol)
+    lines, areas, outages = _covered(db, county, patrol), _seen(db, county, patrol), _outages(patrol, zone)
     started_at, ended_at = patrol.started_at.astimezone(zone), patrol.ended_at.astimezone(zone)
     return PatrolAnswer(
         patrol_id=patrol.id,
@@ -164,9 +183,14 @@ def answer(db: Session, scope: Scope, patrol: Patrol) -> PatrolAnswer:
         photos=[uuid.UUID(word) for word in patrol.said.get("photos", {})],
         covered=lines,
         seen=areas,
+        rides_count=patrol.rides_count,
+        outages=outages,
         dropped=patrol.cleaning.get("dropped", {}),
         hidden=patrol.cleaning.get("home_cut", 0),
-        notes=_notes(db, patrol, state, zone),
+        notes=[
+            *_notes(db, patrol, state, zone),
+            *how(lines, [outage.minutes for outage in outages], rides_count=patrol.rides_count),
+        ],
         told=_sentence(patrol, state, started_at, ended_at, lines, areas),
         norm_id=patrol.norm_id,
         reviewed_at=patrol.reviewed_at and patrol.reviewed_at.astimezone(zone),
@@ -192,11 +216,19 @@ def _state(db: Session, patrol: Patrol) -> State:
 
 
 def _covered(db: Session, county: County, patrol: Patrol) -> list[CoveredLine]:
-    lines = [
-        CoveredLine(place_id, layer, name, spans, sum(b - a for a, b in spans) / 10)
-        for place_id, layer, name, spans in covered_queries.covered_lines(db, county.id, patrol.id)
+    lines = covered_queries.covered_lines(db, county.id, patrol.id)
+    return sorted(lines, key=lambda line: (-line.metres, -line.along_m, line.place_id))
+
+
+def _outages(patrol: Patrol, zone: ZoneInfo) -> list[Outage]:
+    """Return the outages of a patrol that stands."""
+    if patrol.voided_at is not None:
+        return []
+    measures = patrol.cleaning.get("measures", {})
+    return [
+        Outage(*(dt.datetime.fromtimestamp(end_s, zone) for end_s in ends))
+        for ends in measures.get("outages", ())
     ]
-    return sorted(lines, key=lambda line: (-line.metres, line.place_id))
 
 
 def _seen(db: Session, county: County, patrol: Patrol) -> list[SeenArea]:

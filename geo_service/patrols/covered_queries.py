@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from geo_service.counting import Sizes
-from geo_service.tables import AreaVisit, CellCoverage, LineCoverage, Place, PlaceCells, PlaceVersion
+from geo_service.coverage.service import CoveredLine, Stretches
+from geo_service.tables import AreaVisit, CellCoverage, LineCoverage, Patrol, Place, PlaceCells, PlaceVersion
 from layers.cells import AreaCells, CellSet
 from layers.vocabulary import Layer
 
@@ -31,18 +32,33 @@ class SeenCells:
     entries: int
 
 
-def covered_lines(
-    db: Session, county_id: int, patrol_id: uuid.UUID
-) -> list[tuple[int, Layer, str | None, list[tuple[int, int]]]]:
-    """Return what a patrol covered of lines in force, over all its days: place, layer, name, spans in dm."""
+def covered_lines(db: Session, county_id: int, patrol_id: uuid.UUID) -> list[CoveredLine]:
+    """Return what a patrol covered of lines in force, over all its days."""
+    walked, ridden, bridged, ambiguous = (
+        func.range_agg(column)
+        for column in (
+            *(LineCoverage.spans, LineCoverage.ridden),
+            *(LineCoverage.bridged, LineCoverage.ambiguous),
+        )
+    )
+    walked_or_ridden = walked.op("+")(ridden)
     rows = db.execute(
-        select(Place.id, Place.layer, Place.name, func.range_agg(LineCoverage.spans))
+        select(
+            Place.id, Place.layer, Place.name,
+            case((Patrol.rides_count, walked_or_ridden), else_=walked),
+            walked, ridden.op("-")(walked), bridged, ambiguous.op("-")(walked_or_ridden),
+        )
         .join(PlaceVersion, PlaceVersion.id == LineCoverage.place_version_id)
         .join(Place, _IN_FORCE)
+        .join(Patrol, Patrol.id == LineCoverage.patrol_id)
         .where(LineCoverage.county_id == county_id, LineCoverage.patrol_id == patrol_id)
-        .group_by(Place.id)
-    )
-    return [(id_, Layer(layer), name, _pairs(spans)) for id_, layer, name, spans in rows]
+        .group_by(Place.id, Patrol.id)
+    )  # fmt: skip
+    found = []
+    for id_, layer, name, *sets in rows:
+        covers, *ways = (Stretches.of(_pairs(spans)) for spans in sets)
+        found.append(CoveredLine(id_, Layer(layer), name, covers.spans_dm, covers.metres, *ways))
+    return found
 
 
 def _pairs(spans: Sequence[Range[int]]) -> list[tuple[int, int]]:

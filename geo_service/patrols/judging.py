@@ -18,7 +18,7 @@ from geo_service.bulk import among
 from geo_service.counting import done
 from geo_service.coverage import service as coverage
 from geo_service.coverage.computing import DM_PER_M, Neighbourhood
-from geo_service.coverage.service import Recorded
+from geo_service.coverage.service import CoveredLine, Recorded
 from geo_service.norms import service as norms
 from geo_service.norms.service import NormRow
 from geo_service.patrols import covered_queries, doubts, queries, track_queries, verdict_queries
@@ -38,6 +38,8 @@ MEASURES = "measures"
 """Under this word the numbers stand in `Patrol.cleaning`."""
 _VISITED = 1.0
 """The share of a compound: it was visited, or it is not among what a patrol saw."""
+Shares = tuple[float, float | None]
+"""Of a place, 0 to 1: covered on foot or seen, and with what was ridden (None: nothing was)."""
 _BEST = [Verdict.COUNTED, Verdict.REVIEW, Verdict.NOT_COUNTED]
 
 
@@ -70,7 +72,8 @@ def settle_verdict(
 
     `track`: cleaned, before the home cut; `near`: the places around it (None: there is no track);
     `recorded`: what it covered and saw (None: read again). In the transaction that recorded this and will
-    enter it into the roll-up. A person's verdict stays.
+    enter it into the roll-up. A person's verdict stays, and with it whether
+    rides count.
     """
     patrol = _stored(db, county.id, patrol_id)
     shares = _shares_of(recorded, near) if recorded else _shares(db, county.id, patrol_id)
@@ -104,10 +107,11 @@ def settle_untracked(db: Session, county: County, patrol_ids: Collection[uuid.UU
 
 def _given(patrol_id: uuid.UUID, found: Judged) -> Given:
     reasons = [reason.to_json() for reason in found.judgement.reasons]
-    return Given(patrol_id, found.judgement.verdict, reasons, found.norm_id)
+    judgement = found.judgement
+    return Given(patrol_id, judgement.verdict, reasons, found.norm_id, judgement.rides_count)
 
 
-def measured(track: Track, near: Neighbourhood | None, shares: Mapping[int, float]) -> Measures:
+def measured(track: Track, near: Neighbourhood | None, shares: Mapping[int, Shares]) -> Measures:
     """Return the numbers of a track, with those at each place of which its patrol covered or saw a share."""
     if near is None or len(track) < 2:
         return Measures()
@@ -118,7 +122,7 @@ def measured(track: Track, near: Neighbourhood | None, shares: Mapping[int, floa
     of_areas = inside_m(way, near.polygons, SIGHT_M)
     walked_m, ridden_m = (np.concatenate(both).tolist() for both in zip(of_lines, of_areas, strict=True))
     places = {
-        id_: AtPlace(a, b, shares[id_])
+        id_: AtPlace(a, b, *shares[id_])
         for id_, a, b in zip(ids, walked_m, ridden_m, strict=True)
         if id_ in shares
     }
@@ -162,7 +166,12 @@ def judged(case: Case, in_force: Sequence[NormRow]) -> Judged:
         for norm in in_force
         if (own := [h for h in case.held if norm.rule.asks(h.role, h.kind, h.level)])
     ]
-    return min(found, key=lambda one: _BEST.index(one.judgement.verdict), default=_by_none(case))
+    return min(found, key=_rank, default=_by_none(case))
+
+
+def _rank(one: Judged) -> tuple[int, bool]:
+    """Return how well a patrol fares: by its verdict, then with what was ridden."""
+    return _BEST.index(one.judgement.verdict), not one.judgement.rides_count
 
 
 def is_complete(record: Json) -> bool:
@@ -188,19 +197,33 @@ def _there(patrol: Patrol, measures: Measures, duties: Sequence[Held]) -> Sequen
     return [held for held in duties if held.place_id in places] if places else duties
 
 
-def _shares_of(recorded: Recorded, near: Neighbourhood | None) -> dict[int, float]:
-    """Return the share covered or seen of each place, 0 to 1, of what was just recorded."""
+def _shares_of(recorded: Recorded, near: Neighbourhood | None) -> dict[int, Shares]:
+    """Return the shares covered or seen of each place of what was just recorded."""
     if near is None:
         return {}
     length_m = {line.place_id: line.length_dm / DM_PER_M for line in near.lines}
-    lines = {at.place_id: min(at.metres / length_m[at.place_id], 1.0) for at in recorded.lines}
-    return lines | {area.place_id: _VISITED if area.share is None else area.share for area in recorded.areas}
+    seen = {at.place_id: (_VISITED if at.share is None else at.share, None) for at in recorded.areas}
+    return _line_shares(recorded.lines, length_m) | seen
 
 
-def _shares(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:
+def _shares(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, Shares]:
     areas = covered_queries.seen_areas(db, county_id, patrol_id)
-    seen = {a.place_id: _VISITED if a.layer is Layer.COMPOUND else a.sizes.share(a.seen_m2) for a in areas}
-    return verdict_queries.line_shares(db, county_id, patrol_id) | seen
+    seen = {
+        a.place_id: (_VISITED if a.layer is Layer.COMPOUND else a.sizes.share(a.seen_m2), None) for a in areas
+    }
+    lines = covered_queries.covered_lines(db, county_id, patrol_id)
+    return _line_shares(lines, verdict_queries.lengths_m(db, county_id, [at.place_id for at in lines])) | seen
+
+
+def _line_shares(lines: Sequence[CoveredLine], length_m: Mapping[int, float]) -> dict[int, Shares]:
+    """Return the shares of lines; one of which nothing was covered for sure is none that a patrol came to."""
+    found: dict[int, Shares] = {}
+    for at in lines:
+        whole_m = length_m.get(at.place_id, 0.0)
+        if whole_m and at.along_m:
+            on_foot, with_rides = (min(m / whole_m, 1.0) for m in (at.walked.metres, at.along_m))
+            found[at.place_id] = (on_foot, with_rides if at.ridden.metres else None)
+    return found
 
 
 def _is_mixed(track: Track) -> bool:
@@ -252,8 +275,11 @@ def _was_mixed(patrol: Patrol) -> bool:
 def _unmeasured(db: Session, county: County, patrol: Patrol) -> Measures:
     """Return what is still known of a patrol without track and numbers: its time, and what it covered."""
     minutes = (patrol.ended_at - patrol.started_at) / dt.timedelta(minutes=1)
-    covered_m = verdict_queries.covered_m(db, county.id, patrol.id)
-    shares = _shares(db, county.id, patrol.id)
-    # Of an area nobody knows any more how far one walked in it: all of the way may have been there.
-    places = {id_: AtPlace(covered_m.get(id_, patrol.walked_m), 0.0, share) for id_, share in shares.items()}
+    lines = {at.place_id: at for at in covered_queries.covered_lines(db, county.id, patrol.id)}
+    places = {}
+    for id_, shares in _shares(db, county.id, patrol.id).items():
+        at = lines.get(id_)
+        # Of an area nobody knows any more how far one walked in it: all of the way may have been there.
+        metres = (at.walked.metres, at.ridden.metres) if at else (patrol.walked_m, 0.0)
+        places[id_] = AtPlace(*metres, *shares)
     return Measures(minutes=minutes, places=places)

@@ -322,7 +322,7 @@ def _check(db: Session, county: County, settled: Settled, told: PatrolAnswer, *,
 
 def _ask_datum(db: Session, county: County, answer: PatrolAnswer, track: Track, near: Neighbourhood) -> None:
     """Raise UnknownCrs if a recording of no stated datum goes along lines only in another datum."""
-    as_is_m = sum(line.metres for line in answer.covered)
+    as_is_m = sum(line.along_m for line in answer.covered)
     if as_is_m >= 0.5 * answer.walked_m:
         return
     xy = crs_.to_metric(track.lonlat, near.crs)

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session, defer
 
 from geo_service.tables import (
     Json,
-    LineCoverage,
     Patrol,
     Person,
     Place,
@@ -33,38 +32,14 @@ class Held:
     on_map: bool
 
 
-def line_shares(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:
-    """Return the share of each line that a patrol covered, 0 to 1, by place."""
-    rows = _covered_dm(db, county_id, patrol_id)
-    return {place_id: min(dm / whole, 1.0) for place_id, dm, whole in rows if whole}
-
-
-def covered_m(db: Session, county_id: int, patrol_id: uuid.UUID) -> dict[int, float]:
-    """Return the metres of each line that a patrol covered, by place."""
-    return {place_id: dm / 10 for place_id, dm, _ in _covered_dm(db, county_id, patrol_id)}
-
-
-def _covered_dm(db: Session, county_id: int, patrol_id: uuid.UUID) -> Sequence[Any]:
-    """Return place, covered and whole length of the lines in force that a patrol covered."""
-    union = (
-        select(
-            LineCoverage.place_version_id.label("version_id"), func.range_agg(LineCoverage.spans).label("s")
-        )
-        .where(LineCoverage.county_id == county_id, LineCoverage.patrol_id == patrol_id)
-        .group_by(LineCoverage.place_version_id)
-        .subquery()
+def lengths_m(db: Session, county_id: int, place_ids: Collection[int]) -> dict[int, float]:
+    """Return how long lines in force are, by place."""
+    rows = db.execute(
+        select(Place.id, PlaceVersion.length_dm)
+        .join(PlaceVersion, and_(PlaceVersion.id == Place.version_id, PlaceVersion.place_id == Place.id))
+        .where(Place.county_id == county_id, Place.id.in_(place_ids))
     )
-    inner = select(union.c.version_id, func.unnest(union.c.s).label("span")).subquery()
-    return db.execute(
-        select(
-            PlaceVersion.place_id,
-            func.sum(func.upper(inner.c.span) - func.lower(inner.c.span)),
-            PlaceVersion.length_dm,
-        )
-        .join(inner, inner.c.version_id == PlaceVersion.id)
-        .join(Place, and_(Place.version_id == PlaceVersion.id, Place.id == PlaceVersion.place_id))
-        .group_by(PlaceVersion.id)
-    ).all()
+    return {place_id: length_dm / 10 for place_id, length_dm in rows if length_dm is not None}
 
 
 def patrols(db: Session, *where: ColumnElement[bool]) -> Sequence[Any]:
@@ -170,17 +145,18 @@ def store_measures(db: Session, patrol_id: uuid.UUID, measures: Json) -> None:
 
 @dataclass(frozen=True)
 class Given:
-    """A verdict that a computation gave."""
+    """A verdict that a computation gave, and whether what was ridden covers."""
 
     patrol_id: uuid.UUID
     verdict: Verdict
     reasons: Sequence[Json]
     norm_id: int | None
+    rides_count: bool
 
 
 _VERDICT = text(
-    "update patrol set verdict = :verdict, reasons = :reasons, norm_id = :norm_id"
-    " where id = :id and reviewed_at is null"
+    "update patrol set verdict = :verdict, reasons = :reasons, norm_id = :norm_id,"
+    " rides_count = :rides_count where id = :id and reviewed_at is null"
 )
 
 
@@ -188,7 +164,7 @@ def store_verdicts(db: Session, given: Iterable[Given]) -> None:
     """Store what patrols count as, but of those on which somebody has given his own verdict."""
     rows = [
         {"id": one.patrol_id, "verdict": one.verdict.value, "reasons": Jsonb(list(one.reasons)),
-         "norm_id": one.norm_id}
+         "norm_id": one.norm_id, "rides_count": one.rides_count}
         for one in given
     ]  # fmt: skip
     if rows:

@@ -26,15 +26,23 @@ def sentence(
     until = f"{ended_at:%H:%M}" if same_day else clock(ended_at)
     begin = f"谢谢您！{clock(started_at)}—{until}，走了 {length(walked_m)}。{hint}"
     told = []
-    if covered:
-        told.append("走到了：" + _listed([f"{_name(line)} {length(line.metres)}" for line in covered]))
-    grids = [f"{_name(area)} {_share(area)}" for area in seen if area.share is not None]
-    visited = [f"{_name(area)} {stayed(area.dwell_s)}" for area in seen if area.share is None]
+    counted = [line for line in covered if line.metres]
+    if counted:
+        told.append("走到了：" + listed([f"{called(line)} {length(line.metres)}" for line in counted]) + "。")
+    grids = [f"{called(area)} {_share(area)}" for area in seen if area.share is not None]
+    visited = [f"{called(area)} {stayed(area.dwell_s)}" for area in seen if area.share is None]
     if grids:
-        told.append("看到了：" + _listed(grids))
+        told.append("看到了：" + listed(grids) + "。")
     if visited:
-        told.append("到过：" + _listed(visited))
-    return begin + ("".join(told) or "这次没有走到登记的河道、道路、网格或小区，走过的路已保存。")
+        told.append("到过：" + listed(visited) + "。")
+    return begin + ("".join(told) or _nothing(covered))
+
+
+def _nothing(covered: Sequence[CoveredLine]) -> str:
+    """Return what is told of a walk of which nothing counts: it came to no place, or the notes say why."""
+    if covered:
+        return "这次沿线的路段还没有计入，原因见下面的说明；走过的路已保存。"
+    return "这次没有走到登记的河道、道路、网格或小区，走过的路已保存。"
 
 
 def of_open(started_at: dt.datetime, batches: int, missing: int | None) -> str:
@@ -94,10 +102,12 @@ def _share(area: SeenArea) -> str:
     return f"{'可走部分的 ' if area.of_walkable else ''}{share:.0%}" if share >= 0.01 else "一小部分"
 
 
-def _name(place: CoveredLine | SeenArea) -> str:
+def called(place: CoveredLine | SeenArea) -> str:
+    """Return what a place is called."""
     return place.name or f"无名{place.layer.zh}"
 
 
-def _listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
+    """Return words one after the other; many are counted."""
     more = f"等 {len(words)} 处" if len(words) > _MOST else ""
-    return "、".join(words[:_MOST]) + more + "。"
+    return "、".join(words[:_MOST]) + more

@@ -14,12 +14,12 @@ from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.errors import Conflict, Invalid
 from geo_service.norms import service as norms
-from geo_service.patrols import parties, photos, record, reviews
+from geo_service.patrols import how_words, parties, photos, record, reviews
 from geo_service.patrols import service as patrols
 from geo_service.patrols.answers import PatrolAnswer
 from geo_service.photos import MOST_BYTES
 from geo_service.settings import Settings
-from geo_service.web import pictures
+from geo_service.web import patrol_pictures
 from geo_service.web.frame import Frame, Framed
 from geo_service.web.serving import picture
 from layers.errors import BadFile, YinxunError
@@ -142,6 +142,7 @@ def _shown(
     answer = patrols.told(db, scope, patrol_id)
     values = {
         "answer": answer,
+        "ways": how_words.ways,
         "again": again,
         "error": error,
         "photo_error": photo_error,
@@ -167,7 +168,7 @@ def patrol_picture(request: Request, db: Db, frame: Framed, patrol_id: uuid.UUID
     """Return the walk and what it covered; a look at someone else's walk is recorded."""
     answer = patrols.told(db, frame.own_scope, patrol_id)
     _, track = patrols.look(db, frame.own_scope, patrol_id)
-    return picture(request, pictures.patrol_map(db, frame.own_scope, answer, track))
+    return picture(request, patrol_pictures.patrol_map(db, frame.own_scope, answer, track))
 
 
 def _taken(

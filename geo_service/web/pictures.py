@@ -12,9 +12,8 @@ from geo_service.coverage import answers, gaps
 from geo_service.coverage.answers import CoverageRow, CoverageTable
 from geo_service.coverage.canvas import Canvas, stretch_words
 from geo_service.coverage.gaps import GapRow, GapTable
-from geo_service.coverage.ground import DM_PER_M, Ground, Query, gather, may_name
+from geo_service.coverage.ground import DM_PER_M, Ground, Query, may_name
 from geo_service.coverage.lists import gap_geometries
-from geo_service.patrols.answers import PatrolAnswer
 from geo_service.tables import Area, County
 from geo_service.web import queries
 from geo_service.web.words import area_words, covered_words, length_words, stay_words, window_words
@@ -23,14 +22,13 @@ from layers.spans import SpanSet
 from layers.vocabulary import GapKind, Layer, Role
 from maps.data import MapData, MapFeature, MapLayer
 from maps.style import (
-    COVERED,
+    AMBIGUOUS,
     FRESHNESS,
     FRESHNESS_DAYS,
     GAPS,
     LEFT_OUT,
     REGISTERED,
     UNCOVERED,
-    WALK,
     WHOLE,
     freshness,
     gap_words,
@@ -45,7 +43,7 @@ _DRAWN_FIRST = (Layer.GRID, Layer.COMPOUND, Layer.ROAD, Layer.RIVER)
 def coverage_map(db: Session, scope: Scope, query: Query, *, full: bool) -> MapData:
     """Return the map of what was covered, how recently, and of what was not; names masked unless `full`."""
     county = db.get_one(County, scope.county_id)
-    table = answers.coverage(db, scope, query)
+    table = answers.coverage(db, scope, query, with_ambiguous=True)
     canvas = Canvas.of(db, table.ground, county)
     told = _Telling(query, names=may_name(scope), full=full)
     classes = answers.freshness(db, scope, table, FRESHNESS_DAYS)
@@ -60,7 +58,7 @@ def coverage_map(db: Session, scope: Scope, query: Query, *, full: bool) -> MapD
     return MapData(
         f"{county.name}巡查覆盖图",
         _subtitle(db, query),
-        [*_beneath(db, scope, query), *layers, *_unmapped(off_map), *_borders(db, scope)],
+        [*_beneath(db, scope, query), *layers, *_unmapped(off_map), *borders(db, scope)],
         query.last_day,
         bounds=_bounds(county, query),
         legend=[*(look.key for look in FRESHNESS), UNCOVERED.key, *_left_out(areas)],
@@ -87,68 +85,15 @@ def gap_map(
         [
             *_beneath(db, scope, query),
             *wholes(canvas, ground),
-            *(layer for table in _drawn_order(tables) for layer in _gap_layers(canvas, table, told)),
+            *_gap_layers_of(canvas, tables, told),
             *_unmapped(off_map),
-            *_borders(db, scope),
+            *borders(db, scope),
         ],
         query.last_day,
         bounds=_bounds(county, query),
         legend=[GAPS[kind].key for kind in kinds],
         made_up=county.made_up,
     )
-
-
-def patrol_map(db: Session, scope: Scope, answer: PatrolAnswer, track: Any | None) -> MapData:
-    """Return the map of one walk (lon, lat; None: no longer kept) with the places that it reached."""
-    county = db.get_one(County, scope.county_id)
-    place_ids = (
-        *(line.place_id for line in answer.covered),
-        *(area.place_id for area in answer.seen),
-    )
-    ground = gather(db, scope, Query(answer.day, answer.day, register="all", place_ids=place_ids))
-    canvas = Canvas.of(db, ground, county)
-    walk = [] if track is None else [MapFeature(track, WALK.key, "巡查轨迹")]
-    return MapData(
-        "本次巡查",
-        f"{county.name} · {answer.day.isoformat()}",
-        [
-            *wholes(canvas, ground),
-            *_walked(canvas, ground, answer),
-            MapLayer("walk", WALK.label, walk),
-            *_borders(db, scope),
-        ],
-        answer.day,
-        bounds=_around(walk),
-        made_up=county.made_up,
-    )
-
-
-def _walked(canvas: Canvas, ground: Ground, answer: PatrolAnswer) -> Iterator[MapLayer]:
-    number = {place.place_id: k for k, place in enumerate(ground.places)}
-    spans = [
-        (number[line.place_id], a, b)
-        for line in answer.covered
-        if line.place_id in number
-        for a, b in line.spans_dm
-    ]
-    if spans:
-        covered = SpanSet.of(*zip(*spans, strict=True))
-        features = [
-            MapFeature(shape, COVERED.key, ground.places[k].name or "未命名", [("本次走到", where)])
-            for k, where, shape in zip(
-                covered.place.tolist(),
-                stretch_words(canvas, covered.place.tolist(), _pairs(covered)),
-                canvas.spans(covered),
-                strict=True,
-            )
-        ]
-        yield MapLayer("covered", COVERED.label, features)
-
-
-def _around(features: Sequence[MapFeature]) -> tuple[float, float, float, float] | None:
-    """Return the box of the walk, so that a long river does not make it small; None without a walk."""
-    shapes = [f.geometry for f in features if f.geometry is not None and not f.geometry.is_empty]
-    return shapes[0].bounds if shapes else None
 
 
 @dataclass(frozen=True)
@@ -177,6 +122,7 @@ class _Telling:
         return [
             ("空白", gap_words(kind, layer, self.query.kind)),
             ("长度", length_words(size)) if layer.is_line else ("面积", area_words(size)),
+            *([("其中可能走过", f"{length_words(row.ambiguous_m)}，分不清")] if row.ambiguous_m else []),
             *([("位置", where)] if where else []),
             *self._facts(layer, row.place.code, row.townships),
             *self._steward(layer, row.holders),
@@ -211,13 +157,13 @@ def _covered_stretches(
     told: _Telling,
 ) -> Iterator[tuple[int, MapFeature]]:
     """Yield number and feature of every stretch of the lines, covered or not."""
-    uncovered = table.ground.whole - table.covered
+    uncovered = table.ground.whole - table.covered - table.ambiguous
     looks = [*zip((look.key for look in FRESHNESS), (spans for _, spans in classes), strict=True)]
     rows = {k: told.place(row) for k, row in enumerate(table.rows) if row.place.layer.is_line}
-    for key, spans in (*looks, (UNCOVERED.key, uncovered)):
+    for key, spans in (*looks, (UNCOVERED.key, uncovered), (AMBIGUOUS.key, table.ambiguous)):
         numbers: list[int] = spans.place.tolist()
-        words = stretch_words(canvas, numbers, _pairs(spans))
-        pieces = zip(numbers, words, _pairs(spans), canvas.spans(spans), strict=True)
+        words = stretch_words(canvas, numbers, pairs_dm(spans))
+        pieces = zip(numbers, words, pairs_dm(spans), canvas.spans(spans), strict=True)
         for number, where, (start, to), shape in pieces:
             row = table.rows[number]
             told_here = [*rows[number], ("本段", where)]
@@ -291,10 +237,42 @@ def _gap_layers(canvas: Canvas, table: GapTable, told: _Telling) -> Iterator[Map
             yield MapLayer(f"{layer.value}_{table.kind.value}", label, features, layer=band)
 
 
-def _drawn_order(tables: Sequence[GapTable]) -> list[GapTable]:
-    """Return the tables from the bottom of the map to its top: what nobody walks lies beneath."""
-    order = [GapKind.UNPATROLLED, GapKind.NEGLECTED, GapKind.UNASSIGNED]
-    return sorted(tables, key=lambda table: order.index(table.kind))
+def _maybe_walked(canvas: Canvas, tables: Sequence[GapTable]) -> Iterator[MapLayer]:
+    """Yield a switch for what of the gaps somebody maybe walked, so that nobody calls it unwalked."""
+    # A neglected stretch is unpatrolled too: the larger set holds both.
+    table = max(tables, key=lambda table: table.ambiguous.length.sum())
+    spans = table.ambiguous
+    numbers: list[int] = spans.place.tolist()
+    words = stretch_words(canvas, numbers, pairs_dm(spans))
+    pieces = zip(numbers, words, canvas.spans(spans), spans.length.tolist(), strict=True)
+    features = [
+        MapFeature(
+            shape,
+            AMBIGUOUS.key,
+            _name(place.name, place.layer, table.ground.township_names(number)),
+            [("本段", where)],
+            str(place.place_id),
+            place.name or "",
+            length_dm / DM_PER_M,
+        )
+        for number, where, shape, length_dm in pieces
+        for place in (table.ground.places[number],)
+    ]
+    if features:
+        yield MapLayer("ambiguous", AMBIGUOUS.label, features)
+
+
+def _gap_layers_of(canvas: Canvas, tables: Sequence[GapTable], told: _Telling) -> Iterator[MapLayer]:
+    """Yield the gaps from the bottom of the map to its top: what nobody walks lies beneath.
+
+    Above that lies what somebody maybe walked, and above all what has no steward.
+    """
+    by_kind = {table.kind: table for table in tables}
+    for kind in (GapKind.UNPATROLLED, GapKind.NEGLECTED, GapKind.UNASSIGNED):
+        if kind is GapKind.UNASSIGNED:
+            yield from _maybe_walked(canvas, tables)
+        if kind in by_kind:
+            yield from _gap_layers(canvas, by_kind[kind], told)
 
 
 def wholes(canvas: Canvas, ground: Ground) -> Iterator[MapLayer]:
@@ -331,10 +309,11 @@ def _beneath(db: Session, scope: Scope, query: Query) -> Iterator[MapLayer]:
             yield MapLayer(f"{layer.value}_registered", label, features, shown=len(features) <= _MANY)
 
 
-def _borders(db: Session, scope: Scope) -> Iterator[MapLayer]:
-    borders = queries.borders(db, scope)
-    if borders:
-        features = [MapFeature(border, "boundary", name) for name, border in borders]
+def borders(db: Session, scope: Scope) -> Iterator[MapLayer]:
+    """Yield the borders of the scope's areas, with their names."""
+    found = queries.borders(db, scope)
+    if found:
+        features = [MapFeature(border, "boundary", name) for name, border in found]
         yield MapLayer("borders", "镇村界线", features, named=True)
 
 
@@ -385,7 +364,7 @@ def _covered_words(row: CoverageRow) -> str:
     return f"{told}（{words(row.covered)} / {words(row.counting)}）"
 
 
-def _pairs(spans: SpanSet) -> list[tuple[int, int]]:
+def pairs_dm(spans: SpanSet) -> list[tuple[int, int]]:
     """Return from and to of each span in whole decimetres."""
     return [(round(a), round(b)) for a, b in zip(spans.start.tolist(), spans.stop.tolist(), strict=True)]
 

@@ -38,7 +38,7 @@ from geo_service.web.service import Progress
 from geo_service.web.serving import PaperSize, PrintForm
 from layers.vocabulary import DutyKind, GapKind, Layer, Level, Right
 from maps.data import MapData
-from maps.style import FRESHNESS, UNCOVERED, gap_words
+from maps.style import AMBIGUOUS, FRESHNESS, UNCOVERED, gap_words
 
 router = APIRouter()
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -206,8 +206,7 @@ def place(db: Db, frame: Framed, place_id: int, asked: FromTheAddress) -> Respon
         "question": question,
         "measure": service.measure(db, frame.own_scope, card, question),
         "today": today(frame.own_county),
-        "looks": [*FRESHNESS, UNCOVERED],
-        "uncovered": UNCOVERED,
+        "looks": [*FRESHNESS, UNCOVERED, AMBIGUOUS],
         "nobody": gap_words(GapKind.UNASSIGNED, card.place.layer),
         "may_draw": queries.may_change(db, frame.own_scope, place_id),
         "under_way": _under_way(db, frame.own_scope.county_id, card.place.layer),

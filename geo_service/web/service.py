@@ -22,7 +22,7 @@ from geo_service.web import queries
 from geo_service.web.queries import Holder, LayerCount, Listed, Version
 from geo_service.web.strips import Bar, Stretch, bars
 from layers.vocabulary import GapKind, Layer
-from maps.style import FRESHNESS, FRESHNESS_DAYS, UNCOVERED, gap_words
+from maps.style import AMBIGUOUS, FRESHNESS, FRESHNESS_DAYS, UNCOVERED, gap_words
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def measure(db: Session, scope: Scope, card: Card, question: Query) -> Measure |
     own = replace(
         question, layers=(card.place.layer,), register="all", place_ids=(card.place.id,), area_id=None
     )
-    table = answers.coverage(db, scope, own)
+    table = answers.coverage(db, scope, own, with_ambiguous=True)
     tables = [gaps.gaps(db, scope, own, kind) for kind in GapKind]
     canvas = Canvas.of(db, table.ground, db.get_one(County, scope.county_id))
     found = [
@@ -170,7 +170,8 @@ def _bars(db: Session, scope: Scope, table: CoverageTable, place: Listed) -> lis
     if place.length_m is None:
         return []
     classes = [spans for _, spans in answers.freshness(db, scope, table, FRESHNESS_DAYS)]
-    looks = zip((*FRESHNESS, UNCOVERED), (*classes, table.ground.whole - table.covered), strict=True)
+    uncovered = table.ground.whole - table.covered - table.ambiguous
+    looks = zip((*FRESHNESS, UNCOVERED, AMBIGUOUS), (*classes, uncovered, table.ambiguous), strict=True)
     stretches = [
         Stretch(start / DM_PER_M, stop / DM_PER_M, look.key)
         for look, spans in looks

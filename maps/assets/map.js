@@ -18,7 +18,7 @@ const yinxun = (() => {
     return made;
   }
 
-  /* Areas are hatched, which Leaflet does not know; the pattern moves with the map.
+  /* Areas and ribbons are hatched, which Leaflet does not know; the pattern moves with the map.
      Lines get thinner as more of the county is in sight. */
   const Canvas = L.Canvas.extend({
     _fillStroke(context, path) {
@@ -28,20 +28,31 @@ const yinxun = (() => {
         context.fillStyle = pattern(context, hatch, fillColor);
         context.fill("evenodd");
       }
-      const { weight } = path.options;
+      const { weight, ribbon } = path.options;
       path.options.weight = weight * thinning(map.getZoom());
-      L.Canvas.prototype._fillStroke.call(this, context, path);
+      if (ribbon) ribboned(context, path.options);
+      else L.Canvas.prototype._fillStroke.call(this, context, path);
       path.options.weight = weight;
     },
   });
 
+  /* A hatched ribbon between two thin edges: strokes of one path, each narrower than the last. */
+  function ribboned(context, { weight, color, hatch }) {
+    const width = Math.max(weight, 5);
+    context.setLineDash([]);
+    Object.assign(context, { globalAlpha: 1, lineCap: "butt", lineJoin: "round" });
+    for (const [style, lineWidth] of [[color, width], ["#fff", width - 1.6], [pattern(context, hatch, color, 6), width]]) {
+      Object.assign(context, { strokeStyle: style, lineWidth });
+      context.stroke();
+    }
+  }
+
   const thinning = (zoom) => Math.min(1, Math.max(0.35, 1 - (14 - zoom) * 0.18));
 
   const patterns = new Map();
-  function pattern(context, hatch, colour) {
-    const key = hatch + colour;
+  function pattern(context, hatch, colour, size = 10) {
+    const key = hatch + colour + size;
     if (!patterns.has(key)) {
-      const size = 10;
       const tile = Object.assign(document.createElement("canvas"), { width: size, height: size });
       const pen = tile.getContext("2d");
       pen.strokeStyle = colour;
@@ -133,8 +144,8 @@ const yinxun = (() => {
       pointToLayer: (feature, at) => L.circleMarker(at, { radius: 7 }),
       onEachFeature: (feature, path) => layer.paths.set(feature, path),
     }).addTo(layer.group);
-    if (layer.named) top.eachLayer(writeName);
-    else top.bindPopup((path) => card(path.feature.properties), POPUP);
+    if (layer.named || layer.titled) top.eachLayer((path) => writeName(path, layer.titled ? "top" : "center"));
+    if (!layer.named) top.bindPopup((path) => card(path.feature.properties), POPUP);
     layer.filled = true;
   }
 
@@ -152,13 +163,14 @@ const yinxun = (() => {
       fillColor: look.colour,
       fillOpacity: look.fill,
       hatch: look.hatch,
+      ribbon: line && look.ribbon,
     };
   }
 
-  function writeName(path) {
+  function writeName(path, direction) {
     const { title } = path.feature.properties;
     if (!title) return;
-    path.bindTooltip(element("span", title), { permanent: true, direction: "center", className: "name" });
+    path.bindTooltip(element("span", title), { permanent: true, direction, className: "name" });
   }
 
   function card({ title, rows }) {
@@ -235,6 +247,7 @@ const yinxun = (() => {
       "stroke-width": look.width_px,
       "stroke-dasharray": look.dash_px.join(" "),
     };
+    if (kind === "line" && look.ribbon) return ribbonSwatch(look);
     if (kind === "line") return drawing(46, ["line", { x1: 0, y1: 10, x2: 46, y2: 10, ...line }]);
     const box = { x: 1, y: 1, width: 32, height: 18, fill: look.colour, "fill-opacity": look.fill };
     const edge = { x: 1, y: 1, width: 32, height: 18, fill: "none", ...line, "stroke-width": 1 };
@@ -253,6 +266,13 @@ const yinxun = (() => {
       ...inside.map(([x1, y1, x2, y2]) => ["line", { x1, y1, x2, y2, stroke: look.colour, "stroke-width": 1.6 }]),
       ["rect", edge],
     );
+  }
+
+  function ribbonSwatch({ colour, width_px }) {
+    const [top, bottom] = [10 - width_px / 2, 10 + width_px / 2];
+    const edge = { x: 0.5, y: top, width: 45, height: width_px, fill: "#fff", stroke: colour, "stroke-width": 0.8 };
+    const slants = [2, 8, 14, 20, 26, 32].map((x) => ["line", { x1: x, y1: bottom, x2: x + width_px, y2: top, stroke: colour, "stroke-width": 1.6 }]);
+    return drawing(46, ["rect", edge], ...slants);
   }
 
   function bandSwatch(key) {

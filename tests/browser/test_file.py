@@ -15,7 +15,9 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import shapely
 from playwright.sync_api import BrowserContext, Page
 
 from maps.data import MapData, MapFeature, MapLayer
@@ -49,7 +51,9 @@ def ink(page: Page) -> int:
     )
 
 
-@pytest.mark.parametrize("data", [county.coverage(), county.gaps()], ids=["coverage", "gaps"])
+@pytest.mark.parametrize(
+    "data", [county.coverage(), county.gaps(), county.walked()], ids=["coverage", "gaps", "walk"]
+)
 def test_every_layer_is_drawn(watched: Watched, data: MapData, tmp_path: Path, shot: Any) -> None:
     page = opened(watched, data, tmp_path)
     shot(page, data.title)
@@ -65,6 +69,45 @@ def test_every_layer_is_drawn(watched: Watched, data: MapData, tmp_path: Path, s
         assert ink(page) > 100, f"layer {i} paints nothing"
         boxes.nth(i).uncheck()
         page.wait_for_timeout(100)
+    assert watched.errors == []
+
+
+def test_a_ribbon_is_hatched_and_whole_beside_a_dashed_line(watched: Watched, tmp_path: Path) -> None:
+    """Across a straight ribbon: edges all along, with white and strokes between them, wherever one looks."""
+    line = shapely.LineString([(119.80, 32.93), (119.86, 32.93)])
+    above = shapely.transform(line, lambda lonlat: lonlat + np.array([0, 0.01]))
+    layers = [
+        MapLayer("gap", "空白", [MapFeature(above, "uncovered", "河")]),
+        MapLayer("maybe", "可能", [MapFeature(line, "ambiguous", "河")]),
+    ]
+    page = opened(watched, MapData("图", "", layers, county.DATE), tmp_path)
+    page.get_by_label("空白").check()
+    found = page.evaluate(
+        """() => {
+          const canvas = document.querySelector(".leaflet-overlay-pane canvas");
+          const { width, height } = canvas;
+          const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+          const painted = (x, y) => data[4 * (y * width + x) + 3] > 200;
+          const white = (x, y) => data[4 * (y * width + x)] > 200;
+          const rows = [...Array(height).keys()];
+          const lowest = Math.max(...rows.filter((y) => painted(width >> 1, y)));
+          const own = (x) => [...Array(12).keys()].map((k) => lowest - k).filter((y) => painted(x, y));
+          const columns = [...Array(100).keys()].map((k) => (width >> 1) - 50 + k);
+          const bright = (x) => own(x).filter((y) => white(x, y));
+          return [columns.map((x) => own(x).length), columns.map((x) => bright(x).length)];
+        }"""
+    )
+    thick, white = found
+    assert min(thick) >= 4  # no hole along it
+    assert min(white) >= 1
+    assert len(set(white)) > 1  # the strokes lean
+    assert watched.errors == []
+
+
+def test_the_ends_of_an_outage_are_joined_and_bear_its_time(watched: Watched, tmp_path: Path) -> None:
+    page = opened(watched, county.walked(), tmp_path)
+    names = page.locator(".leaflet-tooltip.name").all_inner_texts()
+    assert names.count("中断 4 分钟") == 3
     assert watched.errors == []
 
 

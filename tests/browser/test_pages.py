@@ -282,6 +282,6 @@ def test_a_strip_tells_covered_from_not_covered(signed_in: Watched, pages: dict[
     page.evaluate("document.documentElement.style.filter = 'grayscale(1)'")
     shot(page, "card in grey")
     drawn = page.locator("svg.strip rect").evaluate_all("bars => bars.map((bar) => bar.getAttribute('fill'))")
-    assert "url(#hatch)" in drawn
+    assert "url(#hatch_uncovered)" in drawn
     assert len(set(drawn)) >= 2
     assert page.locator("svg.strip").bounding_box()["width"] > 600  # type: ignore[index]

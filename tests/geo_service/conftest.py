@@ -1,9 +1,10 @@
 """A small county to walk in: places drawn in metres, walks along corners."""
 
+import dataclasses
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,13 @@ from sqlalchemy.orm import Session
 
 from geo_service import logs
 from geo_service.bulk import copy_rows
-from geo_service.coverage import service
+from geo_service.coverage import computing, service
 from geo_service.tables import Area, County, Patrol, Person, Place, PlaceArea, PlaceCells, PlaceVersion
 from layers.cells import AreaCells
+from layers.coverage import Covered, Kind
 from layers.crs import project, to_lonlat, unproject
 from layers.lines import canonical, measured
+from layers.matching import matched
 from layers.tracks import Recording, Track, clean
 from layers.vocabulary import Layer
 
@@ -115,6 +118,28 @@ class SmallCounty:
         xy = shapely.get_coordinates(shapely.line_interpolate_point(line, np.arange(0, line.length, step_m)))
         time_s = start.timestamp() + np.arange(len(xy)) * step_s
         return clean(Recording(time_s, to_lonlat(xy + ORIGIN, CRS)), CRS)
+
+
+Told = Callable[..., None]
+"""Lets the matcher say of stretches, (from_m, to_m, kind) on any line, how they were covered."""
+
+
+@pytest.fixture
+def told_apart(monkeypatch: pytest.MonkeyPatch) -> Told:
+    """For tests of what is made of kinds: which of them a walk has is said here, not found by the matcher."""
+
+    def say(*stretches: tuple[float, float, Kind]) -> None:
+        def as_said(*arguments: object) -> Covered:
+            found = matched(*arguments)  # type: ignore[arg-type]
+            middle_m = (found.start_m + found.stop_m) / 2
+            kind = np.full(middle_m.size, int(Kind.WALKED))
+            for from_m, to_m, said in stretches:
+                kind[(middle_m >= from_m) & (middle_m < to_m)] = said
+            return dataclasses.replace(found, kind=kind)
+
+        monkeypatch.setattr(computing, "matched", as_said)
+
+    return say
 
 
 @pytest.fixture

@@ -11,10 +11,12 @@ import pyogrio
 import pytest
 import shapely
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from geo_service.tables import Audit
+from geo_service.coverage import rollup
+from geo_service.tables import Audit, LineCoverage
 from layers.vocabulary import Right
 from tests.geo_service.test_accounts import sign_in
 from tests.geo_service.watertown import DAY, PASSWORD, Watertown, add_account, build
@@ -86,6 +88,34 @@ def test_files_hold_all_rows_drawn_where_the_form_can(clerk: TestClient, tmp_pat
             file = tmp_path / "gaps.gpkg"
             file.write_bytes(answer.content)
             assert pyogrio.read_info(file)["features"] == count
+
+
+def half_maybe(db: Session, town: Watertown) -> None:
+    """Let the walk along the first river have been clear for its first 400 m only."""
+    version_id = town.rivers[0].version_id
+    sets = {"spans": [Range(0, 4000)], "ambiguous": [Range(4000, 8000)]}
+    db.execute(update(LineCoverage).where(LineCoverage.place_version_id == version_id).values(**sets))
+    rollup.rebuild_line_days(db, town.county.id, [(version_id or 0, DAY)])
+
+
+def test_lists_and_files_tell_what_was_maybe_walked(db: Session, clerk: TestClient, town: Watertown) -> None:
+    half_maybe(db, town)
+    rows = clerk.get("/api/coverage", params=WINDOW).json()["rows"]
+    told = {row["code"]: (row["covered_m"], row["ambiguous_m"]) for row in rows}
+    assert told["R1"] == (400, 400)
+    assert told["R2"] == (0, 0)
+    assert told["G1"] == told["R9"] == (None, None)
+    asked = WINDOW | {"kind": "neglected"}
+    gap = next(row for row in clerk.get("/api/gaps", params=asked).json()["rows"] if row["code"] == "R1")
+    assert (gap["from_m"], gap["to_m"], gap["ambiguous_m"]) == (400, 1500, 400)
+    table = clerk.get("/api/gaps", params=asked | {"as": "csv"}).content.decode("utf-8-sig")
+    head, *lines = csv.reader(io.StringIO(table))
+    assert [line[head.index("其中可能走过（米）")] for line in lines if "中心河" in line] == ["400"]
+    drawn = clerk.get("/api/coverage", params=WINDOW | {"as": "geojson"}).json()["features"]
+    assert {f["properties"]["code"]: f["properties"]["ambiguous_m"] for f in drawn}["R1"] == 400
+    described = clerk.app.openapi()["paths"]  # type: ignore[attr-defined]
+    for path in ("/api/coverage", "/api/gaps"):
+        assert "ambiguous_m" in described[path]["get"]["description"]
 
 
 def test_a_file_that_leaves_is_in_the_audit(db: Session, clerk: TestClient) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from geo_service import jobs, web
@@ -16,9 +17,10 @@ from geo_service.accounts import register
 from geo_service.accounts import service as accounts
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
+from geo_service.coverage import rollup
 from geo_service.demo import service as demo
 from geo_service.settings import Settings
-from geo_service.tables import Account, Audit, County, Grant, Job, Patrol, PlaceVersion
+from geo_service.tables import Account, Audit, County, Grant, Job, LineCoverage, Patrol, PlaceVersion
 from layers.vocabulary import Right
 from tests.geo_service.conftest import SmallCounty
 from tests.geo_service.test_accounts import sign_in, token_in
@@ -222,7 +224,7 @@ def test_the_card_of_a_river(clerk: TestClient, town: Watertown) -> None:
     assert "有责任人、时段内未巡查" in words
     bars = re.findall(r'<rect x="([\d.]+)" width="([\d.]+)"', html)
     assert sum(float(width) for _, width in bars) == pytest.approx(1000, abs=3)
-    assert 'fill="url(#hatch)"' in html
+    assert 'fill="url(#hatch_uncovered)"' in html
 
 
 def test_the_card_of_an_area_and_of_a_place_without_geometry(clerk: TestClient, town: Watertown) -> None:
@@ -316,6 +318,59 @@ def send(client: TestClient, content: bytes | None, **said: str) -> Any:
     token = token_in(client.get("/upload").text)
     files = None if content is None else {"file": ("走.gpx", content, "application/gpx+xml")}
     return client.post("/upload", data={"csrf_token": token, **said}, files=files)
+
+
+def test_a_patrol_says_how_each_line_was_covered(db: Session, clerk: TestClient, town: Watertown) -> None:
+    values = {
+        "spans": [Range(0, 3000)], "bridged": [Range(1000, 1500)],
+        "ridden": [Range(3000, 5000)], "ambiguous": [Range(5000, 8000)],
+    }  # fmt: skip
+    db.execute(
+        update(LineCoverage).where(LineCoverage.place_version_id == town.rivers[0].version_id).values(values)
+    )
+    outage_s = dt.datetime(2026, 5, 1, 4, 2, tzinfo=dt.UTC).timestamp()
+    cleaning = {"measures": {"outages": [[outage_s, outage_s + 240]]}}
+    db.execute(update(Patrol).values(rides_count=False, cleaning=cleaning))
+    told = clerk.get(f"/api/patrols/{town.patrol_id}").json()
+    (line,) = [line for line in told["covered"] if line["place_id"] == town.rivers[0].id]
+    metres = [line[part]["metres"] for part in ("walked", "ridden", "bridged", "ambiguous")]
+    assert (line["metres"], metres) == (300, [300, 200, 50, 300])
+    assert line["ridden"]["spans_dm"] == [[3000, 5000]]
+    assert told["outages"] == [
+        {"began_at": "2026-05-01T12:02:00+08:00", "ended_at": "2026-05-01T12:06:00+08:00"}
+    ]
+    words = text_of(clerk.get(f"/patrols/{town.patrol_id}").text)
+    assert "有 1 处定位中断，共 4 分钟；中断时沿线走过的也已计入：中心河 50 米。" in words
+    assert "有 200 米像是骑车、乘车或乘船，暂不计入；这一段步行再走一次就会计入。" in words
+    assert "中心河 300 米与另一条离得太近，分不清走的是哪条，没有计入。" in words
+    assert "50 米在定位中断时沿线走过，已计入；200 米像是骑车、乘车或乘船，暂不计入" in words
+    layers = layers_of(clerk.get(f"/patrols/{town.patrol_id}/picture").text)
+    drawn = {key: [row[0] for row in rows] for key, rows in layers.items() if not key.endswith("_whole")}
+    assert drawn["covered"] == ["covered", "covered"]
+    assert [drawn[key] for key in ("bridged", "ridden_aside", "ambiguous")] == [
+        ["bridged"], ["ridden_aside"], ["ambiguous"],
+    ]  # fmt: skip
+    db.execute(update(Patrol).values(rides_count=True))
+    assert clerk.get(f"/api/patrols/{town.patrol_id}").json()["covered"][0]["metres"] == 500
+    assert "ridden" in layers_of(clerk.get(f"/patrols/{town.patrol_id}/picture").text)
+
+
+def test_the_card_and_the_gaps_of_a_river_tell_what_was_maybe_walked(
+    db: Session, clerk: TestClient, town: Watertown
+) -> None:
+    values = {"spans": [Range(0, 4000)], "ambiguous": [Range(4000, 8000)]}
+    version_id = town.rivers[0].version_id or 0
+    db.execute(update(LineCoverage).where(LineCoverage.place_version_id == version_id).values(values))
+    rollup.rebuild_line_days(db, town.county.id, [(version_id, DAY)])
+    html = clerk.get(f"/places/{town.rivers[0].id}", params=WINDOW).text
+    assert 'x="200.0" width="200.0" y="1" height="44" fill="url(#hatch_ambiguous)"' in html
+    assert "1.1 公里（其中 400 米可能走过，分不清）" in text_of(html)
+    assert "（其中 400 米可能走过，分不清）" in text_of(clerk.get("/map/gaps", params=WINDOW).text)
+    drawn = layers_of(clerk.get("/map/gaps/picture", params=WINDOW).text)
+    order = [*drawn]
+    assert order.index("river_neglected") < order.index("ambiguous") < order.index("river_unassigned")
+    river = layers_of(clerk.get("/map/coverage/picture", params=WINDOW).text)["river"]
+    assert "ambiguous" in {row[0] for row in river}
 
 
 def test_a_walk_is_taken_and_shown_at_once(db: Session, clerk: TestClient, town: Watertown) -> None:

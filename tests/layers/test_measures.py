@@ -1,6 +1,7 @@
 """The numbers of a track: time under way, what was ridden, gaps, leaps, metres within reach."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from layers.measures import (
     leaps,
     median_accuracy_m,
     minutes,
+    outages,
     ridden_share,
     way_of,
 )
@@ -137,6 +139,12 @@ def test_the_measures_of_a_track_come_back_from_json_and_go_into_numbers() -> No
     assert (measures.accuracy_m, measures.leaps, measures.ridden_share) == (7, 0, 0)
     whole = Measures(12.5, 0.1, 0.2, None, 1, {7: AtPlace(300.0, 40.0, 0.5), 9: AtPlace(250.0, 0.0, 0.8)})
     assert Measures.from_json(json.loads(json.dumps(whole.to_json()))) == whole
+    rode = replace(whole, places={7: AtPlace(0.0, 40.0, 0.0, 0.5)}, outages=((1.7e9, 1.7e9 + 90.5),))
+    assert Measures.from_json(json.loads(json.dumps(rode.to_json()))) == rode
+    before = {key: value for key, value in whole.to_json().items() if key != "outages"}
+    assert Measures.from_json(before) == whole  # stored before outages were
+    known = rode.applied(Numbers(walked_m=500.0), None)
+    assert (known.share, known.share_with_rides) == (0, 0.5)
     numbers = whole.applied(Numbers(walked_m=500.0), {7})
     assert (numbers.within_m, numbers.ridden_within_m, numbers.share) == (300, 40, 0.5)
     assert numbers.clock_jump
@@ -144,3 +152,9 @@ def test_the_measures_of_a_track_come_back_from_json_and_go_into_numbers() -> No
     assert (both.within_m, both.share) == (500, 0.8)  # side by side: no metre counts twice
     nowhere = whole.applied(Numbers(walked_m=500.0), {1}, maybe_off_map=True)
     assert (nowhere.within_m, nowhere.share) == (None, None)
+
+
+def test_outages_are_told_with_their_ends() -> None:
+    time_s = np.array([0.0, 5, 65, 126, 130, 500])
+    assert outages(time_s) == ((65, 126), (130, 500))
+    assert outages(time_s[:1]) == outages(time_s[:0]) == ()

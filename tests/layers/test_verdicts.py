@@ -117,7 +117,8 @@ class TestMinima:
 
     def test_a_missing_record_is_asked_for_and_not_held_against_the_walk(self) -> None:
         norm = rule(Minima(checklist=True))
-        assert judge(WALK, norm) == Judgement(Verdict.REVIEW, (Reason(Code.NO_RECORD),))
+        judgement = judge(WALK, norm)
+        assert (judgement.verdict, judgement.reasons) == (Verdict.REVIEW, (Reason(Code.NO_RECORD),))
         assert judge(with_(record_complete=True), norm).verdict is Verdict.COUNTED
 
     def test_what_is_not_all_in_is_not_refused(self) -> None:
@@ -138,6 +139,16 @@ class TestCaps:
         assert codes(judge(with_(ridden_share=0.11), norm)) == [Code.TOO_FAST]
         everything = with_(minutes=999, walked_m=1e5, ridden_share=1.0)
         assert judge(everything, norm).verdict is Verdict.REVIEW
+
+    def test_only_who_may_ride_covers_by_riding_and_without_a_rule_everybody_does(self) -> None:
+        norm = rule(Minima(share=0.6), Caps(may_ride=(Role.ROAD_STEWARD,)))
+        rode = with_(share=0.1, share_with_rides=0.7)
+        on_foot = judge(rode, norm, roles=[Role.RIVER_STEWARD])
+        assert (on_foot.verdict, on_foot.rides_count) == (Verdict.NOT_COUNTED, False)
+        rider = judge(rode, norm, roles=[Role.RIVER_STEWARD, Role.ROAD_STEWARD])
+        assert (rider.verdict, rider.rides_count) == (Verdict.COUNTED, True)
+        assert judge(with_(share=0.7), norm, roles=[Role.ROAD_STEWARD]).verdict is Verdict.COUNTED
+        assert judge(rode).rides_count
 
     def test_what_is_ridden_counts_for_who_may_ride(self) -> None:
         norm = rule(Minima(metres=300), Caps(may_ride=(Role.ROAD_STEWARD,)))

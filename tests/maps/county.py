@@ -10,7 +10,7 @@ from shapely.ops import substring
 
 from layers.vocabulary import GapKind, Layer
 from maps.data import MapData, MapFeature, MapLayer
-from maps.style import FRESHNESS, GAPS
+from maps.style import FRESHNESS, GAPS, OF_A_WALK, OUTAGE, WALK
 
 DATE = dt.date(2025, 6, 30)
 WEST, SOUTH, EAST, NORTH = 119.78, 32.88, 119.90, 32.98
@@ -139,4 +139,43 @@ def gaps() -> MapData:
         ],
         DATE,
         legend=[kind.value for kind in GapKind],
+    )
+
+
+def walked() -> MapData:
+    """One walk with every way of covering a line, and an outage."""
+    rng = np.random.default_rng(11)
+    looks = [*OF_A_WALK]
+    rivers, stretches, walk = [], [], []
+    for i in range(3):
+        line = river(rng, i, 3)
+        rivers.append(MapFeature(line, "whole", f"第{i + 1}中心河"))
+        for k, part in enumerate(cut(line, len(looks) + 1)[: len(looks)]):
+            look = looks[(k + i) % len(looks)]
+            stretches.append(
+                MapFeature(part, look.key, f"第{i + 1}中心河", [(look.label, "600 米")], size=600.0)
+            )
+        beside = [substring(line, a, b, normalized=True) for a, b in ((0, 0.4), (0.52, 0.8))]
+        walk += [shapely.transform(part, lambda lonlat: lonlat + np.array([0, 0.0004])) for part in beside]
+    ends = [shapely.get_coordinates(part) for part in walk]
+    outages = [
+        MapFeature(
+            LineString([before[-1], after[0]]), OUTAGE.key, "中断 4 分钟", [("时间", "09:12 至 09:16")]
+        )
+        for before, after in zip(ends[::2], ends[1::2], strict=True)
+    ]
+    return MapData(
+        "本次巡查",
+        "水乡县 · 2025-06-30",
+        [
+            MapLayer("river_whole", "河道（全部）", rivers, layer=Layer.RIVER),
+            *(
+                MapLayer(look.key, look.label, [f for f in stretches if f.class_key == look.key])
+                for look in looks
+            ),
+            MapLayer("walk", WALK.label, [MapFeature(MultiLineString(walk), WALK.key, "巡查轨迹")]),
+            MapLayer("outages", OUTAGE.label, outages, titled=True),
+            townships(),
+        ],
+        DATE,
     )

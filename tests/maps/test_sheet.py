@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import shapely
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch, Rectangle
 from PIL import Image
 from pyproj import Geod
 
@@ -25,11 +25,25 @@ from maps.data import MapData, MapFeature, MapLayer
 from maps.fonts import FontMissing, legible
 from maps.paper import A3, A4, FIGURE, Box, Paper, lay_out
 from maps.sheet import NothingToPrint, Sheet, draw, pdf, png
-from maps.style import BANDS, FRESHNESS, GAPS, INKS, LOOKS, PAPER_BANDS, UNCOVERED, Look
+from maps.style import (
+    AMBIGUOUS,
+    BANDS,
+    FRESHNESS,
+    GAPS,
+    INKS,
+    LOOKS,
+    OF_A_WALK,
+    OUTAGE,
+    PAPER_BANDS,
+    UNCOVERED,
+    WALK,
+    Look,
+)
 from tests.maps import county
 
 CRS = "EPSG:4549"
 PRINTED = dt.date(2026, 7, 1)
+TOGETHER = [(*FRESHNESS, UNCOVERED, AMBIGUOUS), (*GAPS.values(), AMBIGUOUS)]
 MM_PER_INCH = 25.4
 
 
@@ -279,10 +293,12 @@ def amounts(look: Look, kind: str) -> tuple[float, float, float, float]:
 @pytest.mark.parametrize("kind", ["line", "area"])
 @pytest.mark.parametrize(
     ("one", "other"),
-    [pair for looks in ((*FRESHNESS, UNCOVERED), GAPS.values()) for pair in itertools.combinations(looks, 2)],
+    [pair for looks in TOGETHER for pair in itertools.combinations(looks, 2)],
     ids=lambda look: look.key if isinstance(look, Look) else "",
 )
 def test_classes_of_one_map_differ_on_a_grey_print(one: Look, other: Look, kind: str) -> None:
+    if kind == "area" and AMBIGUOUS in (one, other):
+        kind = "line"  # areas are never told maybe
     ink, steps, height, lean = amounts(one, kind)
     ink_2, steps_2, height_2, lean_2 = amounts(other, kind)
     darker = abs(ink - ink_2) >= (0.06 if kind == "area" else 1)
@@ -290,6 +306,34 @@ def test_classes_of_one_map_differ_on_a_grey_print(one: Look, other: Look, kind:
     wider = abs(height - height_2) >= 0.09
     leans = min(lean, lean_2) < -0.02 and max(lean, lean_2) > 0.02
     assert darker or broken or wider or leans
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [*itertools.combinations((*OF_A_WALK, WALK, OUTAGE), 2)], ids=lambda look: look.key
+)
+def test_how_a_walk_covered_differs_on_a_grey_print(one: Look, other: Look) -> None:
+    _, steps, height, lean = amounts(one, "line")
+    _, steps_2, height_2, lean_2 = amounts(other, "line")
+    assert abs(height - height_2) >= 0.09 or abs(steps - steps_2) >= 0.6 or abs(lean - lean_2) > 0.02
+
+
+def test_a_ribbon_lies_where_its_line_lies_as_wide_as_its_ink() -> None:
+    line = shapely.LineString([(119.80, 32.90), (119.86, 32.95)])
+    layer = MapLayer("ambiguous", "可能", [MapFeature(line, "ambiguous", "河", size=1.0)])
+    printed = draw(sheet(MapData("图", "", [layer, county.townships()], county.DATE)), A4)
+    page = printed.board.page
+    axis = shapely.LineString(page.to_mm(crs_.to_metric(shapely.get_coordinates(line), CRS)))
+    width_mm = INKS["ambiguous"].width_pt * page.zoom * MM_PER_INCH / 72
+    hatched = [patch for patch in printed.board.axes.patches if isinstance(patch, PathPatch)]
+    ribbon, _swatch = [patch for patch in hatched if patch.get_hatch() == INKS["ambiguous"].hatch]
+    drawn = shapely.Polygon(ribbon.get_path().vertices)
+    assert drawn.area == pytest.approx(axis.length * width_mm, rel=0.02)
+    assert shapely.hausdorff_distance(drawn.boundary, axis) < width_mm
+
+
+def test_an_outage_bears_its_time() -> None:
+    written = [label.text for label in draw(sheet(county.walked()), A4).names]
+    assert written.count("中断 4 分钟") == 3
 
 
 def test_every_class_and_layer_has_its_ink() -> None:

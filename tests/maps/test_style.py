@@ -7,7 +7,20 @@ import pytest
 from numpy.typing import NDArray
 
 from layers.vocabulary import DutyKind, GapKind, Layer
-from maps.style import BACKGROUND, BANDS, FRESHNESS, GAPS, LOOKS, UNCOVERED, Look, gap_words
+from maps.style import (
+    AMBIGUOUS,
+    BACKGROUND,
+    BANDS,
+    FRESHNESS,
+    GAPS,
+    LOOKS,
+    OF_A_WALK,
+    OUTAGE,
+    UNCOVERED,
+    WALK,
+    Look,
+    gap_words,
+)
 
 Array = NDArray[np.float64]
 
@@ -59,7 +72,8 @@ def filled(look: Look) -> str:
     return "#" + "".join(f"{round(v):02x}" for v in mixed)
 
 
-TOGETHER = [(*FRESHNESS, UNCOVERED), tuple(GAPS.values())]
+TOGETHER = [(*FRESHNESS, UNCOVERED, AMBIGUOUS), (*GAPS.values(), AMBIGUOUS)]
+DRAWN = [*FRESHNESS, UNCOVERED, *GAPS.values(), *OF_A_WALK, OUTAGE]
 PAIRS = [pair for looks in TOGETHER for pair in itertools.combinations(looks, 2)]
 
 
@@ -85,6 +99,15 @@ def test_fresher_is_darker_step_by_step() -> None:
         assert (steps >= 6).all()
 
 
+def test_how_a_walk_covered_differs_without_colour() -> None:
+    drawn = (*OF_A_WALK, WALK, OUTAGE)
+    assert len({(look.dash_px, look.ribbon) for look in drawn}) == len(drawn)
+    assert [look for look in LOOKS.values() if look.ribbon] == [AMBIGUOUS]
+    assert AMBIGUOUS.hatch
+    assert WALK.width_px > OUTAGE.width_px  # what joins the ends of an outage is no track
+    assert min(OUTAGE.dash_px) > max(WALK.dash_px)
+
+
 def test_gap_kinds_differ_without_colour() -> None:
     dashes, hatches = zip(*((look.dash_px, look.hatch) for look in GAPS.values()), strict=True)
     assert len(set(dashes)) == len(set(hatches)) == len(GapKind)
@@ -92,12 +115,12 @@ def test_gap_kinds_differ_without_colour() -> None:
     assert min(np.diff(shades)) >= 10
 
 
-@pytest.mark.parametrize("look", [*FRESHNESS, UNCOVERED, *GAPS.values()], ids=lambda look: look.key)
+@pytest.mark.parametrize("look", DRAWN, ids=lambda look: look.key)
 def test_every_class_stands_out_from_the_paper(look: Look) -> None:
     assert contrast(look.colour, BACKGROUND) >= 3  # WCAG 2.2, 1.4.11
 
 
-@pytest.mark.parametrize("look", [*FRESHNESS, UNCOVERED, *GAPS.values()], ids=lambda look: look.key)
+@pytest.mark.parametrize("look", DRAWN, ids=lambda look: look.key)
 @pytest.mark.parametrize("layer", [Layer.RIVER, Layer.ROAD])
 def test_every_line_stands_out_from_its_band(look: Look, layer: Layer) -> None:
     assert lightness(BANDS[layer].colour) - lightness(look.colour) >= 15

@@ -221,6 +221,13 @@ def upgrade() -> None:
         "line_coverage",
         sa.Column("ambiguous", postgresql.INT4MULTIRANGE(), server_default=sa.text("'{}'"), nullable=False),
     )
+    op.create_index(
+        "ix_line_coverage_ambiguous",
+        "line_coverage",
+        ["county_id", "day"],
+        unique=False,
+        postgresql_where=sa.text("not isempty(ambiguous)"),
+    )
     op.add_column(
         "patrol", sa.Column("rides_count", sa.Boolean(), server_default=sa.text("true"), nullable=False)
     )
