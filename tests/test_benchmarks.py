@@ -17,7 +17,7 @@ from layers import crs as crs_
 from layers.lines import LineSet
 from layers.spans import SpanSet
 from tests.benchmarks import __main__ as command
-from tests.benchmarks import conditions, drawn, ours, scenes, scores, worlds
+from tests.benchmarks import conditions, drawn, ours, scores, single, worlds
 from tests.benchmarks.network import Network, is_routed
 from tests.benchmarks.peers import buffer
 from tests.benchmarks.peers.leuven import Leuven
@@ -27,7 +27,7 @@ from tests.benchmarks.peers.venv import ROOT, running
 from tests.benchmarks.running import Run
 from tests.benchmarks.table import HEADS, Row, markdown, text
 
-CRS = scenes.CRS
+CRS = single.CRS
 SPACING_M, STREETS = 150.0, 81
 
 
@@ -37,10 +37,10 @@ def town() -> Network:
     at, end = np.arange(STREETS) * SPACING_M, (STREETS - 1) * SPACING_M
     across = [np.column_stack([at, np.full(STREETS, y)]) for y in at]
     along = [xy[:, ::-1] for xy in across]
-    lines = [shapely.linestrings(scenes.ORIGIN + xy) for xy in [*across, *along, [(0, 9), (end, 9)]]]
+    lines = [shapely.linestrings(single.ORIGIN + xy) for xy in [*across, *along, [(0, 9), (end, 9)]]]
     metres = np.array(lines, object)
     yes = np.ones(len(lines), bool)
-    border_y = float(scenes.ORIGIN[1] + end / 2 + 1.0)
+    border_y = float(single.ORIGIN[1] + end / 2 + 1.0)
     return Network(np.arange(len(lines)) + 100, crs_.unproject(metres, CRS), metres, CRS, yes, yes, border_y)
 
 
@@ -156,7 +156,7 @@ class Said:
 
 def test_edges_of_meili_become_spans_of_their_ways(town: Network) -> None:
     # Along the first street, then up the second avenue: ways 100 and 182.
-    corner = np.array([[0, 0], [150, 0], [150, 60]]) + scenes.ORIGIN
+    corner = np.array([[0, 0], [150, 0], [150, 60]]) + single.ORIGIN
     shape = encoded(crs_.to_lonlat(corner, CRS))
     edges = np.array([[100, 0, 1], [100 + STREETS + 1, 1, 2]])
     trial = conditions.walks(town, conditions.CLOSED[2], half="tune", count=1, seconds=300.0)[0]
@@ -176,7 +176,7 @@ def test_meili_that_finds_no_path_found_nothing(town: Network) -> None:
 def test_states_of_leuven_become_spans_of_their_ways(town: Network) -> None:
     peer = Said()
     leuven = Leuven(peer, town)  # type: ignore[arg-type]
-    nodes = peer.asked[0]["nodes"] - scenes.ORIGIN
+    nodes = peer.asked[0]["nodes"] - single.ORIGIN
     at = {tuple(np.rint(xy).astype(int)): k for k, xy in enumerate(nodes.tolist())}
     a, b, c = at[0, 0], at[150, 0], at[150, 150]
     peer.answer["walked"] = np.array([[a, b, 0.2], [a, b, 0.6], [b, c, 0.1], [b, c, 0.5]])
@@ -267,7 +267,7 @@ def run_of(town: Network, tmp_path: Path, **named: Any) -> Run:
     return run
 
 
-@pytest.mark.parametrize("group", [scenes.parallel_roads, scenes.crossings, scenes.fields])
+@pytest.mark.parametrize("group", [single.parallel_roads, single.crossings, single.fields])
 def test_scenes_have_rows_and_targets(group: Any, town: Network, tmp_path: Path) -> None:
     rows = list(group(run_of(town, tmp_path)))
     assert any(row.target and row.met is not None for row in rows)
@@ -276,11 +276,11 @@ def test_scenes_have_rows_and_targets(group: Any, town: Network, tmp_path: Path)
 
 
 def test_banks_follow_the_river() -> None:
-    meander = scenes._meander(60.0)
-    bank = scenes._bank(meander, 30.0)
+    meander = single._meander(60.0)
+    bank = single._bank(meander, 30.0)
     away_m = shapely.distance(shapely.points(shapely.get_coordinates(bank)), meander)
     assert away_m == pytest.approx(30.0, abs=0.5)
-    assert scenes._bank(BENT, 30.0) is None
+    assert single._bank(BENT, 30.0) is None
 
 
 def test_differences_are_paired_and_judged(town: Network, tmp_path: Path, monkeypatch: Any) -> None:

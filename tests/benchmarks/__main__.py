@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.benchmarks import network, scenes, speed, worlds
+from tests.benchmarks import network, single, speed, worlds
 from tests.benchmarks.peers import venv
 from tests.benchmarks.running import Group, Run
 from tests.benchmarks.table import NOTES, Row, markdown, text
@@ -27,10 +27,10 @@ from tests.benchmarks.table import NOTES, Row, markdown, text
 GROUPS: dict[str, Group] = {
     "closed": worlds.closed,
     "open": worlds.opened,
-    "fields": scenes.fields,
-    "parallel": scenes.parallel_roads,
-    "crossings": scenes.crossings,
-    "banks": scenes.banks,
+    "fields": single.fields,
+    "parallel": single.parallel_roads,
+    "crossings": single.crossings,
+    "banks": single.banks,
     "speed": speed.speed,
 }
 """Parts of the table, in its order."""
