@@ -9,6 +9,7 @@ import pandas as pd
 
 from layers import cover
 from layers import crs as crs_
+from layers.coverage import COVERING
 from layers.matching import matched
 from layers.spans import SpanSet
 from layers.tracks import Recording, clean
@@ -51,12 +52,13 @@ class Warm:
 
     def __init__(self, network: Network, *, reach_m: float = REACH_M) -> None:
         self._lines, self._crs = network.line_set, network.crs
-        self._reach_m = np.full(self._lines.places, reach_m)
+        self._reach_m = np.full(self._lines.place.size, reach_m)
 
     def found(self, recording: Recording) -> tuple[SpanSet, float]:
         """Return what was covered, and the seconds from the fixes to the spans."""
         began = time.perf_counter()
         track = clean(recording, self._crs)
         xy = crs_.to_metric(track.lonlat, self._crs)
-        spans = matched(self._lines, xy, track.time_s, track.piece, self._reach_m).spans()
+        rows = matched(self._lines, xy, track.time_s, track.piece, self._reach_m, None, track.accuracy_m)
+        spans = rows.of(*COVERING)
         return spans, time.perf_counter() - began

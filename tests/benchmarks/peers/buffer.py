@@ -50,7 +50,7 @@ def exact(recording: Recording, network: Network) -> SpanSet:
 def within_reach(recording: Recording, lines: LineSet, crs: str) -> SpanSet:
     """Return the same for any lines in metres of a CRS."""
     path = Path.of(*_prepared(recording, crs))
-    return within(lines, path, np.full(lines.places, REACH_M)).spans()
+    return within(lines, path, np.full(lines.place.size, REACH_M)).spans()
 
 
 def _prepared(recording: Recording, crs: str) -> tuple[Floats, Floats, Ints]:
