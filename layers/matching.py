@@ -35,7 +35,7 @@ AMBIGUOUS_SHARE = 0.4
 
 Much of the error, and that of the map, stays the same."""
 MARGIN = 3.0
-"""Nats: another line is as likely if it is dearer by less, all that came before and after considered."""
+"""Nats: another line is as likely if it is dearer by less."""
 SHORTEST_AMBIGUOUS_M = 30.0
 """At every junction it is ambiguous for some metres where the one line ends and the other begins."""
 COSTS, LIMITS = switch.Costs(), runs.Limits()
@@ -62,10 +62,12 @@ def matched(
         return joined([], close_m=CLOSE_M)
     walk = Walk.of(xy, time_s, piece, accuracy_m)
     kinds = np.zeros(lines.places, np.int64) if rival is None else rival
-    of_segment = kinds[lines.place]
-    return joined(
-        [_along(lines, walk, reach_m, of_segment == each) for each in np.unique(of_segment)], close_m=CLOSE_M
-    )
+    found = []
+    for each in np.unique(kinds):
+        chosen = (kinds == each)[lines.place]
+        if chosen.any():
+            found.append(_along(lines, walk, reach_m, chosen))
+    return joined(found, close_m=CLOSE_M)
 
 
 def _along(lines: LineSet, walk: Walk, reach_m: Floats, chosen: Bools) -> Covered:
@@ -75,7 +77,7 @@ def _along(lines: LineSet, walk: Walk, reach_m: Floats, chosen: Bools) -> Covere
     near = switch.candidates(
         walk.spots, segments, network.grid, reach_m, chosen, PATH_M, FURTHER_M, MOST_CANDIDATES, COSTS
     )
-    on, until = switch.decided(walk.spots, near, links, COSTS)
+    on = switch.decided(walk.spots, near, links, COSTS)
     ends = (network.low_m, network.high_m)
     near_by = runs.runs(on, walk.spots, near, segments, links, *ends, reach_m, walk.pace_m_s, LIMITS)
     far = runs.leaps(on, walk.spots, near, links, COSTS)
@@ -86,41 +88,25 @@ def _along(lines: LineSet, walk: Walk, reach_m: Floats, chosen: Bools) -> Covere
     )
     kind = np.where((kind == Kind.WALKED) & walk.spots.ridden[spot], Kind.RIDDEN, kind)
     found = Covered(network.place[strand], start_m, stop_m, walk.middle_s(spot), kind, CLOSE_M)
-    other = _rivals(network, walk, reach_m, near, on, until)
-    return found if other is None else _with_doubt(found, spot, other, network, walk, near)
-
-
-def _rivals(
-    network: Network, walk: Walk, reach_m: Floats, near: Candidates, on: Ints, until: Floats
-) -> Ints | None:
-    """Return for each spot the candidate on another line that is as likely (-1: none).
-
-    None where there is no run of them.
-    """
-    other = runs.rivals(on, walk.spots, near, network.segments, reach_m, TWIN_M, AMBIGUOUS_SHARE)
-    if _longest(other >= 0, walk.spots.step_m) < SHORTEST_AMBIGUOUS_M:
-        return None
-    dearer = until + switch.from_here(walk.spots, near, network.links, COSTS)
-    here = np.flatnonzero(other >= 0)
-    other[here[dearer[other[here]] - dearer[on[here]] >= MARGIN]] = -1
-    return other
+    other = runs.rivals(on, walk.spots, near, segments, reach_m, TWIN_M, AMBIGUOUS_SHARE)
+    doubt = runs.doubtful(on, other, walk.spots, near, links, COSTS, SHORTEST_AMBIGUOUS_M, MARGIN)
+    return _with_doubt(found, spot, doubt, other, network, walk, near) if doubt.any() else found
 
 
 def _with_doubt(
-    found: Covered, spot: Ints, other: Ints, network: Network, walk: Walk, near: Candidates
+    found: Covered, spot: Ints, doubt: Bools, other: Ints, network: Network, walk: Walk, near: Candidates
 ) -> Covered:
     """Return what was found, with the steps marked that may have been on another line, and its stretches.
 
     Where both lines were walked, as around a junction, there is no doubt.
     """
-    step = np.flatnonzero((other[1:] >= 0) & (other[:-1] >= 0)) + 1
-    step = step[near.strand[other[step]] == near.strand[other[step - 1]]]
+    step = np.flatnonzero(doubt)
     start_m, stop_m = np.sort(np.stack([near.m[other[step - 1]], near.m[other[step]]]), axis=0)
     place = network.place[near.strand[other[step]]]
     alone = ~found.spans().touches(place, start_m, stop_m)
-    step, place, start_m, stop_m = step[alone], place[alone], start_m[alone], stop_m[alone]
-    unsure = np.zeros(other.size, dtype=bool)
-    unsure[step] = True
+    # What is left of a run when such steps are taken out must be long enough still.
+    unsure = np.zeros(doubt.size, dtype=bool)
+    unsure[step[alone]] = True
     run = np.cumsum(np.diff(unsure, prepend=False))
     run_m = np.bincount(run, weights=np.where(unsure, walk.spots.step_m, 0.0))
     unsure &= (run_m >= SHORTEST_AMBIGUOUS_M)[run]
@@ -129,9 +115,3 @@ def _with_doubt(
     kind = np.where(unsure[spot] & (found.kind != Kind.BRIDGED), Kind.AMBIGUOUS, found.kind)
     maybe = Covered(place, start_m, stop_m, walk.middle_s(step), np.full(step.size, Kind.AMBIGUOUS), CLOSE_M)
     return joined([replace(found, kind=kind), maybe], close_m=CLOSE_M)
-
-
-def _longest(flag: Bools, step_m: Floats) -> float:
-    """Return the metres of the longest run of flagged steps."""
-    run = np.cumsum(np.diff(flag, prepend=False))
-    return float(np.bincount(run, weights=np.where(flag, step_m, 0.0)).max(initial=0.0))

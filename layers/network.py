@@ -1,7 +1,8 @@
 """Lines as a network of strands: what lies around a spot, and where one can change from one to the other.
 
-A strand is one part of a place. Strands are linked where they touch, and over a short piece of a third one.
-There are no routes here: a link is all that two spots a few metres apart can need.
+A strand is one part of a place, or a piece of it where it closes a ring. Strands are linked where they touch,
+and over a short piece of a third one. There are no routes here: a link is all that two spots a few metres
+apart can need.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ TOUCH_M = 1.0
 HOP_M = 40.0
 """A third line can be passed over on so short a piece that hardly a fix fell on it."""
 RING_M = 30.0
-"""A strand that comes back to itself after so much way closes a ring."""
+"""A part that comes back to itself after so much way closes a ring."""
 _SIDE_M = 40.0
 _MOST_SQUARES = 2_000_000
 
@@ -39,16 +40,17 @@ class Network:
     @classmethod
     def of(cls, lines: LineSet) -> "Network":
         """Make it from lines in metres."""
-        _, strand = np.unique(lines.part, return_inverse=True)
-        strand = strand.astype(np.int64)
+        _, part = np.unique(lines.part, return_inverse=True)
         ax, ay, bx, by = (np.ascontiguousarray(column) for column in (*lines.a.T, *lines.b.T))
-        segments = Segments(ax, ay, bx, by, lines.from_m, lines.to_m, strand)
+        segments = Segments(ax, ay, bx, by, lines.from_m, lines.to_m, part.astype(np.int64))
+        grid = _grid(segments)
+        strand = _without_rings(segments, grid)
+        segments = segments._replace(strand=strand)
         count = int(strand.max(initial=-1)) + 1
         place, low_m, high_m = np.zeros(count, np.int64), np.full(count, np.inf), np.zeros(count)
         place[strand] = lines.place
         np.minimum.at(low_m, strand, lines.from_m)
         np.maximum.at(high_m, strand, lines.to_m)
-        grid = _grid(segments)
         return cls(segments, grid, _links(segments, grid, count), place, low_m, high_m)
 
 
@@ -63,8 +65,28 @@ def _grid(segments: Segments) -> Grid:
     return squares(segments, west, south, side_m, int(width / side_m) + 2, int(height / side_m) + 2)
 
 
+def _without_rings(segments: Segments, grid: Grid) -> Ints:
+    """Return the strand of each segment: its part, cut where it comes back to itself, and half way round.
+
+    So a way over the end of a ring is a change between strands that touch, like any other.
+    """
+    one, other, leave_m, enter_m = touches(segments, grid, TOUCH_M, RING_M)
+    own = (one == other) & (leave_m < enter_m)
+    if not own.any():
+        return segments.strand
+    part = np.tile(one[own], 3)
+    cut_m = np.concatenate([leave_m[own], (leave_m[own] + enter_m[own]) / 2, enter_m[own]])
+    room = float(segments.to_m.max()) + 1.0
+    # At the vertex where the segment that holds the cut begins.
+    begins = segments.strand * room + segments.from_m
+    cut = np.unique(np.searchsorted(begins, part * room + cut_m + TOUCH_M, side="right") - 1)
+    opens = np.diff(segments.strand, prepend=-1) != 0
+    opens[cut] = True
+    return np.cumsum(opens) - 1
+
+
 def _links(segments: Segments, grid: Grid, strands: int) -> Links:
-    one, other, leave_m, enter_m = _once(*touches(segments, grid, TOUCH_M, RING_M))
+    one, other, leave_m, enter_m = _once(*touches(segments, grid, TOUCH_M, np.inf))
     first = np.searchsorted(one, np.arange(strands + 1))
     hop = hops(first, other, leave_m, enter_m, HOP_M)
     touching = (one, other, leave_m, enter_m, np.full(one.size, -1), np.zeros(one.size), np.zeros(one.size))

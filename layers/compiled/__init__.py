@@ -24,8 +24,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def compiled(function: F) -> F:
     """Compile a function when it is first called with its kinds of arguments."""
+    return _kept(function, forceinline=False)
+
+
+def inlined(function: F) -> F:
+    """Compile a small function into those that call it: what it is given costs more to hand over than it."""
+    return _kept(function, forceinline=True)
+
+
+def _kept(function: F, *, forceinline: bool) -> F:
     try:
-        return cast("F", numba.njit(cache=True, nogil=True)(function))
+        return cast("F", numba.njit(cache=True, nogil=True, forceinline=forceinline)(function))
     except RuntimeError:
         # No folder to keep it in: it is compiled anew by each process.
-        return cast("F", numba.njit(nogil=True)(function))
+        return cast("F", numba.njit(nogil=True, forceinline=forceinline)(function))

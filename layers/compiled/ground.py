@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from layers.compiled import compiled
+from layers.compiled import compiled, inlined
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -17,7 +17,7 @@ MOST_NEAR = 1024
 class Segments(NamedTuple):
     """Straight segments in metres, shape (s,): ends, measures at them, and the strand each belongs to.
 
-    A strand is one part of a place: what can be walked from end to end.
+    A strand is one part of a place, without rings: what can be walked from end to end.
     """
 
     ax: Floats
@@ -62,7 +62,7 @@ class Links(NamedTuple):
     back: Ints
 
 
-@compiled
+@inlined
 def foot(x: float, y: float, ax: float, ay: float, bx: float, by: float) -> tuple[float, float]:
     """Return the nearest spot of a segment a -> b: its share of the way, and its distance."""
     dx, dy = bx - ax, by - ay

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from layers.compiled import compiled
+from layers.compiled import compiled, inlined
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -67,14 +67,14 @@ def _step_at(time_s: Floats, at_s: float, begin: int, end: int, near: int) -> in
     return min(i, end - 1)
 
 
-@compiled
+@inlined
 def _at(xy: Floats, time_s: Floats, i: int, at_s: float, axis: int) -> float:
     share = (at_s - time_s[i]) / (time_s[i + 1] - time_s[i])
     there: float = xy[i, axis] + share * (xy[i + 1, axis] - xy[i, axis])
     return there
 
 
-@compiled
+@inlined
 def _integral(xy: Floats, time_s: Floats, area: Floats, begin: int, i: int, at_s: float, axis: int) -> float:
     whole: float = area[i - begin, axis] + (xy[i, axis] + _at(xy, time_s, i, at_s, axis)) / 2 * (
         at_s - time_s[i]

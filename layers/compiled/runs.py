@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from layers.compiled import compiled
+from layers.compiled import compiled, inlined
 from layers.compiled.gaps import arrived, searched, searching
 from layers.compiled.ground import MOST_NEAR, Grid, Links, Segments, around, foot, shortest
-from layers.compiled.switch import Candidates, Costs, Spots
+from layers.compiled.switch import Candidates, Costs, Spots, change
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -16,6 +16,8 @@ Bools = NDArray[np.bool_]
 
 WALKED, BRIDGED, AMBIGUOUS = 0, 2, 3
 """`layers.coverage.Kind` as plain numbers."""
+LONGEST_ASIDE = 60
+"""So many spots beyond an ambiguous run are looked at for where another line could have been left."""
 
 
 class Limits(NamedTuple):
@@ -79,7 +81,6 @@ def runs(
         if not np.isnan(entered) and near.away_m[chosen[t]] <= reach_m[near.segment[chosen[t]]]:
             strand[k], from_m[k], to_m[k], spot[k], kind[k] = s, min(m, entered), max(m, entered), t, WALKED
             k += 1
-        rings = False
         while u + 1 < n and chosen[u + 1] >= 0 and near.strand[chosen[u + 1]] == s:
             if spots.leaps[u + 1]:
                 break
@@ -91,9 +92,7 @@ def runs(
                 spot[k], kind[k] = u + 1, BRIDGED
                 k += 1
             else:
-                before = k
-                k = _step(u, a, b, spots, near, segments, links, reach_m, strand, from_m, to_m, spot, kind, k)
-                rings = rings or k - before > 1
+                k = _step(u, a, b, spots, near, segments, reach_m, strand, from_m, to_m, spot, kind, k)
             u += 1
         left, over, next_entered = np.nan, -1, np.nan
         if u + 1 < n and chosen[u + 1] >= 0 and spots.leaps[u + 1]:
@@ -108,7 +107,7 @@ def runs(
                     strand[k], from_m[k], to_m[k] = s, min(near.m[a], left), max(near.m[a], left)
                     spot[k], kind[k] = u, WALKED
                     k += 1
-        if k > begin and not rings:
+        if k > begin:
             inside_m = near.m[chosen[t]], near.m[chosen[u]]
             k = _trimmed(begin, k, entered, left, inside_m, low_m[s], high_m[s], from_m, to_m, limits)
         if over >= 0 and links.over[over] >= 0:
@@ -187,7 +186,6 @@ def _step(
     spots: Spots,
     near: Candidates,
     segments: Segments,
-    links: Links,
     reach_m: Floats,
     strand: Ints,
     from_m: Floats,
@@ -205,15 +203,6 @@ def _step(
     way_m = abs(one_m - other_m)
     step_m = spots.step_m[u + 1]
     if way_m > 1.5 * step_m + 5.0:
-        ring_m, link = shortest(links, near.strand[a], near.strand[a], one_m, other_m)
-        if ring_m < way_m and ring_m <= 1.5 * step_m + 5.0:
-            for end in range(2):
-                m = one_m if end == 0 else other_m
-                node_m = links.leave_m[link] if end == 0 else links.enter_m[link]
-                strand[k], from_m[k], to_m[k] = near.strand[a], min(m, node_m), max(m, node_m)
-                spot[k], kind[k] = u + 1, WALKED
-                k += 1
-            return k
         # The nearest spot of the line jumps, as inside a bend: what it jumps over must be within reach.
         for g in range(min(near.segment[a], near.segment[b]), max(near.segment[a], near.segment[b])):
             _, far_m = foot(
@@ -388,6 +377,83 @@ def rivals(
 
 
 @compiled
+def doubtful(
+    chosen: Ints,
+    other: Ints,
+    spots: Spots,
+    near: Candidates,
+    links: Links,
+    costs: Costs,
+    shortest_m: float,
+    margin: float,
+) -> Bools:
+    """Tell for each spot whether the step to it may as well have been along the line of `other`, shape (k,).
+
+    Runs of at least `shortest_m` along which one other line lies too close: as likely is one that would not
+    be dearer by `margin`, what it costs to come onto it and to leave it again included.
+    """
+    n = chosen.size
+    doubt = np.zeros(n, np.bool_)
+    t = 0
+    while t < n:
+        if other[t] < 0:
+            t += 1
+            continue
+        dearer = near.cost[other[t]] - near.cost[chosen[t]]
+        length_m = 0.0
+        u = t
+        while u + 1 < n and other[u + 1] >= 0 and spots.begins_s[u + 1] == 0 and not spots.leaps[u + 1]:
+            if near.strand[other[u + 1]] != near.strand[other[u]]:
+                break
+            u += 1
+            dearer += near.cost[other[u]] - near.cost[chosen[u]]
+            length_m += spots.step_m[u]
+        if length_m >= shortest_m:
+            dearer += _aside(chosen, other[t], t, -1, spots, near, links, costs)
+            if dearer < margin:
+                dearer += _aside(chosen, other[u], u, 1, spots, near, links, costs)
+            if dearer < margin:
+                doubt[t + 1 : u + 1] = True
+        t = u + 1
+    return doubt
+
+
+@compiled
+def _aside(
+    chosen: Ints, there: int, t: int, way: int, spots: Spots, near: Candidates, links: Links, costs: Costs
+) -> float:
+    """Return what it costs at least to change between the chosen line and another beyond spot t.
+
+    `there`: the other line's candidate at t; `way`: -1 for before, 1 for behind. One may stay on the other
+    for a while, as long as it runs along.
+    """
+    n = chosen.size
+    least, dearer = np.inf, 0.0
+    for _ in range(LONGEST_ASIDE):
+        later = max(t, t + way)
+        if t + way < 0 or later >= n or spots.begins_s[later] > 0 or chosen[t + way] < 0:
+            return min(least, dearer)
+        step_m, ridden = spots.step_m[later], spots.ridden[later]
+        if way < 0:
+            price = change(near, links, chosen[t + way], there, step_m, ridden, costs)
+        else:
+            price = change(near, links, there, chosen[t + way], step_m, ridden, costs)
+        least = min(least, dearer + price)
+        t += way
+        strand = near.strand[there]
+        there = -1
+        for c in range(near.first[t], near.first[t + 1]):
+            if near.strand[c] == strand:
+                there = c
+        if there < 0:
+            break
+        dearer += near.cost[there] - near.cost[chosen[t]]
+        if dearer > least:
+            break
+    return least
+
+
+@inlined
 def _foot_of(segments: Segments, near: Candidates, c: int) -> tuple[float, float]:
     s = near.segment[c]
     share = (near.m[c] - segments.from_m[s]) / (segments.to_m[s] - segments.from_m[s])

@@ -4,7 +4,7 @@ Without routing. At each spot the walk is on one of the candidate lines, or on n
 its distance and by how far it turns away from the walk; going on from spot to spot costs by how much the way
 along the lines differs from the way that was walked; a change of line costs little where two lines are
 linked, much where they are not. The cheapest sequence is found by Viterbi's algorithm (Viterbi 1967; Forney,
-Proc. IEEE 61, 1973), and what any other would cost more tells where it cannot be told.
+Proc. IEEE 61, 1973).
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from layers.compiled import compiled
+from layers.compiled import compiled, inlined
 from layers.compiled.gaps import Search, arrived, searched, searching
 from layers.compiled.ground import MOST_NEAR, Grid, Links, Segments, around, foot, shortest
 
@@ -174,19 +174,19 @@ def candidates(
     )
 
 
-@compiled
-def _change(
+@inlined
+def change(
     near: Candidates, links: Links, a: int, b: int, step_m: float, ridden: bool, costs: Costs
 ) -> float:
     """Return what it costs to go on from candidate a to candidate b of the next spot."""
     one, other = near.strand[a], near.strand[b]
-    way_m, link = shortest(links, one, other, near.m[a], near.m[b])
     price: float = 0.0
     if one == other:
-        way_m = min(way_m, abs(near.m[a] - near.m[b]))
-    elif link < 0:
-        return costs.unlinked
+        way_m = abs(near.m[a] - near.m[b])
     else:
+        way_m, link = shortest(links, one, other, near.m[a], near.m[b])
+        if link < 0:
+            return costs.unlinked
         price = costs.linked_ridden if ridden else costs.linked
         if links.over[link] >= 0:
             price += costs.hop
@@ -199,7 +199,7 @@ def _change(
     return price
 
 
-@compiled
+@inlined
 def _over_gap(near: Candidates, a: int, b: int, costs: Costs) -> float:
     """Return what it costs to go on behind an outage: any line may follow, the same one more likely."""
     return 0.0 if near.strand[a] == near.strand[b] else 2 * costs.linked + 1.0
@@ -221,11 +221,8 @@ def _over_leap(
 
 
 @compiled
-def decided(spots: Spots, near: Candidates, links: Links, costs: Costs) -> tuple[Ints, Floats]:
-    """Return the candidate that the walk was on at each spot (-1: none), shape (k,).
-
-    And for each candidate what the cheapest sequence up to it costs, shape (candidates,).
-    """
+def decided(spots: Spots, near: Candidates, links: Links, costs: Costs) -> Ints:
+    """Return the candidate that the walk was on at each spot (-1: none), shape (k,)."""
     n = spots.x.size
     most = 0
     for t in range(n):
@@ -260,7 +257,7 @@ def decided(spots: Spots, near: Candidates, links: Links, costs: Costs) -> tuple
                 if spots.begins_s[t] > 0:
                     price = until[before + a] + _over_gap(near, before + a, begin + c, costs)
                 else:
-                    price = until[before + a] + _change(
+                    price = until[before + a] + change(
                         near, links, before + a, begin + c, spots.step_m[t], spots.ridden[t], costs
                     )
                 if price < least:
@@ -268,7 +265,7 @@ def decided(spots: Spots, near: Candidates, links: Links, costs: Costs) -> tuple
             until[begin + c] = least + near.cost[begin + c]
             came[t, c] = by
         off = best + here
-    return _traced(near, came, until, off), until
+    return _traced(near, came, until, off)
 
 
 @compiled
@@ -315,40 +312,3 @@ def _traced(near: Candidates, came: NDArray[np.int32], until: Floats, off: float
             chosen[t] = near.first[t] + state
         state = came[t, state]
     return chosen
-
-
-@compiled
-def from_here(spots: Spots, near: Candidates, links: Links, costs: Costs) -> Floats:
-    """Return what the cheapest sequence from each candidate on costs, its own cost not counted.
-
-    With what it costs up to there this tells how much dearer any other line would have been.
-    """
-    n = spots.x.size
-    on = np.zeros(near.strand.size)
-    sheet = searching(links)
-    off = 0.0
-    for t in range(n - 2, -1, -1):
-        begin, end, after = near.first[t], near.first[t + 1], near.first[t + 2]
-        none = costs.off * spots.weight[t + 1]
-        best = off + none
-        for c in range(end, after):
-            best = min(best, costs.enter + near.cost[c] + on[c])
-        for a in range(begin, end):
-            least = costs.enter + none + off
-            if spots.leaps[t + 1]:
-                limit_m = costs.leap_furthest * spots.step_m[t + 1] + costs.most_differ_m
-                searched(near.strand[a], near.m[a], limit_m, links, sheet, a)
-            for c in range(end, after):
-                rest = near.cost[c] + on[c]
-                if rest >= least:
-                    continue
-                if spots.begins_s[t + 1] > 0:
-                    rest += _over_gap(near, a, c, costs)
-                elif spots.leaps[t + 1]:
-                    rest += _over_leap(near, links, sheet, a, a, c, spots.step_m[t + 1], costs)
-                else:
-                    rest += _change(near, links, a, c, spots.step_m[t + 1], spots.ridden[t + 1], costs)
-                least = min(least, rest)
-            on[a] = least
-        off = best
-    return on
