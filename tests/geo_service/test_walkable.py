@@ -129,12 +129,12 @@ def test_a_walk_beyond_the_lines_joins_and_leaves_with_its_verdict(
     patrol = db.get_one(Patrol, patrol_id)
     patrol.verdict = Verdict.NOT_COUNTED
     db.flush()
-    service.withdraw(db, small_county.id, patrol_id)
+    service.recount(db, small_county.id, patrol_id)
     assert told(small_county, grid)[0].counting == pytest.approx(before)
     holds(small_county, grid)
     db.get_one(Patrol, patrol_id).verdict = Verdict.COUNTED
     db.flush()
-    service.restore(db, small_county.id, patrol_id)
+    service.recount(db, small_county.id, patrol_id)
     assert told(small_county, grid)[0].counting == pytest.approx(joined.counting)
     holds(small_county, grid)
     service.forget(db, small_county.id, patrol_id)
@@ -285,12 +285,12 @@ def test_random_histories_keep_the_walkable_part_equal_to_lines_and_walks(small_
             out.append(kept.pop())
             db.get_one(Patrol, out[-1]).verdict = Verdict.NOT_COUNTED
             db.flush()
-            service.withdraw(db, small_county.id, out[-1])
+            service.recount(db, small_county.id, out[-1])
         elif what == "restore" and out:
             kept.append(out.pop())
             db.get_one(Patrol, kept[-1]).verdict = Verdict.COUNTED
             db.flush()
-            service.restore(db, small_county.id, kept[-1])
+            service.recount(db, small_county.id, kept[-1])
         for grid in grids:
             version = db.get_one(PlaceVersion, grid.version_id)
             beside, now = cells_of(db, grid, "beside_lines"), cells_of(db, grid, "walkable")
