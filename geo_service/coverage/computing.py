@@ -28,6 +28,8 @@ from layers.vocabulary import Layer
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Spans = list[tuple[int, int]]
+Box = tuple[float, float, float, float]
+"""West, south, east, north in degrees."""
 
 FURTHEST_REACH_M = 200.0
 """Places are looked for this far around a track; no reach is longer."""
@@ -207,6 +209,15 @@ class Passage:
         """Return spans in whole decimetres, none past the end of its line."""
         whole = SpanSet.whole([line.length_dm for line in self.near.lines])
         return spans.scaled(DM_PER_M).rounded() & whole
+
+
+def box_around(track: Track, crs: str) -> Box:
+    """Return the box in which places may lie that a track came near, with room for the furthest reach."""
+    xy = crs_.to_metric(track.lonlat, crs)
+    low, high = xy.min(axis=0) - FURTHEST_REACH_M, xy.max(axis=0) + FURTHEST_REACH_M
+    corners = np.array([low, high, [low[0], high[1]], [high[0], low[1]]])
+    lonlat: Any = crs_.to_lonlat(corners, crs)
+    return (*lonlat.min(axis=0).tolist(), *lonlat.max(axis=0).tolist())
 
 
 def _by_day(time_s: Floats, zone: ZoneInfo) -> Iterator[tuple[dt.date, Bools]]:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +15,21 @@ from sqlalchemy import (
     Integer,
     Text,
     and_,
+    any_,
     cast,
     delete,
+    false,
     func,
     literal,
     select,
     text,
     true,
 )
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from geo_service.bulk import copy_rows, elements_of, multirange, spans_in
-from geo_service.coverage.computing import LineRow, NearArea, NearLine, VisitRow
+from geo_service.coverage.computing import Box, LineRow, NearArea, NearLine, VisitRow
 from geo_service.tables import (
     AreaVisit,
     CellCoverage,
@@ -39,7 +42,6 @@ from geo_service.tables import (
 from layers.cells import AreaCells, CellSet
 from layers.vocabulary import Layer
 
-Box = tuple[float, float, float, float]
 PlaceDay = tuple[int, dt.date]
 SPANS = ("spans", "ridden", "bridged", "ambiguous")
 """The columns of `LineCoverage` that hold spans, as `LineRow` names them."""
@@ -60,8 +62,8 @@ _IN_FORCE = and_(PlaceVersion.id == Place.version_id, PlaceVersion.place_id == P
 _VERSIONS_IN_FORCE = select(Place.version_id).where(Place.version_id.is_not(None)).correlate(None)
 
 
-def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
-    """Return the lines of the register that meet a box (west, south, east, north in degrees)."""
+def lines_near(db: Session, county_id: int, *boxes: Box) -> list[NearLine]:
+    """Return the lines of the register that meet one of some boxes."""
     width = Place.attributes["width_m"].as_float()
     rows = db.execute(
         select(
@@ -69,7 +71,7 @@ def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
             width, func.ST_AsBinary(PlaceVersion.line),
         )
         .join(PlaceVersion, _IN_FORCE)
-        .where(Place.county_id == county_id, PlaceVersion.line.op("&&")(geo.ST_MakeEnvelope(*box, 4326)))
+        .where(Place.county_id == county_id, _meets(PlaceVersion.line, boxes))
         .order_by(Place.id)
     ).all()  # fmt: skip
     geometries = shapely.from_wkb([row[-1] for row in rows])
@@ -79,15 +81,15 @@ def lines_near(db: Session, county_id: int, box: Box) -> list[NearLine]:
     ]
 
 
-def areas_near(db: Session, county_id: int, box: Box) -> list[NearArea]:
-    """Return the area places of the register that meet a box (west, south, east, north in degrees)."""
+def areas_near(db: Session, county_id: int, *boxes: Box) -> list[NearArea]:
+    """Return the area places of the register that meet one of some boxes."""
     rows = db.execute(
         select(
             Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.area_m2,
             func.ST_AsBinary(PlaceVersion.polygon),
         )
         .join(PlaceVersion, _IN_FORCE)
-        .where(Place.county_id == county_id, PlaceVersion.polygon.op("&&")(geo.ST_MakeEnvelope(*box, 4326)))
+        .where(Place.county_id == county_id, _meets(PlaceVersion.polygon, boxes))
         .order_by(Place.id)
     ).all()  # fmt: skip
     geometries = shapely.from_wkb([row[-1] for row in rows])
@@ -95,6 +97,14 @@ def areas_near(db: Session, county_id: int, box: Box) -> list[NearArea]:
         NearArea(row[0], row[1], Layer(row[2]), row[3], row[4], geometry)
         for row, geometry in zip(rows, geometries, strict=True)
     ]
+
+
+def _meets(geometry: InstrumentedAttribute[Any], boxes: Sequence[Box]) -> ColumnElement[bool]:
+    """Return the condition that a geometry meets one of some boxes."""
+    envelopes = [geo.ST_MakeEnvelope(*box, 4326) for box in boxes]
+    if len(envelopes) == 1:
+        return geometry.op("&&")(envelopes[0])
+    return geometry.op("&&")(any_(array(envelopes))) if envelopes else false()
 
 
 def cells_of(db: Session, county_id: int, wanted: Sequence[tuple[int, int, int]]) -> dict[int, AreaCells]:
@@ -209,20 +219,28 @@ def insert_visits(db: Session, county_id: int, rows: Sequence[tuple[uuid.UUID, V
     )
 
 
-def in_force(version_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Return the condition for rows of versions that are in force."""
-    return version_id.in_(_VERSIONS_IN_FORCE)
+def in_force(version_id: InstrumentedAttribute[int], layers: Collection[Layer] = ()) -> ColumnElement[bool]:
+    """Return the condition for rows of versions that are in force; `layers`: only of these."""
+    return version_id.in_(_VERSIONS_IN_FORCE.where(Place.layer.in_(layers)) if layers else _VERSIONS_IN_FORCE)
 
 
 def delete_coverage(
-    db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, only_in_force: bool = False
+    db: Session,
+    county_id: int,
+    patrol_ids: Sequence[uuid.UUID],
+    *,
+    only_in_force: bool = False,
+    layers: Collection[Layer] = (),
 ) -> None:
-    """Delete all that patrols covered and saw; `only_in_force`: only of versions that are in force."""
+    """Delete all that patrols covered and saw.
+
+    `only_in_force`: only of versions that are in force; `layers`: and only of these, if any are named.
+    """
     for table in (LineCoverage, CellCoverage, AreaVisit):
         db.execute(
             delete(table)
             .where(table.county_id == county_id, table.patrol_id.in_(patrol_ids))
-            .where(in_force(table.place_version_id) if only_in_force else true())
+            .where(in_force(table.place_version_id, layers) if only_in_force else true())
         )
 
 

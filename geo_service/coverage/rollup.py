@@ -4,7 +4,7 @@ What was taken back, or is not counted for now, has no part in it. Rows are lock
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import select, text, true, tuple_
@@ -14,6 +14,7 @@ from geo_service.bulk import multirange
 from geo_service.coverage.computing import LineRow, VisitRow
 from geo_service.coverage.queries import PlaceDay, in_force
 from geo_service.tables import AreaVisit, CellDay, LineCoverage, LineDay
+from layers.vocabulary import Layer
 
 
 def add_to_line_days(db: Session, county_id: int, rows: Sequence[LineRow]) -> None:
@@ -57,18 +58,23 @@ def add_to_cell_days(db: Session, county_id: int, rows: Sequence[VisitRow]) -> N
 
 
 def days_of(
-    db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID], *, only_in_force: bool = False
+    db: Session,
+    county_id: int,
+    patrol_ids: Sequence[uuid.UUID],
+    *,
+    only_in_force: bool = False,
+    layers: Collection[Layer] = (),
 ) -> tuple[list[PlaceDay], list[PlaceDay]]:
     """Return the place-days that patrols have a part in: of lines, of areas, in key order.
 
-    `only_in_force`: only of versions that are in force.
+    `only_in_force`: only of versions that are in force; `layers`: and only of these, if any are named.
     """
     found: list[list[PlaceDay]] = []
     for table in (LineCoverage, AreaVisit):
         rows = db.execute(
             select(table.place_version_id, table.day)
             .where(table.county_id == county_id, table.patrol_id.in_(patrol_ids))
-            .where(in_force(table.place_version_id) if only_in_force else true())
+            .where(in_force(table.place_version_id, layers) if only_in_force else true())
             .order_by(table.place_version_id, table.day)
         )
         found.append([(version_id, day) for version_id, day in rows])

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,15 +11,14 @@ from sqlalchemy.orm import Session
 from geo_service.coverage import queries, rollup
 from geo_service.coverage.computing import (
     DM_PER_M,
-    FURTHEST_REACH_M,
     LineRow,
     Neighbourhood,
     Passage,
     Spans,
     VisitRow,
+    box_around,
 )
 from geo_service.tables import County
-from layers import crs as crs_
 from layers.cells import AreaCells, CellSet
 from layers.lines import LineSet
 from layers.remeasure import Remeasure
@@ -64,7 +62,7 @@ def neighbourhood(db: Session, county: County, track: Track) -> Neighbourhood:
     """Read the places around a track."""
     if county.crs is None:
         raise RuntimeError("a county without an extent has no places and takes no patrols")
-    box = _box_around(track, county.crs)
+    box = box_around(track, county.crs)
     return Neighbourhood(
         county.crs, queries.lines_near(db, county.id, box), queries.areas_near(db, county.id, box)
     )
@@ -196,12 +194,3 @@ def _seen_areas(
 
 def _pairs(spans: SpanSet, place: int) -> Spans:
     return [(int(a), int(b)) for a, b in spans.of_place(place).tolist()]
-
-
-def _box_around(track: Track, crs: str) -> tuple[float, float, float, float]:
-    """Return west, south, east, north in degrees, with room for the furthest reach."""
-    xy = crs_.to_metric(track.lonlat, crs)
-    low, high = xy.min(axis=0) - FURTHEST_REACH_M, xy.max(axis=0) + FURTHEST_REACH_M
-    corners = np.array([low, high, [low[0], high[1]], [high[0], low[1]]])
-    lonlat: Any = crs_.to_lonlat(corners, crs)
-    return (*lonlat.min(axis=0).tolist(), *lonlat.max(axis=0).tolist())
