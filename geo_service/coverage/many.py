@@ -7,8 +7,9 @@ import numpy as np
 import shapely
 from sqlalchemy.orm import Session
 
-from geo_service.coverage import queries, rollup
+from geo_service.coverage import queries, rollup, windows
 from geo_service.coverage.computing import Box, LineRow, NearArea, Neighbourhood, VisitRow
+from geo_service.coverage.windows import Geometries
 from geo_service.tables import County
 from layers import crs as crs_
 from layers.cells import CELL_M, SIDE, AreaCells
@@ -45,6 +46,11 @@ def cells_around(
 def cells_of(db: Session, county_id: int, wanted: Wanted) -> dict[int, AreaCells]:
     """Return the cells of versions in the blocks named as (version, block_x, block_y)."""
     return queries.cells_of(db, county_id, sorted(wanted))
+
+
+def geometries(db: Session, county_id: int, version_ids: Sequence[int]) -> Geometries:
+    """Return the geometries of versions in their order, lon, lat, lines with their M."""
+    return windows.geometries(db, county_id, version_ids)
 
 
 def replace(
