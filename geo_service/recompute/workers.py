@@ -103,15 +103,15 @@ class _Through:
 
     def __init__(self, client: "Client", workers: int, folder: Path | None = None) -> None:
         """`folder`: where the workers can read files; to send 5 MB costs more than a tenth of a task."""
-        self._client = client
+        self.client = client
         self._at_once = AHEAD * workers
-        self._folder = folder
+        self.folder = folder
 
     def __call__(self, chunks: Iterator[Packed]) -> Iterator[tuple[Packed, Answer]]:
         from distributed import KilledWorker, as_completed  # noqa: PLC0415
 
         under_way: dict[Any, Packed] = {}
-        completed = as_completed(loop=self._client.loop)
+        completed = as_completed(loop=self.client.loop)
 
         def send(number: int) -> None:
             for packed in islice(chunks, number):
@@ -137,15 +137,15 @@ class _Through:
                 self._done(future, under_way)
 
     def _submit(self, packed: Packed) -> Any:
-        if self._folder is None:
-            return self._client.submit(compute, packed.chunk, pure=False)
-        file = self._folder / f"{uuid.uuid4()}.chunk"
+        if self.folder is None:
+            return self.client.submit(compute, packed.chunk, pure=False)
+        file = self.folder / f"{uuid.uuid4()}.chunk"
         file.write_bytes(packed.chunk)
-        return self._client.submit(compute_file, str(file), key=file.stem, pure=False)
+        return self.client.submit(compute_file, str(file), key=file.stem, pure=False)
 
     def _done(self, future: Any, under_way: dict[Any, Packed]) -> Packed:
         """Let go of a task, and of its file."""
-        if self._folder is not None:
-            (self._folder / f"{future.key}.chunk").unlink(missing_ok=True)
+        if self.folder is not None:
+            (self.folder / f"{future.key}.chunk").unlink(missing_ok=True)
         future.release()
         return under_way.pop(future)
