@@ -17,6 +17,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.accounts.service import command_scope
 from geo_service.cli.connect import connect
 from geo_service.cli.options import CountyCode, Form, Output
+from geo_service.clock import zone_in
 from geo_service.columns import Column, Listing
 from geo_service.db import transaction
 from geo_service.listing import As, emit
@@ -99,10 +100,12 @@ def run(
 def list_(county: CountyCode = None, form: Form = None, output: Output = None) -> None:
     """List the runs."""
     with _asking(county) as (db, scope):
-        rows = [
-            (r.id, r.state, r.asked.words, r.rule, r.patrols, r.created_at, r.finished_at, r.adopted_at)
-            for r in service.runs(db, scope)
-        ]
+        zone = zone_in(db, scope.county_id)
+        rows = []
+        for r in service.runs(db, scope):
+            times = (r.created_at, r.finished_at, r.adopted_at)
+            clock = (at and at.astimezone(zone).replace(microsecond=0) for at in times)
+            rows.append((r.id, r.state, r.asked.words, r.rule, r.patrols, *clock))
     emit(Listing("recomputations", "重算", _RUNS, rows), form, output)
 
 
@@ -152,6 +155,9 @@ def _compare(engine: Engine, scope: Scope, run_id: int, form: As | None, output:
         if output is not None:
             audit.record(db, scope.actor, "recompute.export", county_id=scope.county_id, form=str(told))
     is_shown = form is None and output is None
+    if is_shown and not found.changes:
+        typer.echo("和现在的一样：采用后覆盖没有变化。")
+        return
     if is_shown:
         emit(comparing.totals(found))
     emit(comparing.changes(found, most=MOST_SHOWN if is_shown else None), form, output)

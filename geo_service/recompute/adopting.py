@@ -14,7 +14,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psycopg
 from sqlalchemy import func
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from geo_service import audit
@@ -27,6 +29,10 @@ from geo_service.tables import County, Recomputation
 
 AT_ONCE = 100
 """Patrols a transaction: the days they lock must not wait long."""
+
+
+TRIES = 3
+_IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.IntegrityError)
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,7 @@ def adopt(bind: Bind, scope: Scope, run_id: int, tell: Tell = lambda *_: None) -
             patrol_ids = staged_queries.staged(db, run_id)
         for start in range(0, len(patrol_ids), AT_ONCE):
             tell(start, len(patrol_ids))
-            with transaction(bind) as db:
-                counts += _adopt(db, county, run, patrol_ids[start : start + AT_ONCE])
+            counts += _patiently(bind, county, run, patrol_ids[start : start + AT_ONCE])
         tell(len(patrol_ids), len(patrol_ids))
         found = Adopted(counts["patrols"], counts["again"], counts["kept"])
         with transaction(bind) as db:
@@ -64,6 +69,21 @@ def adopt(bind: Bind, scope: Scope, run_id: int, tell: Tell = lambda *_: None) -
             subject = f"recompute/{run_id}"
             audit.record(db, scope.actor, "recompute.adopt", county_id=county.id, subject=subject, **detail)
     return found
+
+
+def _patiently(bind: Bind, county: County, run: Run, patrol_ids: Sequence[uuid.UUID]) -> Counter[str]:
+    """Adopt a set of patrols in a transaction of its own, and again if an upload got in its way.
+
+    It may wait in a ring with one, or find that a place got another version after its rows were read.
+    """
+    for tries_left in reversed(range(TRIES)):
+        try:
+            with transaction(bind) as db:
+                return _adopt(db, county, run, patrol_ids)
+        except (DBAPIError, psycopg.Error) as error:
+            if tries_left == 0 or not isinstance(getattr(error, "orig", error), _IN_THE_WAY):
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _adopt(db: Session, county: County, run: Run, patrol_ids: Sequence[uuid.UUID]) -> Counter[str]:

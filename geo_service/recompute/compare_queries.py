@@ -6,6 +6,8 @@ not hold stand on both sides. Only places on which the run changes a row are tol
 
 import datetime as dt
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,6 +165,14 @@ from (select v, patrol_id from line_differs union all select v, patrol_id from a
 join version on version.id = differs.v
 group by version.layer
 """)
+
+
+@contextmanager
+def in_bulk(db: Session) -> Iterator[None]:
+    """Have everything compared by hashing: of sets that it has not seen PostgreSQL expects a row or two."""
+    db.execute(text("set local enable_nestloop = off"))
+    yield
+    db.execute(text("set local enable_nestloop = on"))
 
 
 def lines(db: Session, asked: Asked) -> list[LineChange]:

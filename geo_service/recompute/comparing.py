@@ -69,13 +69,12 @@ def compare(db: Session, scope: Scope, run_id: int, *, drawn: bool = False) -> C
     layers = [layer for layer in Layer if not run.asked.layers or layer in run.asked.layers]
     asked = Asked(scope.county_id, run_id, [layer.value for layer in layers], run.asked.since)
     county = db.get_one(County, scope.county_id)
-    changes = [
-        *_lines(db, county, compare_queries.lines(db, asked), drawn=drawn),
-        *_areas(db, county, compare_queries.cells(db, asked), drawn=drawn),
-    ]
+    with compare_queries.in_bulk(db):
+        lines, areas = compare_queries.lines(db, asked), compare_queries.cells(db, asked)
+        patrols = compare_queries.patrols(db, asked)
+    changes = [*_lines(db, county, lines, drawn=drawn), *_areas(db, county, areas, drawn=drawn)]
     order = list(Layer)
     changes.sort(key=lambda c: (order.index(c.place.layer), -(c.gained + c.lost), c.place.code))
-    patrols = compare_queries.patrols(db, asked)
     return Comparison(run_id, run.patrols, [_total(layer, patrols, changes) for layer in layers], changes)
 
 

@@ -96,6 +96,7 @@ def run(
                 tell(held + computed, of)
         with transaction(bind) as db:
             db.get_one(Recomputation, record.id).finished_at = func.now()
+            staged_queries.analyze(db)
     return Told(record.id, was_begun, held, len(stale), computed)
 
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Text, cast, delete, func, select
+from sqlalchemy import Text, cast, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from geo_service.bulk import among, copy_rows, multirange, spans_in
@@ -62,6 +62,12 @@ def unstage(db: Session, run_id: int, patrol_ids: Collection[uuid.UUID]) -> None
     """Take patrols out of a run."""
     for table in STAGED:
         db.execute(delete(table).where(table.recomputation_id == run_id, among(table.patrol_id, patrol_ids)))
+
+
+def analyze(db: Session) -> None:
+    """Let PostgreSQL count what is staged, or it takes it for a handful when it is compared and adopted."""
+    for table in STAGED:
+        db.execute(text(f"analyze {table.__tablename__}"))
 
 
 def count(db: Session, run_id: int) -> int:

@@ -73,6 +73,7 @@ def processes(workers: int) -> Iterator[Crew]:
             memory_limit=0,
             local_directory=scratch,
             silence_logs="CRITICAL",
+            preload=["geo_service.recompute.preloaded"],
         )
         stack.enter_context(cluster)
         client = stack.enter_context(Client(cluster, set_as_default=False))

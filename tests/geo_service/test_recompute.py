@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 import shapely
 from geoalchemy2.shape import from_shape
 from sqlalchemy import Connection, Engine, Text, cast, delete, func, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.bulk import spans_in
-from geo_service.coverage import rollup
+from geo_service.coverage import many, rollup
 from geo_service.coverage import service as coverage
 from geo_service.errors import Conflict, NotFound
 from geo_service.privacy import retention
@@ -561,6 +563,39 @@ def test_a_run_under_another_rule_is_not_adopted(town: Town, monkeypatch: Any) -
     monkeypatch.setattr(computing, "RULE", 2)
     with pytest.raises(Conflict, match="第 1 版规则，程序现在用第 2 版"):
         town.adopt(done.id)
+
+
+def test_a_set_of_patrols_that_got_in_a_ring_is_adopted_again(town: Town, monkeypatch: Any) -> None:
+    """An upload locked the same days the other way round: PostgreSQL ends one of the two."""
+    town.narrow(8.0)
+    done = town.run()
+    expected = staged(town.db, done.id)
+    replace, fails = many.replace, iter([psycopg.errors.DeadlockDetected, psycopg.errors.UniqueViolation])
+
+    def once_in_a_ring(db: Session, *args: Any) -> None:
+        replace(db, *args)
+        for kind in fails:
+            wrong = IntegrityError if kind is psycopg.errors.UniqueViolation else OperationalError
+            raise wrong("", {}, kind())
+
+    monkeypatch.setattr(many, "replace", once_in_a_ring)
+    assert town.adopt(done.id).patrols == 3
+    assert in_force(town.db) == expected
+
+
+def test_another_fault_is_not_tried_again(town: Town, monkeypatch: Any) -> None:
+    done = town.run()
+    tried: list[int] = []
+
+    def gone(*_: Any) -> None:
+        tried.append(1)
+        raise OperationalError("", {}, psycopg.OperationalError("the server is gone"))
+
+    monkeypatch.setattr(many, "replace", gone)
+    with pytest.raises(OperationalError):
+        town.adopt(done.id)
+    assert len(tried) == 1
+    assert [run.state for run in service.runs(town.db, town.scope)] == ["待采用"]
 
 
 # --- discarded

@@ -111,6 +111,14 @@ def test_what_a_stopped_run_had_under_way_is_dropped(town: Town, two: Crew, smal
     assert staged(town.db, done.id) == in_force(town.db)
 
 
+def test_ctrl_c_is_left_to_the_process_that_began_them(town: Town, two: Crew) -> None:
+    """The terminal sends it to all of them."""
+    before = pids(two)
+    for pid in before:
+        os.kill(pid, signal.SIGINT)
+    assert pids(two) == before
+
+
 class Deadly(StoredTrack):
     """A track that ends whoever opens it."""
 
