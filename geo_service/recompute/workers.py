@@ -85,9 +85,11 @@ def joined(address: str) -> Iterator[Crew]:
     """Yield the workers of a scheduler that is there, as `tcp://10.0.0.5:8786`."""
     import dask  # noqa: PLC0415
     from distributed import Client  # noqa: PLC0415
+    from distributed.utils import silence_logging_cmgr  # noqa: PLC0415
 
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(_QUIET))
+        stack.enter_context(silence_logging_cmgr("CRITICAL"))
         try:
             client = stack.enter_context(Client(address, timeout=PATIENCE_S, set_as_default=False))
             client.wait_for_workers(1, timeout=PATIENCE_S)

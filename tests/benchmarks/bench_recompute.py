@@ -43,7 +43,7 @@ from layers.tracks import Track, clean
 from tests.benchmarks.bench_kernel import DEFAULT, highways
 from tests.benchmarks.bench_upload import database, prepare
 
-WALKS, SECONDS, WORKERS, ROUNDS = 240, 7200.0, 2, 5
+WALKS, SECONDS, WORKERS, ROUNDS = 240, 7200.0, 2, 3
 Rows = dict[UUID, tuple[list[LineRow], list[VisitRow]]]
 
 

@@ -126,7 +126,8 @@ class Deadly(StoredTrack):
         os._exit(1)
 
 
-def test_a_chunk_that_kills_every_worker_is_told(two: Crew) -> None:
+def test_a_chunk_that_kills_every_worker_is_told(two: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(two.client.cluster.scheduler, "allowed_failures", 0)  # a new worker takes seconds
     chunk = Chunk("EPSG:4549", "Asia/Shanghai", [Deadly(uuid.uuid4(), b"", None)], [], [], {})
     with pytest.raises(CannotRun, match="接连退出"):
         list(two(iter([Packed(chunk.packed(), {})])))
@@ -139,6 +140,22 @@ def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatc
         workers.crew(None, "tcp://127.0.0.1:9"),
     ):
         pass
+
+
+def test_a_scheduler_that_is_lost_leaves_a_run_that_goes_on(town: Town, small: None) -> None:
+    with workers.processes(1) as own, workers.joined(own.client.scheduler.address) as joined:
+
+        def crew(chunks: Iterator[Packed]) -> Iterator[tuple[Packed, computing.Answer]]:
+            for one in joined(chunks):
+                yield one
+                own.client.cluster.close()
+
+        with pytest.raises(Unavailable, match="会接着算"):
+            service.run(town.bind, town.scope, Question(), crew)
+
+    done = service.run(town.bind, town.scope, Question())
+    assert (done.was_begun, done.before) == (True, 2)
+    assert staged(town.db, done.id) == in_force(town.db)
 
 
 def test_workers_and_a_scheduler_are_one_too_many() -> None:
