@@ -112,10 +112,11 @@ def clean(recording: Recording, crs: str) -> Track:
     drop("no_position", np.all(np.abs(lonlat) <= [180.0, 90.0], axis=1))
     drop("impossible_time", (time_s >= EARLIEST_S) & (time_s < LATEST_S))
     drop("poor_accuracy", np.isnan(accuracy_m) | (accuracy_m <= WORST_ACCURACY_M))
-    # Among fixes of one time the most accurate stays, else the first that came.
-    order = np.lexsort((np.nan_to_num(accuracy_m, nan=np.inf), time_s))
-    time_s, lonlat, accuracy_m = time_s[order], lonlat[order], accuracy_m[order]
-    drop("same_time", np.diff(time_s, prepend=-np.inf) > 0)
+    if not (np.diff(time_s) > 0).all():
+        # Among fixes of one time the most accurate stays, else the first that came.
+        order = np.lexsort((np.nan_to_num(accuracy_m, nan=np.inf), time_s))
+        time_s, lonlat, accuracy_m = time_s[order], lonlat[order], accuracy_m[order]
+        drop("same_time", np.diff(time_s, prepend=-np.inf) > 0)
     if time_s.size == 0:
         raise BadTrack(f"记录里没有可用的定位点（{_told(dropped)}）；请检查手机的定位和时间后重新导出。")
     xy = crs_.to_metric(lonlat, crs)
