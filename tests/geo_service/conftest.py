@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from geo_service import logs
 from geo_service.bulk import copy_rows
-from geo_service.coverage import computing, service
+from geo_service.coverage import service
 from geo_service.tables import Area, County, Patrol, Person, Place, PlaceArea, PlaceCells, PlaceVersion
+from layers import matching
 from layers.cells import AreaCells
 from layers.coverage import Covered, Kind
 from layers.crs import project, to_lonlat, unproject
@@ -137,7 +138,7 @@ def told_apart(monkeypatch: pytest.MonkeyPatch) -> Told:
                 kind[(middle_m >= from_m) & (middle_m < to_m)] = said
             return dataclasses.replace(found, kind=kind)
 
-        monkeypatch.setattr(computing, "matched", as_said)
+        monkeypatch.setattr(matching, "matched", as_said)
 
     return say
 
