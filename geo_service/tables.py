@@ -505,14 +505,14 @@ class Recomputation(Table):
     rule: Mapped[int] = mapped_column(SmallInteger)
     """Version of the rule of matching (`layers.coverage.RULE`)."""
     asked: Mapped[Json] = mapped_column(server_default=text("'{}'"))
-    """Which patrols: layer, area, since."""
+    """Which patrols: layers, area, since."""
     created_at: Mapped[dt.datetime] = _now()
     finished_at: Mapped[dt.datetime | None]
     adopted_at: Mapped[dt.datetime | None]
 
 
 class RecomputedPatrol(Table):
-    """A patrol of a run: what is done of it is not done again after a stop."""
+    """A patrol of a run: what is done of it is not done again after a stop. It goes when it is adopted."""
 
     __tablename__ = "recomputed_patrol"
     county_id: Mapped[int] = _county()
@@ -522,6 +522,8 @@ class RecomputedPatrol(Table):
     patrol_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("patrol.id", ondelete="CASCADE"), primary_key=True
     )
+    inputs: Mapped[str]
+    """Hash of its track and of the places around it when it was computed: with another one it is stale."""
 
 
 class RecomputedLine(Table):

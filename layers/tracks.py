@@ -97,7 +97,10 @@ def clean(recording: Recording, crs: str) -> Track:
     """
     time_s, lonlat = recording.time_s, recording.lonlat
     unknown = np.full(time_s.size, np.nan)
-    accuracy_m = unknown if recording.accuracy_m is None else recording.accuracy_m
+    # To seven digits, as they are stored: so a track that is read again is computed like the one that came.
+    accuracy_m = (
+        unknown if recording.accuracy_m is None else recording.accuracy_m.astype(np.float32).astype(float)
+    )
     dropped: dict[str, int] = {}
 
     def drop(rule: str, keep: Bools) -> None:

@@ -29,9 +29,15 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Spans = list[tuple[int, int]]
+Boxes = NDArray[np.float64]
+"""West, south, east, north in degrees, shape (k, 4)."""
 
 FURTHEST_REACH_M = 200.0
 """Places are looked for this far around a track; no reach is longer."""
+METRES_PER_DEGREE = 110_500.0
+"""Of latitude, where it is least."""
+BOXES = 8
+"""Into so many boxes a track is parted when the places around it are looked for."""
 DM_PER_M = 10
 _LAYERS = list(Layer)
 
@@ -110,6 +116,20 @@ class Neighbourhood:
     def length_dm(self) -> Floats:
         """The length of each line, in whole decimetres."""
         return np.array([line.length_dm for line in self.lines], np.float64)
+
+    def around(self, track: Track) -> "Neighbourhood":
+        """Return those that lie around one track: what is computed of it rests on them and no others."""
+        boxes = boxes_around(track)
+        lines = [self.lines[k] for k in _meeting(self._line_bounds, boxes)]
+        return Neighbourhood(self.crs, lines, [self.areas[k] for k in _meeting(self._area_bounds, boxes)])
+
+    @cached_property
+    def _line_bounds(self) -> Boxes:
+        return _bounds([line.geometry for line in self.lines])
+
+    @cached_property
+    def _area_bounds(self) -> Boxes:
+        return _bounds([area.geometry for area in self.areas])
 
     def near(self, track: Track) -> Bools:
         """Tell which fixes lie within the reach of a place, shape (n,).
@@ -249,6 +269,34 @@ class Passage:
         """Return spans in whole decimetres, none past the end of its line."""
         start, stop = np.rint(spans.start * DM_PER_M), np.rint(spans.stop * DM_PER_M)
         return SpanSet.of(spans.place, start, np.minimum(stop, self.near.length_dm[spans.place]))
+
+
+def boxes_around(track: Track) -> Boxes:
+    """Return boxes around the stretches of a track, with room for the furthest reach, as the queries ask.
+
+    One box around all of a walk holds many places that it never came near.
+    """
+    first = np.unique(np.linspace(0, len(track) - 1, BOXES, endpoint=False, dtype=np.int64))
+    last = np.append(first[1:], len(track) - 1)  # the first of the next stretch: so no step is left out
+    low = np.minimum(np.minimum.reduceat(track.lonlat, first), track.lonlat[last])
+    high = np.maximum(np.maximum.reduceat(track.lonlat, first), track.lonlat[last])
+    # Degrees of longitude are the shorter ones, most so at the end that is further from the equator.
+    shortest = np.cos(np.radians(np.maximum(np.abs(low[:, 1]), np.abs(high[:, 1]))))
+    room = FURTHEST_REACH_M / METRES_PER_DEGREE / np.column_stack([shortest.clip(0.01), np.ones(first.size)])
+    return np.hstack([low - room, high + room])
+
+
+def _bounds(geometries: Sequence[Any]) -> Boxes:
+    return np.asarray(shapely.bounds(np.array(geometries, dtype=object))).reshape(-1, 4)
+
+
+def _meeting(bounds: Boxes, boxes: Boxes) -> list[int]:
+    """Return the rows of bounds that meet one of some boxes."""
+    meets = np.zeros(len(bounds), dtype=bool)
+    for box in boxes:
+        meets |= (bounds[:, :2] <= box[2:]).all(axis=1) & (bounds[:, 2:] >= box[:2]).all(axis=1)
+    rows: list[int] = np.flatnonzero(meets).tolist()
+    return rows
 
 
 def _by_day(time_s: Floats, zone: ZoneInfo) -> Iterator[tuple[dt.date, Bools]]:

@@ -1,14 +1,12 @@
 """The SQL of coverage: the places around a track, the rows of patrols, and the roll-up by day."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import shapely
 from geoalchemy2 import functions as geo
-from numpy.typing import NDArray
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -31,7 +29,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from geo_service.bulk import among, copy_rows, elements_of, multirange, spans_in
 from geo_service.counting import Sizes, covering
-from geo_service.coverage.computing import LineRow, NearArea, NearLine, VisitRow
+from geo_service.coverage.computing import Boxes, LineRow, NearArea, NearLine, VisitRow
 from geo_service.tables import (
     AreaVisit,
     CellCoverage,
@@ -47,8 +45,6 @@ from layers.cells import AreaCells, CellSet
 from layers.lines import LineSet
 from layers.vocabulary import Layer
 
-Boxes = NDArray[np.float64]
-"""West, south, east, north in degrees, shape (k, 4)."""
 SPANS = ("spans", "ridden", "bridged", "ambiguous")
 """The columns of `LineCoverage` that hold spans, as `LineRow` names them."""
 
@@ -275,20 +271,28 @@ def insert_visits(db: Session, county_id: int, rows: Sequence[tuple[uuid.UUID, V
     )
 
 
-def in_force(version_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Return the condition for rows of versions that are in force."""
-    return version_id.in_(_VERSIONS_IN_FORCE)
+def in_force(version_id: InstrumentedAttribute[int], layers: Collection[Layer] = ()) -> ColumnElement[bool]:
+    """Return the condition for rows of versions that are in force; `layers`: only of these."""
+    return version_id.in_(_VERSIONS_IN_FORCE.where(Place.layer.in_(layers)) if layers else _VERSIONS_IN_FORCE)
 
 
 def delete_coverage(
-    db: Session, county_id: int, patrol_ids: Iterable[uuid.UUID], *, only_in_force: bool = False
+    db: Session,
+    county_id: int,
+    patrol_ids: Iterable[uuid.UUID],
+    *,
+    only_in_force: bool = False,
+    layers: Collection[Layer] = (),
 ) -> None:
-    """Delete all that patrols covered and saw; `only_in_force`: only of versions that are in force."""
+    """Delete all that patrols covered and saw.
+
+    `only_in_force`: only of versions that are in force; `layers`: and only of these, if any are named.
+    """
     for table in (LineCoverage, CellCoverage, AreaVisit):
         db.execute(
             delete(table)
             .where(table.county_id == county_id, among(table.patrol_id, patrol_ids))
-            .where(in_force(table.place_version_id) if only_in_force else true())
+            .where(in_force(table.place_version_id, layers) if only_in_force else true())
         )
 
 

@@ -23,6 +23,7 @@ from geo_service.bulk import among
 from geo_service.counting import covered_spans, covering
 from geo_service.coverage.queries import in_force
 from geo_service.tables import CELLS_PER_BLOCK, CellCoverage, LineCoverage
+from layers.vocabulary import Layer
 
 LineKey = tuple[int, dt.date]
 """Version, day."""
@@ -52,16 +53,24 @@ class PlaceDays:
 
 
 def days_of(
-    db: Session, county_id: int, patrol_ids: Collection[uuid.UUID], *, only_in_force: bool = False
+    db: Session,
+    county_id: int,
+    patrol_ids: Collection[uuid.UUID],
+    *,
+    only_in_force: bool = False,
+    layers: Collection[Layer] = (),
 ) -> PlaceDays:
-    """Return the place-days that patrols have a part in; `only_in_force`: of versions that are in force."""
+    """Return the place-days that patrols have a part in.
+
+    `only_in_force`: of versions that are in force; `layers`: and only of these, if any are named.
+    """
     line = (LineCoverage.place_version_id, LineCoverage.day)
     cell = (CellCoverage.place_version_id, CellCoverage.day, CellCoverage.block_x, CellCoverage.block_y)
     lines, cells = (
         db.execute(
             select(*key)
             .where(table.county_id == county_id, among(table.patrol_id, patrol_ids))
-            .where(in_force(table.place_version_id) if only_in_force else true())
+            .where(in_force(table.place_version_id, layers) if only_in_force else true())
         ).all()
         for table, key in ((LineCoverage, line), (CellCoverage, cell))
     )

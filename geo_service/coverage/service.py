@@ -13,12 +13,12 @@ from geo_service.counting import Sizes
 from geo_service.coverage import queries, rollup, walkable, walkable_queries
 from geo_service.coverage.computing import (
     DM_PER_M,
-    FURTHEST_REACH_M,
     LineRow,
     Neighbourhood,
     Passage,
     Spans,
     VisitRow,
+    boxes_around,
 )
 from geo_service.tables import County
 from layers import banks
@@ -28,11 +28,6 @@ from layers.tracks import Track
 from layers.vocabulary import Layer
 
 Floats = NDArray[np.float64]
-
-METRES_PER_DEGREE = 110_500.0
-"""Of latitude, where it is least."""
-BOXES = 8
-"""Into so many boxes a track is parted when the places around it are looked for."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +118,7 @@ def neighbourhood(db: Session, county: County, *tracks: Track) -> Neighbourhood:
     """Read the places around tracks."""
     if county.crs is None:
         raise RuntimeError("a county without an extent has no places and takes no patrols")
-    boxes = np.concatenate([_boxes_around(track) for track in tracks])
+    boxes = np.concatenate([boxes_around(track) for track in tracks])
     return Neighbourhood(
         county.crs, queries.lines_near(db, county.id, boxes), queries.areas_near(db, county.id, boxes)
     )
@@ -185,7 +180,9 @@ def renew(db: Session, county: County, tracks: Mapping[uuid.UUID, Track]) -> Non
     if not tracks:
         return
     near = neighbourhood(db, county, *tracks.values())
-    found = {patrol_id: _computed(db, county, track, near) for patrol_id, track in tracks.items()}
+    found = {
+        patrol_id: _computed(db, county, track, near.around(track)) for patrol_id, track in tracks.items()
+    }
     before = rollup.days_of(db, county.id, tracks, only_in_force=True)
     queries.delete_coverage(db, county.id, tracks, only_in_force=True)
     _store(db, county.id, found)
@@ -315,18 +312,3 @@ def _seen_areas(
 
 def _pairs(spans: SpanSet, place: int) -> Spans:
     return [(int(a), int(b)) for a, b in spans.of_place(place).tolist()]
-
-
-def _boxes_around(track: Track) -> Floats:
-    """Return boxes around the stretches of a track, with room for the furthest reach, as the queries ask.
-
-    One box around all of a walk holds many places that it never came near.
-    """
-    first = np.unique(np.linspace(0, len(track) - 1, BOXES, endpoint=False, dtype=np.int64))
-    last = np.append(first[1:], len(track) - 1)  # the first of the next stretch: so no step is left out
-    low = np.minimum(np.minimum.reduceat(track.lonlat, first), track.lonlat[last])
-    high = np.maximum(np.maximum.reduceat(track.lonlat, first), track.lonlat[last])
-    # Degrees of longitude are the shorter ones, most so at the end that is further from the equator.
-    shortest = np.cos(np.radians(np.maximum(np.abs(low[:, 1]), np.abs(high[:, 1]))))
-    room = FURTHEST_REACH_M / METRES_PER_DEGREE / np.column_stack([shortest.clip(0.01), np.ones(first.size)])
-    return np.hstack([low - room, high + room])

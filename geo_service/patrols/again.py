@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from geo_service import jobs
 from geo_service.coverage import service as coverage
 from geo_service.jobs import Progress
-from geo_service.patrols import track_queries
+from geo_service.patrols import queries, track_queries
 from geo_service.tables import County, Json
 
 JOB = "patrols.again"
@@ -76,4 +76,6 @@ def by_job(db: Session, payload: Json, tell: Progress) -> None:
 
 def _renew(db: Session, county: County, patrol_ids: Sequence[uuid.UUID]) -> None:
     # The rows of what is not counted follow the map as well, for a coordinator may count it one day.
-    coverage.renew(db, county, track_queries.computed_tracks(db, county.id, patrol_ids))
+    tracks = track_queries.computed_tracks(db, county.id, patrol_ids)
+    coverage.renew(db, county, tracks)
+    queries.set_rule(db, tracks)

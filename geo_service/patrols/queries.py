@@ -3,7 +3,7 @@
 import contextlib
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, defer
 
+from geo_service.bulk import among
 from geo_service.patrols.arrays import Reals, accept_arrays
 from geo_service.tables import (
     Area,
@@ -36,6 +37,7 @@ from geo_service.tables import (
     Place,
 )
 from layers import codes
+from layers.coverage import RULE
 from layers.lines import ewkb_m
 from layers.tracks import Track
 from layers.vocabulary import Evidence, Verdict
@@ -133,7 +135,7 @@ def change_patrol(db: Session, patrol_id: uuid.UUID, **values: Any) -> None:
 _SETTLE = text(
     "update patrol set day = :day, started_at = :started_at, ended_at = :ended_at, walked_m = :walked_m,"
     " fixes = :fixes, cleaning = :cleaning, track = ST_GeomFromEWKB(:track), accuracy_m = :accuracy_m,"
-    " settled_at = now() where id = :id"
+    " rule = :rule, settled_at = now() where id = :id"
 )
 
 
@@ -142,11 +144,17 @@ def settle(db: Session, patrol_id: uuid.UUID, computed: Computed, track: Track) 
     accept_arrays(db)
     values = vars(computed) | {
         "id": patrol_id,
+        "rule": RULE,
         "cleaning": Jsonb(computed.cleaning),
         "track": ewkb_m(track.lonlat, track.time_s, track.piece, srid=4326),
         "accuracy_m": None if np.isnan(track.accuracy_m).all() else Reals(track.accuracy_m),
     }
     db.execute(_SETTLE, values)
+
+
+def set_rule(db: Session, patrol_ids: Iterable[uuid.UUID]) -> None:
+    """Say that the coverage of patrols was computed by the rule of today."""
+    db.execute(update(Patrol).where(among(Patrol.id, patrol_ids)).values(rule=RULE))
 
 
 def abandoned(db: Session, before: dt.datetime) -> Sequence[tuple[int, uuid.UUID]]:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import shapely
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, any_, false, func, literal, or_, select, true
 from sqlalchemy.orm import Session
 
 from geo_service.counting import along_spans
 from geo_service.coverage.computing import FURTHEST_REACH_M
+from geo_service.patrols.stored import track_of
 from geo_service.tables import LineCoverage, Patrol, Place, PlaceVersion
 from layers.tracks import Track
 from layers.vocabulary import Layer
@@ -33,7 +33,7 @@ def stored_track(db: Session, patrol_id: uuid.UUID) -> Track | None:
     line = track(db, patrol_id)
     if line is None or line.is_empty:
         return None
-    return _track(line, db.scalar(select(Patrol.accuracy_m).where(Patrol.id == patrol_id)))
+    return track_of(line, db.scalar(select(Patrol.accuracy_m).where(Patrol.id == patrol_id)))
 
 
 _COMPUTED = and_(Patrol.voided_at.is_(None), Patrol.settled_at.is_not(None))
@@ -82,14 +82,7 @@ def computed_tracks(db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID]
         .order_by(Patrol.id)
         .with_for_update()
     ).all()
-    return {id_: _track(shapely.from_wkb(bytes(wkb)), accuracy_m) for id_, wkb, accuracy_m in rows}
-
-
-def _track(line: Any, accuracy_m: Sequence[float] | None) -> Track:
-    """Return a stored line (lon, lat, M epoch seconds) as the track it was made of."""
-    parts, piece = shapely.get_coordinates(shapely.get_parts(line), include_m=True, return_index=True)
-    known = np.full(len(parts), np.nan) if accuracy_m is None else np.array(accuracy_m, np.float64)
-    return Track(parts[:, 2].copy(), parts[:, :2].copy(), known, piece.astype(np.int64))
+    return {id_: track_of(shapely.from_wkb(bytes(wkb)), accuracy_m) for id_, wkb, accuracy_m in rows}
 
 
 @dataclass(frozen=True)

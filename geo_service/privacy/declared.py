@@ -71,6 +71,7 @@ PERSONAL: Mapping[str, Personal] = {
     "area_visit.patrol_id": Personal("到过的网格、小区", _N, "covered"),
     "cell_coverage.patrol_id": Personal("看到的格子，随到过的网格、小区一起显示", _N),
     "recomputed_patrol.patrol_id": Personal("试算过的巡查，不显示", _N),
+    "recomputed_patrol.inputs": Personal("试算所用轨迹和对象的校验值，不显示", _N),
     "recomputed_line.patrol_id": Personal("试算的河道、道路覆盖，不显示", _N),
     "recomputed_visit.patrol_id": Personal("试算的网格、小区到访，不显示", _N),
     "recomputed_cells.patrol_id": Personal("试算看到的格子，不显示", _N),

@@ -13,11 +13,13 @@ from sqlalchemy import ColumnElement, Delete, Update, delete, exists, func, or_,
 from sqlalchemy.orm import Session
 
 from geo_service.settings import Settings
-from geo_service.tables import Batch, Companion, Import, Job, Patrol, StoredFile, Table
+from geo_service.tables import Batch, Companion, Import, Job, Patrol, Recomputation, StoredFile, Table
 from layers.vocabulary import FileKind
 
 JOB_DAYS = 30
 """Days after which a job that ended is forgotten; what it was told goes after the raw retention."""
+RUN_DAYS = 30
+"""Days after which a run of recompute that nobody adopted is dropped with what it holds of patrols."""
 Condition = ColumnElement[bool]
 Counts = Counter[int | None]
 
@@ -30,6 +32,7 @@ class Limits:
     open_raw_days: int
     """For raw fixes of a patrol that is not settled yet."""
     track_days: int
+    run_days: int = RUN_DAYS
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -90,6 +93,10 @@ def _detail_is_past(now: dt.datetime, limits: Limits) -> Condition:
     return tells & (Job.finished_at < _before(now, limits.raw_days))
 
 
+def _run_is_past(now: dt.datetime, limits: Limits) -> Condition:
+    return Recomputation.adopted_at.is_(None) & (Recomputation.created_at < _before(now, limits.run_days))
+
+
 EXPIRIES = (
     Expiry(
         "raw_fixes", "原始定位点（批）", "raw_days", Batch, _raw_is_past,
@@ -116,6 +123,10 @@ EXPIRIES = (
     Expiry(
         "job_details", "后台工作的参数和错误（个）", "raw_days", Job, _detail_is_past,
         lambda past: [update(Job).where(past).values(payload={}, progress={}, error=None)],
+    ),
+    Expiry(
+        "recomputations", "没有采用的重算（次）", "run_days", Recomputation, _run_is_past,
+        lambda past: [delete(Recomputation).where(past)],
     ),
 )  # fmt: skip
 

@@ -95,7 +95,7 @@ def half_maybe(db: Session, town: Watertown) -> None:
     version_id = town.rivers[0].version_id
     sets = {"spans": [Range(0, 4000)], "ambiguous": [Range(4000, 8000)]}
     db.execute(update(LineCoverage).where(LineCoverage.place_version_id == version_id).values(**sets))
-    rollup.rebuild_line_days(db, town.county.id, [(version_id or 0, DAY)])
+    rollup.rebuild(db, town.county.id, rollup.PlaceDays(lines=frozenset({(version_id or 0, DAY)})))
 
 
 def test_lists_and_files_tell_what_was_maybe_walked(db: Session, clerk: TestClient, town: Watertown) -> None:

@@ -201,6 +201,8 @@ COMMANDS: dict[str, Written] = {
     "figure-entry list": Written(names=False),
     "map coverage": Written(DATES, ("html",)),
     "map gaps": Written(DATES, ("html",)),
+    "recompute list": Written(names=False),
+    "recompute compare": Written(excepted="what a run changes on places; it names nobody"),
     "norm presets": Written(names=False, county=False),
     "norm list": Written(names=False),
     "norm try": Written(DATES, draft=True),

@@ -19,6 +19,8 @@ from layers.sheets import door, xlsx
 
 FIELDS = {"name": ("姓名", "名字"), "phone": ("电话", "联系电话"), "since": ("开始日期",)}
 NEEDED = [("name",)]
+_HEADINGS = {word for words in FIELDS.values() for word in words}
+"""Nobody is called so: a row that begins with one is taken for a heading."""
 
 
 def read(data: bytes, name: str = "表.csv", **options: object) -> sheets.Sheet:
@@ -88,7 +90,7 @@ def test_csv_quotes_hold_separators_and_line_breaks() -> None:
         st.tuples(
             st.text(
                 st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=8
-            ).filter(lambda text: not text.startswith("'")),
+            ).filter(lambda text: not text.startswith("'") and text not in _HEADINGS),
             st.integers(0, 10**11),
         ),
         max_size=8,

@@ -149,6 +149,7 @@ def upgrade() -> None:
         sa.Column("county_id", sa.Integer(), nullable=False),
         sa.Column("recomputation_id", sa.Integer(), nullable=False),
         sa.Column("patrol_id", sa.Uuid(), nullable=False),
+        sa.Column("inputs", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["county_id"],
             ["county.id"],
