@@ -91,6 +91,7 @@ def choose(db: Session, scope: Scope, place_id: int, choice: Choice, *, dry_run:
         reached = _store(db, place, choice, ground, dry_run=dry_run)
         if dry_run:
             trial.rollback()
+            db.expire_all()
     if reached.changed and not dry_run:
         detail = {"width_m": choice.width_m, "reach_m": choice.reach_m, "banks": choice.banks}
         audit.record(
