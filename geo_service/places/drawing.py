@@ -139,6 +139,7 @@ def set_geometry(
         drawn = _store(db, scope, place, prepared, ground, dry_run=dry_run)
         if dry_run:
             trial.rollback()
+            db.expire_all()
     if drawn.changed and not dry_run:
         detail = {"kind": kind, "version": drawn.version, "patrols": drawn.patrols}
         audit.record(

@@ -11,7 +11,7 @@ import shapely
 from sqlalchemy import event, text, update
 from sqlalchemy.orm import Session
 
-from geo_service.accounts.scope import Actor, Scope
+from geo_service.accounts.scope import Scope
 from geo_service.columns import json_value
 from geo_service.coverage import answers, gaps, lists, windows
 from geo_service.coverage.canvas import Canvas
@@ -23,49 +23,20 @@ from geo_service.patrols.answers import PatrolAnswer
 from geo_service.patrols.service import HOME_CUT_M, take
 from geo_service.tables import County, Patrol, Person, Place
 from geo_service.web import patrol_pictures, pictures, prints
-from layers import crs as crs_
 from layers.coverage import Kind
 from layers.norms import Caps, Minima
 from layers.periods import Days
 from layers.tracks import Recording
-from layers.vocabulary import GapKind, Layer, Right, Role, Verdict
+from layers.vocabulary import GapKind, Role, Verdict
 from maps.data import MapData, MapLayer
 from tests.geo_service import naive
-from tests.geo_service.conftest import CRS, ORIGIN, SmallCounty, Told
+from tests.geo_service.conftest import Told
 from tests.geo_service.test_judging import duty, norm, sent, shown
 from tests.geo_service.test_patrols import walk
 
 DAY = dt.date(2026, 5, 1)
 WINDOW = Query(DAY, DAY)
 LATER = dt.datetime(2026, 5, 1, 9, tzinfo=dt.UTC)
-
-
-@pytest.fixture
-def county(small_county: SmallCounty) -> County:
-    row = small_county.row
-    corners = crs_.to_lonlat(np.array([ORIGIN - 20_000, ORIGIN + 20_000]), CRS)
-    (row.west, row.south), (row.east, row.north) = corners.tolist()
-    small_county.db.flush()
-    return row
-
-
-@pytest.fixture
-def scope(county: County) -> Scope:
-    return Scope(county.id, Actor(os_user="tester"), dict.fromkeys(Right, None))
-
-
-@pytest.fixture
-def walker(db: Session, county: County) -> Person:
-    person = Person(county_id=county.id, name="王秀英", number="0417")
-    db.add(person)
-    db.flush()
-    return person
-
-
-@pytest.fixture
-def river(small_county: SmallCounty, county: County) -> Place:
-    """2 km to the east from the origin."""
-    return small_county.place(Layer.RIVER, "车路河", "LINESTRING (0 0, 2000 0)")
 
 
 def line_of(answer: PatrolAnswer) -> tuple[float, float, float, float, float]:
