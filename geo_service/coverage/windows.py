@@ -216,6 +216,10 @@ def seen_cells(
     return {k: CellSet.from_bytes(blocks) for k, blocks in by_place.items()}
 
 
+_LAST_DAY = dt.date(9999, 9, 30)
+"""No walk is later (`layers.tracks.LATEST_S`)."""
+
+
 def _rolled_up(
     day: type[LineDay] | type[CellDay],
     month: type[LineMonth] | type[CellMonth],
@@ -235,6 +239,8 @@ def _rolled_up(
             among(table.place_version_id, index),
         )
 
+    # The calendar ends before the month behind its last one.
+    first, last = min(first, _LAST_DAY), min(last, _LAST_DAY)
     until = last + dt.timedelta(days=1)
     begin, end = first if first.day == 1 else _next_month(first), until.replace(day=1)
     if begin > end:

@@ -361,7 +361,7 @@ def test_the_card_and_the_gaps_of_a_river_tell_what_was_maybe_walked(
     values = {"spans": [Range(0, 4000)], "ambiguous": [Range(4000, 8000)]}
     version_id = town.rivers[0].version_id or 0
     db.execute(update(LineCoverage).where(LineCoverage.place_version_id == version_id).values(values))
-    rollup.rebuild_line_days(db, town.county.id, [(version_id, DAY)])
+    rollup.rebuild(db, town.county.id, rollup.PlaceDays(lines=frozenset({(version_id, DAY)})))
     html = clerk.get(f"/places/{town.rivers[0].id}", params=WINDOW).text
     assert 'x="200.0" width="200.0" y="1" height="44" fill="url(#hatch_ambiguous)"' in html
     assert "1.1 公里（其中 400 米可能走过，分不清）" in text_of(html)
