@@ -62,10 +62,14 @@ class Sizes:
         return min(seen_m2 / self.counting_m2, 1.0) if self.counting_m2 else 0.0
 
 
+def along_spans() -> ColumnElement[Any]:
+    """Return where a row of `LineCoverage` says for sure that its patrol was, whether or not that counts."""
+    return LineCoverage.spans.op("+")(LineCoverage.ridden)
+
+
 def covered_spans() -> ColumnElement[Any]:
     """Return what a row of `LineCoverage` covers, beside its patrol: walked, and ridden where rides count."""
-    walked_or_ridden = LineCoverage.spans.op("+")(LineCoverage.ridden)
-    return case((Patrol.rides_count, walked_or_ridden), else_=LineCoverage.spans)
+    return case((Patrol.rides_count, along_spans()), else_=LineCoverage.spans)
 
 
 def came_to(table: type[LineCoverage] | type[AreaVisit]) -> Condition:

@@ -10,6 +10,7 @@ from layers.lines import LineSet
 from layers.vocabulary import Layer
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 ROAD_REACH_M = 20.0
 RIVER_REACH_M = 40.0
@@ -99,10 +100,10 @@ def by_segment(lines: LineSet, whole_m: Floats, own: Sequence[tuple[int, Stretch
     return reach
 
 
-def bank_m(layer: Layer, reach_m: float) -> float:
-    """Return how far from a line of some reach one walks: on a road, on the bank of a river.
+def banks_m(is_river: Bools, reach_m: Floats) -> Floats:
+    """Return how far from lines of some reach one walks: on a road, on the bank of a river.
 
-    >>> bank_m(Layer.RIVER, reach_m(Layer.RIVER, width_m=60.0)), bank_m(Layer.ROAD, 20.0)
-    (30.0, 0.0)
+    >>> banks_m(np.array([True, True, False]), np.array([50.0, 15.0, 20.0])).tolist()
+    [30.0, 0.0, 0.0]
     """
-    return max(reach_m - BANK_MARGIN_M, 0.0) if layer is Layer.RIVER else 0.0
+    return np.where(is_river, np.maximum(reach_m - BANK_MARGIN_M, 0.0), 0.0)

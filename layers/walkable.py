@@ -22,21 +22,28 @@ LEAST_CELLS = 30
 def walkable(area: AreaCells, lines: LineSet, bank_m: Floats, sight_m: float) -> CellSet | None:
     """Return the cells of an area within sight of where one walks along lines; None where that is unknown.
 
-    `bank_m`: how far beside its line one walks, metres for each place, shape (places,): from a bank the water
-    is seen as far as the sight goes, and the land behind.
+    `bank_m`: how far beside it one walks, metres for each segment, shape (s,): from a bank the water is seen
+    as far as the sight goes, and the land behind.
     """
     near = _near(area, lines, float(bank_m.max(initial=0.0)) + sight_m)
-    place = lines.place[near]
-    on_it = bank_m[place] == 0.0
+    on_it = bank_m[near] == 0.0
     found = seen_from(_path(lines, near[on_it]), sight_m)
-    for k in np.unique(place[~on_it]).tolist():
-        axis = _path(lines, near[place == k])
-        beside = seen_from(axis, bank_m[k] + sight_m)
-        if bank_m[k] > sight_m:
-            beside = beside - seen_from(axis, bank_m[k] - sight_m)
-        found = found | beside
+    beside = near[~on_it]
+    for place in np.unique(lines.place[beside]).tolist():
+        found = found | _banks(lines, beside[lines.place[beside] == place], bank_m, sight_m)
     found = area.inside & found
     return found if len(found) >= LEAST_CELLS else None
+
+
+def _banks(lines: LineSet, segments: Ints, bank_m: Floats, sight_m: float) -> CellSet:
+    """Return what is seen from the banks of one river: where it widens, the narrow part sees no water."""
+    seen, water = CellSet(), CellSet()
+    for metres in np.unique(bank_m[segments]).tolist():
+        axis = _path(lines, segments[bank_m[segments] == metres])
+        seen = seen | seen_from(axis, metres + sight_m)
+        if metres > sight_m:
+            water = water | seen_from(axis, metres - sight_m)
+    return seen - water
 
 
 def _near(area: AreaCells, lines: LineSet, room_m: float) -> Ints:

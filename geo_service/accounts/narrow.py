@@ -15,10 +15,11 @@ subqueries correlate with nothing but the table (or alias) that they were made f
 import uuid
 from collections.abc import Callable
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from geo_service.accounts.scope import Scope
+from geo_service.counting import along_spans
 from geo_service.tables import (
     Account,
     Area,
@@ -290,11 +291,8 @@ def _covered_line(patrol: type[Patrol], areas: frozenset[int]) -> Condition:
         LineCoverage.patrol_id == patrol.id,
         PlaceArea.place_version_id == LineCoverage.place_version_id,
         PlaceArea.area_id.in_(areas),
-        or_(
-            PlaceArea.spans.is_(None),
-            PlaceArea.spans.overlaps(LineCoverage.spans),
-            PlaceArea.spans.overlaps(LineCoverage.ridden),
-        ),
+        _was_along(LineCoverage),
+        or_(PlaceArea.spans.is_(None), PlaceArea.spans.overlaps(along_spans())),
     )
     return found.correlate(patrol)
 
@@ -319,5 +317,14 @@ def _covered_listed(
         Place.id == PlaceVersion.place_id,
         Place.area_id.in_(areas),
         unmapped,
+        _was_along(coverage),
     )
     return found.correlate(patrol)
+
+
+def _was_along(coverage: type[LineCoverage] | type[AreaVisit]) -> Condition:
+    """Return the condition for rows that say for sure that a patrol was there.
+
+    A ride that does not count is one to look at for who looks after the place.
+    """
+    return ~func.isempty(along_spans()) if coverage is LineCoverage else true()

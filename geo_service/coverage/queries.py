@@ -90,17 +90,20 @@ def _meets(geometry: str) -> ColumnElement[bool]:
     return PlaceVersion.id == any_(func.array(met.scalar_subquery()))
 
 
+LINE = (
+    Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.length_dm, PlaceVersion.reach_m,
+    Place.attributes["width_m"].as_float(), PlaceVersion.reaches, PlaceVersion.banks.is_not(None),
+    func.ST_AsBinary(PlaceVersion.line),
+)  # fmt: skip
+"""The columns of a line, for `lines_of`."""
+
 # Made once: an upload asks both, and making them takes longer than their answers.
 _LINES_NEAR = (
-    select(
-        Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.length_dm, PlaceVersion.reach_m,
-        Place.attributes["width_m"].as_float(), PlaceVersion.reaches, PlaceVersion.banks.is_not(None),
-        func.ST_AsBinary(PlaceVersion.line),
-    )
+    select(*LINE)
     .join(PlaceVersion, IN_FORCE)
     .where(Place.county_id == bindparam("county_id"), _meets("line"))
     .order_by(Place.id)
-)  # fmt: skip
+)
 _AREAS_NEAR = (
     select(
         Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.area_m2,
@@ -114,7 +117,11 @@ _AREAS_NEAR = (
 
 def lines_near(db: Session, county_id: int, boxes: Boxes) -> list[NearLine]:
     """Return the lines of the register that meet one of the boxes."""
-    rows = db.execute(_LINES_NEAR, _asked(county_id, boxes)).all()
+    return lines_of(db.execute(_LINES_NEAR, _asked(county_id, boxes)).all())
+
+
+def lines_of(rows: Sequence[Any]) -> list[NearLine]:
+    """Make lines of rows of `LINE`."""
     geometries = shapely.from_wkb([row[-1] for row in rows])
     return [
         NearLine(row[0], row[1], _LAYERS[row[2]], row[3], row[4], row[5], row[6], geometry, row[7], row[8])
@@ -174,9 +181,9 @@ def cells_of(db: Session, county_id: int, wanted: Sequence[tuple[int, int, int]]
     }
 
 
-def covers(db: Session, patrol_id: uuid.UUID) -> bool:
-    """Tell whether what a patrol covered counts."""
-    return bool(db.scalar(select(Patrol.id).where(Patrol.id == patrol_id, covering())))
+def not_covering(db: Session, patrol_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+    """Return those of some patrols of which nothing counts that they covered."""
+    return list(db.scalars(select(Patrol.id).where(among(Patrol.id, patrol_ids), ~covering())))
 
 
 def sizes_of(db: Session, county_id: int, version_ids: Iterable[int]) -> dict[int, Sizes]:

@@ -151,9 +151,7 @@ def record(
 def enter(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
     """Put a patrol that was recorded, settled and judged into the roll-up, as far as it covers."""
     rollup.add_patrols(db, county_id, [patrol_id])
-    if not queries.covers(db, patrol_id):
-        # What it saw was taken for walkable when it was recorded.
-        walkable.rebuild(db, county_id, rollup.days_of(db, county_id, [patrol_id]).areas)
+    _leave_walkable(db, county_id, [patrol_id])
 
 
 def recount(db: Session, county_id: int, patrol_id: uuid.UUID) -> None:
@@ -190,11 +188,17 @@ def renew(db: Session, county: County, tracks: Mapping[uuid.UUID, Track]) -> Non
     _store(db, county.id, found)
     if before.is_empty:
         rollup.add_patrols(db, county.id, list(tracks))
-        after = rollup.PlaceDays()
+        _leave_walkable(db, county.id, list(tracks))
     else:
         after = before | rollup.days_of(db, county.id, tracks, only_in_force=True)
         rollup.rebuild(db, county.id, after)
-    walkable.rebuild(db, county.id, after.areas)
+        walkable.rebuild(db, county.id, after.areas)
+
+
+def _leave_walkable(db: Session, county_id: int, patrol_ids: Sequence[uuid.UUID]) -> None:
+    """Take back what patrols that do not cover saw: it was taken for walkable when it was stored."""
+    if idle := queries.not_covering(db, patrol_ids):
+        walkable.rebuild(db, county_id, rollup.days_of(db, county_id, idle).areas)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Which part of each grid one can walk in: laid anew where its border or the lines around it changed.
+"""Which part of each grid one can walk in: laid anew where its border, its lines or their reach changed.
 
 A few grids at once, many by jobs: the register of a county is hundreds of grids among thousands of rivers.
 """
@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from geo_service import jobs
 from geo_service.coverage import queries, walkable_queries
+from geo_service.coverage.computing import Neighbourhood
 from geo_service.jobs import Progress
 from geo_service.tables import County, Json
-from layers.lines import LineSet
-from layers.reach import SIGHT_M, bank_m, reach_m
+from layers.reach import SIGHT_M, banks_m
+from layers.vocabulary import Layer
 from layers.walkable import walkable
 
 JOB = "coverage.walkable"
@@ -26,7 +27,10 @@ ROOM_DEG = 0.003
 
 
 def renew(db: Session, county: County, place_ids: Sequence[int]) -> bool:
-    """Lay the grids anew that are, or lie near, places with a new geometry; tell whether jobs do it later."""
+    """Lay the grids anew that are, or lie near, places with a new geometry, width or reach.
+
+    Tells whether jobs do it later. Takes rows of grids: call it once the county's lock is taken.
+    """
     found = _grids(db, county.id, near=place_ids, limit=AT_ONCE + 1) if place_ids else []
     later = len(found) > AT_ONCE
     if later:
@@ -77,10 +81,9 @@ def lay(db: Session, county: County, version_ids: Sequence[int]) -> None:
     if not version_ids or county.crs is None:
         return
     blocks = walkable_queries.blocks_of(db, county.id, version_ids)
-    near = walkable_queries.lines_near(db, county.id, version_ids, ROOM_DEG)
-    lines = LineSet.of([line.geometry for line in near], crs=county.crs)
-    reach = [reach_m(line.layer, own_m=line.reach_m, width_m=line.width_m) for line in near]
-    banks = np.array([bank_m(line.layer, m) for line, m in zip(near, reach, strict=True)], np.float64)
+    near = Neighbourhood(county.crs, walkable_queries.lines_near(db, county.id, version_ids, ROOM_DEG), [])
+    lines, is_river = near.line_set, np.array([line.layer is Layer.RIVER for line in near.lines], bool)
+    banks = banks_m(is_river[lines.place], near.reach_m)
     cells = queries.cells_of(db, county.id, blocks)
     found = {version_id: walkable(area, lines, banks, SIGHT_M) for version_id, area in cells.items()}
     walkable_queries.set_beside_lines(db, county.id, blocks, found)

@@ -6,14 +6,13 @@ locked in key order, and after those of the roll-up.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import shapely
 from geoalchemy2 import functions as geo
 from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from geo_service.bulk import among
 from geo_service.coverage.computing import NearLine, VisitRow
-from geo_service.coverage.queries import IN_FORCE
+from geo_service.coverage.queries import IN_FORCE, LINE, lines_of
 from geo_service.tables import Place, PlaceCells, PlaceVersion
 from layers.cells import CellSet
 from layers.vocabulary import Layer
@@ -67,10 +66,7 @@ def lines_near(db: Session, county_id: int, version_ids: Sequence[int], room_deg
     """Return the lines of the register around versions of areas."""
     area = aliased(PlaceVersion)
     rows = db.execute(
-        select(
-            Place.id, PlaceVersion.id, Place.layer, PlaceVersion.length_dm, PlaceVersion.reach_m,
-            Place.attributes["width_m"].as_float(), func.ST_AsBinary(PlaceVersion.line),
-        )
+        select(*LINE)
         .join(PlaceVersion, IN_FORCE)
         .where(
             Place.county_id == county_id,
@@ -82,12 +78,8 @@ def lines_near(db: Session, county_id: int, version_ids: Sequence[int], room_deg
             .exists(),
         )
         .order_by(Place.id)
-    ).all()  # fmt: skip
-    shapes = shapely.from_wkb([row[-1] for row in rows])
-    return [
-        NearLine(row[0], row[1], Layer(row[2]), None, row[3], row[4], row[5], shape)
-        for row, shape in zip(rows, shapes, strict=True)
-    ]
+    ).all()
+    return lines_of(rows)
 
 
 def blocks_of(db: Session, county_id: int, version_ids: Sequence[int]) -> list[tuple[int, int, int]]:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, union, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from geo_service.counting import came_to, judged
+from geo_service.counting import came_to, covered_spans, judged
 from geo_service.tables import (
     Account,
     Area,
@@ -127,12 +127,7 @@ def _patrol_areas(county_id: int, mine: Condition) -> Statement:
         select(Patrol.id, PlaceArea.area_id)
         .join(LineCoverage, LineCoverage.patrol_id == Patrol.id)
         .join(PlaceArea, PlaceArea.place_version_id == LineCoverage.place_version_id)
-        .where(
-            mine,
-            PlaceArea.county_id == county_id,
-            came_to(LineCoverage),
-            or_(_meet(LineCoverage.spans), and_(Patrol.rides_count, _meet(LineCoverage.ridden))),
-        )
+        .where(mine, PlaceArea.county_id == county_id, came_to(LineCoverage), _meet(covered_spans()))
     )
     visit = (
         select(Patrol.id, PlaceArea.area_id)

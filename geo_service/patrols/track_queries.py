@@ -10,6 +10,7 @@ import shapely
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, any_, false, func, literal, or_, select, true
 from sqlalchemy.orm import Session
 
+from geo_service.counting import along_spans
 from geo_service.coverage.computing import FURTHEST_REACH_M
 from geo_service.patrols.stored import track_of
 from geo_service.tables import LineCoverage, Patrol, Place, PlaceVersion
@@ -95,14 +96,14 @@ class WalkRow:
     named: bool
     """It says itself that it was for the place."""
     along_m: float
-    """Metres along places of the layer."""
+    """Metres along places of the layer, on foot or not."""
 
 
 def walks_for(
     db: Session, where: Condition, place_id: int, layer: Layer, within: Any | None, limit: int
 ) -> list[WalkRow]:
     """Return the latest patrols with tracks, those that name the place first; within a border, if given."""
-    span = func.unnest(LineCoverage.spans).table_valued("dm").render_derived()
+    span = func.unnest(along_spans()).table_valued("dm").render_derived()
     along_dm = (
         select(func.coalesce(func.sum(func.upper(span.c.dm) - func.lower(span.c.dm)), 0))
         .select_from(LineCoverage)

@@ -139,6 +139,7 @@ def set_geometry(
         drawn = _store(db, scope, place, prepared, ground, dry_run=dry_run)
         if dry_run:
             trial.rollback()
+            db.expire_all()
     if drawn.changed and not dry_run:
         detail = {"kind": kind, "version": drawn.version, "patrols": drawn.patrols}
         audit.record(
@@ -216,10 +217,10 @@ def _store(
     db.expire_all()
     if queries.place_to_change(db, scope, place.id) is None:
         raise Invalid("画的位置不在您的辖区内；请核对位置，或请上一级的协调员来画。")
-    if not dry_run:
-        walkable.renew(db, ground.county, [place.id])
     run = again.count if dry_run else again.compute
     patrols = run(db, ground.county, [place.id])
+    if not dry_run:
+        walkable.renew(db, ground.county, [place.id])
     drawn = _drawn(layer, stored, prepared, ground, change)
     return replace(
         drawn,

@@ -1,6 +1,5 @@
 """Places, their versions, and where they lie, in SQL; rows in bulk go by COPY."""
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,40 +8,25 @@ import numpy as np
 import shapely
 from psycopg.types.json import Jsonb
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    BindParameter,
     Subquery,
-    any_,
     bindparam,
     delete,
-    exists,
     func,
-    insert,
-    literal,
-    or_,
     select,
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.narrow import CHANGE, places_in
 from geo_service.accounts.scope import Scope
-from geo_service.bulk import copy_rows, multirange, new_ids
+from geo_service.bulk import among, copy_rows, multirange, new_ids
 from geo_service.places.changes import Origins
 from geo_service.places.matching import StoredPlace
 from geo_service.places.membership import Districts, Membership
 from geo_service.places.prepared import Prepared, Shape
 from geo_service.tables import (
-    AreaVisit,
-    CellCoverage,
     County,
-    Duty,
-    DutyCells,
-    LineCoverage,
-    Person,
     Place,
     PlaceArea,
     PlaceCells,
@@ -50,7 +34,6 @@ from geo_service.tables import (
 )
 from layers import crs as crs_
 from layers.banks import stored_breadths, stored_sides
-from layers.cells import CellSet
 from layers.reach import Stretch
 from layers.vocabulary import Layer
 
@@ -237,7 +220,7 @@ def insert_versions(db: Session, county_id: int, versions: Sequence[NewVersion])
     copy_rows(db, PlaceCells, cell_columns, cells)
     db.execute(
         update(Place)
-        .where(Place.id == PlaceVersion.place_id, PlaceVersion.id == any_(_array(ids)))
+        .where(Place.id == PlaceVersion.place_id, among(PlaceVersion.id, ids))
         .values(version_id=PlaceVersion.id)
     )
     return ids
@@ -301,14 +284,9 @@ def delete_memberships(db: Session, county_id: int, version_ids: Sequence[int]) 
     """Forget in which areas versions lie."""
     db.execute(
         delete(PlaceArea).where(
-            PlaceArea.county_id == county_id, PlaceArea.place_version_id == any_(_array(version_ids))
+            PlaceArea.county_id == county_id, among(PlaceArea.place_version_id, version_ids)
         )
     )
-
-
-def _array(ids: Sequence[int]) -> BindParameter[Any]:
-    # One parameter however many ids: PostgreSQL takes 65,535 at most.
-    return literal(list(ids), ARRAY(BigInteger))
 
 
 def update_places(db: Session, places: Mapping[int, Mapping[str, Any]]) -> None:
@@ -347,105 +325,3 @@ def update_origins(db: Session, origins: Mapping[int, Origins]) -> None:
 def set_reach(db: Session, version_id: int, reach_m: float | None) -> None:
     """Give a version a reach of its own, or none."""
     db.execute(update(PlaceVersion).where(PlaceVersion.id == version_id).values(reach_m=reach_m))
-
-
-# --- what was said of a place follows it
-
-
-def with_coverage(db: Session, county_id: int, version_ids: Sequence[int]) -> set[int]:
-    """Return those of the versions of which something was covered."""
-    found: set[int] = set()
-    for coverage in (LineCoverage, CellCoverage, AreaVisit):
-        found |= set(
-            db.scalars(
-                select(coverage.place_version_id)
-                .where(
-                    coverage.county_id == county_id, coverage.place_version_id == any_(_array(version_ids))
-                )
-                .distinct()
-            )
-        )
-    return found
-
-
-def with_partial_duties(db: Session, county_id: int, place_ids: Sequence[int]) -> set[int]:
-    """Return those of the places of which somebody looks after a part."""
-    of_cells = exists().where(DutyCells.duty_id == Duty.id)
-    return set(
-        db.scalars(
-            select(Duty.place_id)
-            .where(
-                Duty.county_id == county_id,
-                Duty.place_id == any_(_array(place_ids)),
-                or_(Duty.spans.is_not(None), of_cells),
-            )
-            .distinct()
-        )
-    )
-
-
-@dataclass(frozen=True)
-class SpanDuty:
-    """A duty for spans of a line, in decimetres."""
-
-    id: int
-    person: str
-    spans: Sequence[tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class CellDuty:
-    """A duty for cells of an area place."""
-
-    id: int
-    person: str
-    cells: CellSet
-
-
-def duty_spans(db: Session, county_id: int, place_id: int) -> list[SpanDuty]:
-    """Return the duties that are for spans of a place; those for all of it need no change."""
-    rows = db.execute(
-        select(Duty.id, Person.name, Duty.spans)
-        .join(Person, Person.id == Duty.person_id)
-        .where(Duty.county_id == county_id, Duty.place_id == place_id, Duty.spans.is_not(None))
-        .order_by(Duty.id)
-    )
-    return [
-        SpanDuty(id_, person, [(span.lower or 0, span.upper or 0) for span in spans or ()])
-        for id_, person, spans in rows
-    ]
-
-
-def set_duty_spans(db: Session, duty_id: int, spans: Iterable[tuple[int, int]]) -> None:
-    """Change what a duty is for; no spans: nothing of the place (not all of it)."""
-    db.execute(
-        update(Duty).where(Duty.id == duty_id).values(spans=[Range(start, stop) for start, stop in spans])
-    )
-
-
-def duty_cells(db: Session, county_id: int, place_id: int) -> list[CellDuty]:
-    """Return the duties that are for cells of a place; those for all of it need no change."""
-    rows = db.execute(
-        select(Duty.id, Person.name, DutyCells.block_x, DutyCells.block_y, DutyCells.cells)
-        .join(Duty, Duty.id == DutyCells.duty_id)
-        .join(Person, Person.id == Duty.person_id)
-        .where(Duty.county_id == county_id, Duty.place_id == place_id)
-        .order_by(Duty.id)
-    ).all()
-    return [
-        CellDuty(id_, person, CellSet.from_bits([(r.block_x, r.block_y, str(r.cells)) for r in own]))
-        for (id_, person), own in itertools.groupby(rows, key=lambda row: (row.id, row.name))
-    ]
-
-
-def set_duty_cells(db: Session, county_id: int, duty_id: int, cells: CellSet) -> None:
-    """Change what a duty is for; where nothing is left an empty block says so (no row would mean all)."""
-    db.execute(delete(DutyCells).where(DutyCells.county_id == county_id, DutyCells.duty_id == duty_id))
-    rows = cells.to_bits() or [(0, 0, "0" * 4096)]
-    db.execute(
-        insert(DutyCells),
-        [
-            {"county_id": county_id, "duty_id": duty_id, "block_x": x, "block_y": y, "cells": bits}
-            for x, y, bits in rows
-        ],
-    )

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from geo_service import audit
 from geo_service.accounts.scope import Scope
+from geo_service.coverage import walkable
 from geo_service.errors import Invalid
 from geo_service.patrols import again
 from geo_service.places import banks, queries, versions
@@ -90,6 +91,7 @@ def choose(db: Session, scope: Scope, place_id: int, choice: Choice, *, dry_run:
         reached = _store(db, place, choice, ground, dry_run=dry_run)
         if dry_run:
             trial.rollback()
+            db.expire_all()
     if reached.changed and not dry_run:
         detail = {"width_m": choice.width_m, "reach_m": choice.reach_m, "banks": choice.banks}
         audit.record(
@@ -127,6 +129,8 @@ def _store(db: Session, place: Place, choice: Choice, ground: Ground, *, dry_run
     moves = change.moves_reach or own_m != stored.reach_m
     run = again.count if dry_run else again.compute
     patrols = run(db, county, [place.id] if moves else [])
+    if moves and not dry_run:
+        walkable.renew(db, county, [place.id])
     return replace(
         _reached(layer, stored, prepared, own_m),
         told=[*told, *lost] or ["没有变化"],

@@ -332,12 +332,10 @@ def _store(
         for at in sorted(gone)
     ]
     drawn = [place.id for place in added if place.prepared.shape is not None] + moved
+    # The patrols first: they take the county's lock, for which nobody may wait who holds rows of grids.
+    walked_again = _walked_again(db, ground.county, drawn, dry_run=report.dry_run)
     later = not report.dry_run and walkable.renew(db, ground.county, drawn)
-    notes = [
-        *report.notes,
-        *(["网格的可走部分正在后台重新计算。"] if later else []),
-        *_walked_again(db, ground.county, drawn, dry_run=report.dry_run),
-    ]
+    notes = [*report.notes, *(["网格的可走部分正在后台重新计算。"] if later else []), *walked_again]
     return replace(report, rows=[*report.rows, *rows], same=same, notes=notes)
 
 

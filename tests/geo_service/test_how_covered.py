@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 import shapely
-from sqlalchemy import event, select, text, update
+from sqlalchemy import event, text, update
 from sqlalchemy.orm import Session
 
-from geo_service.accounts.scope import Actor, Scope
+from geo_service.accounts.scope import Scope
 from geo_service.columns import json_value
-from geo_service.coverage import answers, gaps, lists, rollup, windows
+from geo_service.coverage import answers, gaps, lists, windows
 from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query
 from geo_service.figures import queries as figure_queries
@@ -21,50 +21,22 @@ from geo_service.norms import queries as norm_queries
 from geo_service.patrols import again, judging, reviews, service, settling, track_queries
 from geo_service.patrols.answers import PatrolAnswer
 from geo_service.patrols.service import HOME_CUT_M, take
-from geo_service.tables import County, LineCoverage, LineDay, Patrol, Person, Place
+from geo_service.tables import County, Patrol, Person, Place
 from geo_service.web import patrol_pictures, pictures, prints
-from layers import crs as crs_
 from layers.coverage import Kind
 from layers.norms import Caps, Minima
 from layers.periods import Days
 from layers.tracks import Recording
-from layers.vocabulary import GapKind, Layer, Right, Role, Verdict
+from layers.vocabulary import GapKind, Role, Verdict
 from maps.data import MapData, MapLayer
-from tests.geo_service.conftest import CRS, ORIGIN, SmallCounty, Told
+from tests.geo_service import naive
+from tests.geo_service.conftest import Told
 from tests.geo_service.test_judging import duty, norm, sent, shown
 from tests.geo_service.test_patrols import walk
 
 DAY = dt.date(2026, 5, 1)
 WINDOW = Query(DAY, DAY)
 LATER = dt.datetime(2026, 5, 1, 9, tzinfo=dt.UTC)
-
-
-@pytest.fixture
-def county(small_county: SmallCounty) -> County:
-    row = small_county.row
-    corners = crs_.to_lonlat(np.array([ORIGIN - 20_000, ORIGIN + 20_000]), CRS)
-    (row.west, row.south), (row.east, row.north) = corners.tolist()
-    small_county.db.flush()
-    return row
-
-
-@pytest.fixture
-def scope(county: County) -> Scope:
-    return Scope(county.id, Actor(os_user="tester"), dict.fromkeys(Right, None))
-
-
-@pytest.fixture
-def walker(db: Session, county: County) -> Person:
-    person = Person(county_id=county.id, name="王秀英", number="0417")
-    db.add(person)
-    db.flush()
-    return person
-
-
-@pytest.fixture
-def river(small_county: SmallCounty, county: County) -> Place:
-    """2 km to the east from the origin."""
-    return small_county.place(Layer.RIVER, "车路河", "LINESTRING (0 0, 2000 0)")
 
 
 def line_of(answer: PatrolAnswer) -> tuple[float, float, float, float, float]:
@@ -79,11 +51,11 @@ def note_of(answer: PatrolAnswer, word: str) -> str:
     return found
 
 
-def with_outage(recording: Recording, from_m: float, to_m: float) -> Recording:
-    """The same without the fixes of some metres, 6 m a fix, and a minute more for it."""
+def with_outage(recording: Recording, from_m: float, to_m: float, *, more_s: float = 60.0) -> Recording:
+    """The same without the fixes of some metres, 6 m a fix, and some time more for it."""
     steps = np.arange(recording.time_s.size) * 6.0
     keep = (steps < from_m) | (steps >= to_m)
-    time_s = recording.time_s + np.where(steps >= to_m, 60.0, 0.0)
+    time_s = recording.time_s + np.where(steps >= to_m, more_s, 0.0)
     return Recording(time_s[keep], recording.lonlat[keep])
 
 
@@ -150,7 +122,7 @@ class TestRidden:
         settling.settle(db, county, answer.patrol_id, home_cut_m=HOME_CUT_M)
         assert not service.told(db, scope, answer.patrol_id).rides_count
         assert shown(db, county, river) == (pytest.approx(400, abs=12), 2)
-        assert_rolled_up(db, county, river)
+        assert naive.stored(db, county.id) == naive.from_rows(db, county.id)
 
     def test_a_changed_map_does_not_let_it_in_again(
         self, db: Session, scope: Scope, walker: Person, county: County, river: Place, told_apart: Told
@@ -195,19 +167,6 @@ def came_to(db: Session, county: County) -> tuple[list[frozenset[int]], set[int]
     return [outing.places for outing in outings], {area for _, area in areas}
 
 
-def assert_rolled_up(db: Session, county: County, place: Place) -> None:
-    """The roll-up is what the rows of patrols that count say."""
-    of_place = select(LineDay.spans).where(LineDay.place_version_id == place.version_id)
-    stored = db.scalars(of_place).all()
-    days = db.execute(
-        select(LineCoverage.place_version_id, LineCoverage.day).where(LineCoverage.county_id == county.id)
-    ).all()
-    rollup.rebuild(db, county.id, rollup.PlaceDays(lines=frozenset((version, day) for version, day in days)))
-    assert (
-        db.scalars(select(LineDay.spans).where(LineDay.place_version_id == place.version_id)).all() == stored
-    )
-
-
 class TestOutages:
     def test_they_are_told_with_what_counts_all_the_same(
         self, db: Session, scope: Scope, walker: Person, river: Place, told_apart: Told
@@ -224,19 +183,23 @@ class TestOutages:
         note = note_of(broken, "定位中断")
         assert note.startswith("有 1 处定位中断，共 4 分钟；中断时沿线走过的也已计入：车路河")
 
+    @pytest.mark.parametrize(
+        ("more_s", "words", "title"),
+        [(60.0, "也已计入：车路河 2", "中断 4 分钟"), (300.0, "走到哪里不清楚，没有计入", "中断 8 分钟")],
+        ids=["short enough to have gone along", "too long to say"],
+    )
     def test_on_the_map_a_thin_line_joins_their_ends_with_the_time(
-        self, db: Session, scope: Scope, walker: Person, river: Place
+        self, db: Session, scope: Scope, walker: Person, river: Place, more_s: float, words: str, title: str
     ) -> None:
-        recording = with_outage(walk((100, 8), (900, 8)), 300, 500)
+        recording = with_outage(walk((100, 8), (900, 8)), 300, 500, more_s=more_s)
         ids = {"patrol_id": uuid.uuid4(), "batch_id": uuid.uuid4(), "sha256": b"1" * 32}
         answer = take(db, scope, walker.id, recording, **ids)  # type: ignore[arg-type]
-        # Both ends are on the river, and the time fits.
-        assert "中断时沿线走过的也已计入" in note_of(answer, "定位中断")
+        assert words in note_of(answer, "定位中断")
         track = track_queries.track(db, answer.patrol_id)
         drawn = layer(patrol_pictures.patrol_map(db, scope, answer, track), "outages")
         assert drawn.titled
         (connector,) = drawn.features
-        assert connector.title == "中断 4 分钟"
+        assert connector.title == title
         ends = shapely.get_coordinates(connector.geometry)
         parts = shapely.get_parts(track)
         assert (ends == [shapely.get_coordinates(parts[0])[-1], shapely.get_coordinates(parts[1])[0]]).all()

@@ -4,13 +4,12 @@ import dataclasses
 import datetime as dt
 import uuid
 
-import numpy as np
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from geo_service.accounts.scope import Actor, Scope
+from geo_service.accounts.scope import Scope
 from geo_service.coverage import walkable, windows
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.patrols import judging, reviews, service
@@ -26,43 +25,14 @@ from geo_service.tables import (
     Person,
     Place,
 )
-from layers import crs as crs_
 from layers.measures import Measures
 from layers.norms import Caps, Minima, Rule
 from layers.periods import Days
 from layers.vocabulary import DutyKind, ExemptionKind, Layer, Level, Period, Right, Role, Verdict
-from tests.geo_service.conftest import CRS, ORIGIN, SmallCounty
+from tests.geo_service.conftest import SmallCounty
 from tests.geo_service.test_patrols import START, walk
 
 DAY = dt.date(2026, 5, 1)
-
-
-@pytest.fixture
-def county(small_county: SmallCounty) -> County:
-    row = small_county.row
-    corners = crs_.to_lonlat(np.array([ORIGIN - 20_000, ORIGIN + 20_000]), CRS)
-    (row.west, row.south), (row.east, row.north) = corners.tolist()
-    small_county.db.flush()
-    return row
-
-
-@pytest.fixture
-def scope(county: County) -> Scope:
-    return Scope(county.id, Actor(os_user="tester"), dict.fromkeys(Right, None))
-
-
-@pytest.fixture
-def walker(db: Session, county: County) -> Person:
-    person = Person(county_id=county.id, name="王秀英", number="0417")
-    db.add(person)
-    db.flush()
-    return person
-
-
-@pytest.fixture
-def river(small_county: SmallCounty, county: County) -> Place:
-    """2 km to the east from the origin."""
-    return small_county.place(Layer.RIVER, "车路河", "LINESTRING (0 0, 2000 0)")
 
 
 def duty(db: Session, person: Person, place: Place, **more: object) -> None:

@@ -5,9 +5,8 @@ import datetime as dt
 import itertools
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,11 @@ import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, create_engine, func, select, text, update
+from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
-from geo_service import migrations
 from geo_service.accounts.scope import Actor, Scope
-from geo_service.db import make_engine, psycopg_url, transaction
+from geo_service.db import transaction
 from geo_service.errors import Conflict, Invalid, NotFound, TooLate
 from geo_service.patrols import sending, service
 from geo_service.patrols.answers import PatrolAnswer
@@ -453,22 +451,6 @@ def test_any_cutting_order_doubling_and_delay_gives_the_same_patrol(
 
 
 # --- at the same moment
-
-
-@pytest.fixture(scope="module")
-def apart(server: str) -> Iterator[Engine]:
-    """An engine on a database of its own, for what is committed: the audit cannot be taken back."""
-    name = f"yinxun_test_{uuid.uuid4().hex[:12]}"
-    admin = create_engine(psycopg_url(server), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"create database {name}"))
-    engine = make_engine(admin.url.set(database=name).render_as_string(hide_password=False))
-    migrations.upgrade(engine, Path("/nowhere"))
-    yield engine
-    engine.dispose()
-    with admin.connect() as connection:
-        connection.execute(text(f"drop database {name} with (force)"))
-    admin.dispose()
 
 
 @dataclasses.dataclass

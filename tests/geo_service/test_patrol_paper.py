@@ -1,7 +1,6 @@
 """What goes with a patrol over HTTP: the protocol's shapes, record and checklist, photos; and paper."""
 
 import datetime as dt
-import doctest
 import hashlib
 import io
 import json
@@ -10,7 +9,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,7 +25,7 @@ from geo_service import files
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.cli import people, records
 from geo_service.imports import Outcome, RowsRefused
-from geo_service.patrols import content, paper_sheet, words
+from geo_service.patrols import paper_sheet
 from geo_service.people.imports import ImportOptions
 from geo_service.settings import Settings
 from geo_service.tables import Companion, County, Patrol, Person, Place, StoredFile
@@ -35,18 +33,13 @@ from layers.crs import to_lonlat
 from layers.errors import BadFile
 from layers.vocabulary import Right
 from tests.geo_service.conftest import CRS, ORIGIN, SmallCounty
-from tests.geo_service.test_patrol_upload import county, office, road, walker
+from tests.geo_service.test_patrol_upload import office, road
 
-__all__ = ["county", "office", "road", "walker"]
+__all__ = ["office", "road"]
 
 AT = dt.datetime.now(dt.UTC).replace(microsecond=0) - dt.timedelta(hours=5)
 LONLAT = to_lonlat(ORIGIN + np.array([[500 + 6.0 * k, 5] for k in range(60)]), CRS).tolist()
 FIXES = [{"time": AT.timestamp() + 5 * k, "lon": lon, "lat": lat} for k, (lon, lat) in enumerate(LONLAT)]
-
-
-@pytest.mark.parametrize("module", [content, paper_sheet, words], ids=lambda module: module.__name__)
-def test_examples_in_the_docstrings_hold(module: ModuleType) -> None:
-    assert doctest.testmod(module).failed == 0
 
 
 def sha256_of(fixes: list[dict[str, float]]) -> str:

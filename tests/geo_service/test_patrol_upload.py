@@ -33,25 +33,8 @@ COMMANDS = Manager(Actor(os_user="tester"))
 
 
 @pytest.fixture
-def county(small_county: SmallCounty) -> County:
-    row = small_county.row
-    corners = crs_.to_lonlat(np.array([ORIGIN - 20_000, ORIGIN + 20_000]), CRS)
-    (row.west, row.south), (row.east, row.north) = corners.tolist()
-    small_county.db.flush()
-    return row
-
-
-@pytest.fixture
 def road(small_county: SmallCounty, county: County) -> Place:
     return small_county.place(Layer.ROAD, "长安路", "LINESTRING (0 0, 2000 0)")
-
-
-@pytest.fixture
-def walker(db: Session, county: County) -> Person:
-    person = Person(county_id=county.id, name="王秀英", number="0417")
-    db.add(person)
-    db.flush()
-    return person
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import dataclasses
 import datetime as dt
 import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -13,12 +12,11 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, create_engine, func, select, text
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from geo_service import migrations
 from geo_service.accounts.scope import Actor, Scope
-from geo_service.db import make_engine, psycopg_url, transaction
+from geo_service.db import transaction
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.patrols import service
 from geo_service.patrols.doubts import mixture
@@ -43,29 +41,6 @@ from tests.geo_service.conftest import CRS, ORIGIN, SmallCounty
 
 START = dt.datetime(2026, 5, 1, 0, tzinfo=dt.UTC)  # 8:00 in Shanghai
 HASH = bytes(32)
-
-
-@pytest.fixture
-def county(small_county: SmallCounty) -> County:
-    """The small county, 40 km wide."""
-    row = small_county.row
-    corners = crs_.to_lonlat(np.array([ORIGIN - 20_000, ORIGIN + 20_000]), CRS)
-    (row.west, row.south), (row.east, row.north) = corners.tolist()
-    small_county.db.flush()
-    return row
-
-
-@pytest.fixture
-def scope(county: County) -> Scope:
-    return Scope(county.id, Actor(os_user="tester"), dict.fromkeys(Right, None))
-
-
-@pytest.fixture
-def walker(db: Session, county: County) -> Person:
-    person = Person(county_id=county.id, name="王秀英", number="0417")
-    db.add(person)
-    db.flush()
-    return person
 
 
 @pytest.fixture
@@ -529,22 +504,6 @@ class TestList:
         assert service.listed(db, scope, area="999") == []
         small_county.lies_in(road, there)
         assert len(service.listed(db, scope, area=there.code)) == 1
-
-
-@pytest.fixture(scope="module")
-def apart(server: str) -> Iterator[Engine]:
-    """An engine on a database of its own, for what is committed: the audit cannot be taken back."""
-    name = f"yinxun_test_{uuid.uuid4().hex[:12]}"
-    admin = create_engine(psycopg_url(server), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"create database {name}"))
-    engine = make_engine(admin.url.set(database=name).render_as_string(hide_password=False))
-    migrations.upgrade(engine, Path("/nowhere"))
-    yield engine
-    engine.dispose()
-    with admin.connect() as connection:
-        connection.execute(text(f"drop database {name} with (force)"))
-    admin.dispose()
 
 
 class TestTogether:

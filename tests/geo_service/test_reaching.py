@@ -5,16 +5,16 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from geo_service.coverage import walkable
 from geo_service.errors import Invalid, NotFound
 from geo_service.places import drawing, reaching
 from geo_service.places.reaching import Choice
 from geo_service.tables import Audit, Place, PlaceVersion
 from layers.vocabulary import Layer, Right
-from tests.geo_service import watertown
+from tests.geo_service import naive, watertown
 from tests.geo_service.test_accounts import sign_in, token_in
 from tests.geo_service.test_drawing import (  # noqa: F401 -- the fixtures
     county,
-    demand_roll_up_equals_rows,
     in_area,
     lonlat,
     scope,
@@ -37,7 +37,7 @@ def river(db: Session, town, scope) -> Place:
 def test_a_width_lets_the_walk_on_the_bank_count_and_a_reach_counts_before_it(
     db: Session, county, scope, river: Place
 ) -> None:
-    patrol_id, _ = walk(county, (150, 752), (1050, 752))
+    patrol_id, _ = walk(county, (150, 745), (1050, 745))
     assert spans(db, river, patrol_id) == []
     tried = reaching.choose(db, scope, river.id, Choice(width_m=70.0), dry_run=True)
     assert (tried.patrols, tried.reach_m, tried.told) == (1, 55, ["属性"])
@@ -52,15 +52,39 @@ def test_a_width_lets_the_walk_on_the_bank_count_and_a_reach_counts_before_it(
     assert len(spans(db, river, patrol_id)) == 1
     again = reaching.choose(db, scope, river.id, Choice(width_m=70.0))
     assert (again.changed, again.told, again.patrols) == (False, ["没有变化"], 0)
-    demand_roll_up_equals_rows(db)
+    assert naive.stored(db, county.id) == naive.from_rows(db, county.id)
     actions = db.scalars(select(Audit.detail).where(Audit.action == "places.reach")).all()
     assert [line["reach_m"] for line in actions] == [None, 30.0, 0.0]
+
+
+def test_the_walkable_part_of_a_grid_follows_the_width_and_the_banks(
+    db: Session, county, scope, river: Place
+) -> None:
+    grid = county.place(Layer.GRID, "G77", "POLYGON ((600 600, 950 600, 950 800, 600 800, 600 600))")
+    walkable.renew(db, county.row, [grid.id])
+
+    def seen_m() -> float:
+        version = db.get_one(PlaceVersion, grid.version_id, populate_existing=True)
+        return (version.walkable_m2 or 0.0) / 350
+
+    unknown_m = seen_m()
+    reaching.choose(db, scope, river.id, Choice(width_m=10.0), dry_run=True)
+    assert seen_m() == unknown_m
+    for choice, metres in (
+        (Choice(width_m=10.0), 2 * (5 + 15)),
+        (Choice(reach_m=78.0), 2 * 30),
+        (Choice(reach_m=0.0), 2 * (5 + 15)),
+        (Choice(width_m=116.0, banks="apart"), 2 * 30),
+        (Choice(width_m=10.0, banks="together"), 2 * (5 + 15)),
+    ):
+        reaching.choose(db, scope, river.id, choice)
+        assert seen_m() == pytest.approx(metres, rel=0.05), choice
 
 
 def test_banks_apart_are_walked_one_by_one_and_come_together_again(
     db: Session, county, scope, river: Place
 ) -> None:
-    patrol_id, _ = walk(county, (150, 752), (1050, 752))
+    patrol_id, _ = walk(county, (150, 745), (1050, 745))
     with pytest.raises(Invalid, match="写明宽度"):
         reaching.choose(db, scope, river.id, Choice(banks="apart"))
     found = reaching.choose(db, scope, river.id, Choice(banks="apart", width_m=70.0))
@@ -71,7 +95,7 @@ def test_banks_apart_are_walked_one_by_one_and_come_together_again(
     assert span == pytest.approx((0, 8000), abs=30), "the northern bank, and not the southern"
     version = db.get_one(PlaceVersion, river.version_id)
     assert version.length_dm == 16_000
-    demand_roll_up_equals_rows(db)
+    assert naive.stored(db, county.id) == naive.from_rows(db, county.id)
     wider = reaching.choose(db, scope, river.id, Choice(width_m=150.0))
     assert wider.changed
     assert spans(db, river, patrol_id) == [], "it was not the bank of so wide a river"
@@ -81,7 +105,7 @@ def test_banks_apart_are_walked_one_by_one_and_come_together_again(
     (span,) = spans(db, river, patrol_id)
     assert span == pytest.approx((0, 8000), abs=30)
     assert db.get_one(PlaceVersion, river.version_id).length_dm == 8_000
-    demand_roll_up_equals_rows(db)
+    assert naive.stored(db, county.id) == naive.from_rows(db, county.id)
 
 
 def test_a_drawing_of_a_river_with_banks_apart_is_its_centre_line(db: Session, scope, river: Place) -> None:

@@ -3,21 +3,19 @@
 import contextlib
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
-from sqlalchemy import Engine, create_engine, select, text, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
-from geo_service import migrations
 from geo_service.coverage import queries
 from geo_service.coverage import service as coverage
 from geo_service.coverage.computing import LineRow, VisitRow
-from geo_service.db import make_engine, psycopg_url, transaction
+from geo_service.db import transaction
 from geo_service.errors import Conflict
 from geo_service.jobs import Progress
 from geo_service.patrols import again, reviews, service
@@ -30,22 +28,6 @@ from tests.geo_service.conftest import CRS, ORIGIN, SmallCounty
 from tests.geo_service.test_store import FIRST, LENGTH_M, Town, walk
 
 THREADS = 6
-
-
-@pytest.fixture(scope="module")
-def apart(server: str) -> Iterator[Engine]:
-    """An engine on a database of its own, for what is committed: the audit cannot be taken back."""
-    name = f"yinxun_test_{uuid.uuid4().hex[:12]}"
-    admin = create_engine(psycopg_url(server), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"create database {name}"))
-    engine = make_engine(admin.url.set(database=name).render_as_string(hide_password=False))
-    migrations.upgrade(engine, Path("/nowhere"))
-    yield engine
-    engine.dispose()
-    with admin.connect() as connection:
-        connection.execute(text(f"drop database {name} with (force)"))
-    admin.dispose()
 
 
 @pytest.fixture

@@ -174,6 +174,53 @@ def test_a_new_line_and_a_moved_one_change_the_grids_around_them(
         holds(small_county, place)
 
 
+def test_of_a_river_count_the_banks_by_its_width_stretch_by_stretch(small_county: SmallCounty) -> None:
+    db = small_county.db
+    grid = small_county.place(Layer.GRID, "G1", GRID)
+    river = small_county.place(Layer.RIVER, "R1", "LINESTRING (0 302, 400 302, 800 302)")
+    version = db.get_one(PlaceVersion, river.version_id)
+
+    def width_seen_m() -> float:
+        walkable.renew(db, small_county.row, [river.id])
+        holds(small_county, grid)
+        return (told(small_county, grid)[0].counting or 0.0) / 800
+
+    river.attributes = {"width_m": 10.0}
+    db.flush()
+    assert width_seen_m() == pytest.approx(2 * (5 + 15), rel=0.05)
+    version.reaches = [[4000, 8000, 80.0]]  # as of a width of 120 m
+    db.flush()
+    # Where it widens, the corners of its banks are seen too.
+    assert width_seen_m() == pytest.approx((2 * (5 + 15) + 2 * 30) / 2, rel=0.1)
+    version.reach_m = 50.0
+    db.flush()
+    assert width_seen_m() == pytest.approx(2 * 30, rel=0.05)
+    version.reach_m, version.banks = None, {"sides": [], "breadths": []}
+    version.reaches = []
+    db.flush()
+    assert width_seen_m() == pytest.approx(2 * 15, rel=0.05), "the line is a bank itself"
+
+
+def test_who_is_computed_anew_and_does_not_count_makes_nothing_walkable(small_county: SmallCounty) -> None:
+    """He walked where no place was; then a grid came, and was laid before his turn."""
+    db = small_county.db
+    track = small_county.walk((5100, 405), (5700, 405))
+    patrol_id, _ = small_county.patrol(track)
+    db.get_one(Patrol, patrol_id).verdict = Verdict.NOT_COUNTED
+    small_county.place(Layer.ROAD, "D2", "LINESTRING (5000 103, 5800 103)")
+    new = small_county.place(Layer.GRID, "G2", "POLYGON ((5000 0, 5800 0, 5800 600, 5000 600, 5000 0))")
+    walkable.renew(db, small_county.row, [new.id])
+    before = told(small_county, new)[0].counting
+    service.renew(db, small_county.row, {patrol_id: track})
+    holds(small_county, new)
+    assert told(small_county, new)[0].counting == before
+    db.get_one(Patrol, patrol_id).verdict = Verdict.COUNTED
+    db.flush()
+    service.renew(db, small_county.row, {patrol_id: track})
+    holds(small_county, new)
+    assert (told(small_county, new)[0].counting or 0) - (before or 0) == pytest.approx(600 * 30, rel=0.1)
+
+
 def test_many_grids_are_laid_by_jobs_one_behind_the_other(
     small_county: SmallCounty, monkeypatch: pytest.MonkeyPatch
 ) -> None:

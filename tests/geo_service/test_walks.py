@@ -1,6 +1,5 @@
 """The walk simulator: its routes follow the ground, its phones err as they are told to."""
 
-import doctest
 import itertools
 
 import numpy as np
@@ -32,10 +31,6 @@ def observed_xy(motion: Motion, phone: Phone, seed: int = 2):
 
 def standing(seconds: int) -> Motion:
     return Motion(np.arange(float(seconds)), np.tile([484000.0, 3645000.0], (seconds, 1)))
-
-
-def test_examples_in_the_docstrings_hold():
-    assert doctest.testmod(walks).failed == 0
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

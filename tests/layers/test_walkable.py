@@ -15,8 +15,8 @@ AREA = AreaCells.of(GRID)
 
 
 def of(*lines: str, bank_m: float = 0.0) -> set[tuple[int, int]] | None:
-    shapes = [shapely.from_wkt(line) for line in lines]
-    found = walkable(AREA, LineSet.of(shapes), np.full(len(shapes), bank_m), SIGHT_M)
+    line_set = LineSet.of([shapely.from_wkt(line) for line in lines])
+    found = walkable(AREA, line_set, np.full(line_set.place.size, bank_m), SIGHT_M)
     return None if found is None else {(x, y) for x, y in found.cells().tolist()}
 
 
@@ -32,7 +32,8 @@ def test_walkable_are_the_cells_in_sight_of_roads_and_banks(seed: int, banks: li
         away = shapely.distance(centres, line)
         here = (away <= bank_m + SIGHT_M) & ((away > bank_m - SIGHT_M) | (bank_m <= SIGHT_M))
         expected |= {(x, y) for x, y in inside[here].tolist()}
-    found = walkable(AREA, LineSet.of(lines), np.array(banks), SIGHT_M)
+    line_set = LineSet.of(lines)
+    found = walkable(AREA, line_set, np.array(banks)[line_set.place], SIGHT_M)
     if len(expected) < LEAST_CELLS:
         assert found is None
     else:
@@ -57,10 +58,18 @@ def test_a_wide_river_is_seen_from_its_banks_and_not_from_its_middle() -> None:
     assert {y for _, y in ditch} == {18, 19, 20, 21}
 
 
+def test_a_river_that_widens_is_seen_from_its_banks_everywhere() -> None:
+    line_set = LineSet.of([shapely.from_wkt("LINESTRING (0 200, 300 200, 700 200)")])
+    found = walkable(AREA, line_set, np.array([5.0, 60.0]), SIGHT_M)
+    assert found is not None
+    seen = {(x, y) for x, y in found.cells().tolist()}
+    assert {y for x, y in seen if x == 10} == {18, 19, 20, 21}
+    assert {y for x, y in seen if x == 50} == {12, 13, 14, 25, 26, 27}
+
+
 def test_a_bridge_over_the_water_can_be_walked() -> None:
-    lines = LineSet.of(
-        [shapely.from_wkt(w) for w in ("LINESTRING (0 200, 700 200)", "LINESTRING (300 0, 300 500)")]
-    )
+    crossing = "LINESTRING (0 200, 700 200)", "LINESTRING (300 0, 300 500)"
+    lines = LineSet.of([shapely.from_wkt(line) for line in crossing])
     found = walkable(AREA, lines, np.array([60.0, 0.0]), SIGHT_M)
     assert found is not None
     assert (30, 20) in {(x, y) for x, y in found.cells().tolist()}
