@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     cast,
     delete,
     func,
@@ -72,6 +73,8 @@ IN_FORCE = and_(PlaceVersion.id == Place.version_id, PlaceVersion.place_id == Pl
 """By the key of the place too: without it a database that has no statistics yet compares every line near a
 track with every place of the county."""
 
+_COVERING = select(Patrol.id).where(Patrol.id == bindparam("patrol_id"), covering())
+
 _LAYERS = {layer.value: layer for layer in Layer}
 
 _VERSIONS_IN_FORCE = select(Place.version_id).where(Place.version_id.is_not(None)).correlate(None)
@@ -94,11 +97,13 @@ def _meets(geometry: str) -> ColumnElement[bool]:
     return PlaceVersion.id == any_(func.array(met.scalar_subquery()))
 
 
+# Hardly a line has stretches of its own, and to read an empty list as JSON takes longer than all else of it.
+_STRETCHES = case((func.jsonb_array_length(PlaceVersion.reaches) > 0, PlaceVersion.reaches))
 # Made once: an upload asks both, and making them takes longer than their answers.
 _LINES_NEAR = (
     select(
         Place.id, PlaceVersion.id, Place.layer, Place.name, PlaceVersion.length_dm, PlaceVersion.reach_m,
-        Place.attributes["width_m"].as_float(), PlaceVersion.reaches, PlaceVersion.banks.is_not(None),
+        Place.attributes["width_m"].as_float(), _STRETCHES, PlaceVersion.banks.is_not(None),
         func.ST_AsBinary(PlaceVersion.line),
     )
     .join(PlaceVersion, IN_FORCE)
@@ -121,7 +126,9 @@ def lines_near(db: Session, county_id: int, boxes: Boxes) -> list[NearLine]:
     rows = db.execute(_LINES_NEAR, _asked(county_id, boxes)).all()
     geometries = shapely.from_wkb([row[-1] for row in rows])
     return [
-        NearLine(row[0], row[1], _LAYERS[row[2]], row[3], row[4], row[5], row[6], geometry, row[7], row[8])
+        NearLine(
+            row[0], row[1], _LAYERS[row[2]], row[3], row[4], row[5], row[6], geometry, row[7] or (), row[8]
+        )
         for row, geometry in zip(rows, geometries, strict=True)
     ]
 
@@ -180,7 +187,7 @@ def cells_of(db: Session, county_id: int, wanted: Sequence[tuple[int, int, int]]
 
 def covers(db: Session, patrol_id: uuid.UUID) -> bool:
     """Tell whether what a patrol covered counts."""
-    return bool(db.scalar(select(Patrol.id).where(Patrol.id == patrol_id, covering())))
+    return db.execute(_COVERING, {"patrol_id": patrol_id}).first() is not None
 
 
 def sizes_of(db: Session, county_id: int, version_ids: Iterable[int]) -> dict[int, Sizes]:
