@@ -14,7 +14,8 @@ COPY pyproject.toml README.md LICENSE ./
 COPY layers layers
 COPY maps maps
 COPY geo_service geo_service
-RUN pip install --no-cache-dir --no-deps --no-build-isolation . && rm -rf /app/* && python -m layers.compiled
+RUN pip install --no-cache-dir --no-deps --no-build-isolation . && rm -rf /app/* \
+    && cd / && python -m layers.ready
 
 USER yinxun
 WORKDIR /

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import openpyxl
-import pyogrio.raw
 import shapely
 from numpy.typing import NDArray
 from openpyxl.cell import Cell, WriteOnlyCell
@@ -104,6 +103,8 @@ def gpkg(listing: Listing) -> Iterator[bytes]:
 
 
 def _write_gpkg(listing: Listing, path: Path) -> None:
+    import pyogrio.raw  # noqa: PLC0415  (GDAL: 40 MB, loaded when it is needed)
+
     rows = list(listing.rows)
     data, masks = zip(*(_array([row[i] for row in rows], column) for i, column in listing.plain), strict=True)
     at = listing.geometry_at

@@ -189,12 +189,17 @@ def _nearest(
 
 
 def _doubts(clusters: Clusters, far: Iterable[Link]) -> list[Doubt]:
-    doubts: dict[tuple[int, int], Doubt] = {}
+    """Return what is left to ask, from the links that stay, nearest first: none that others already imply.
+
+    Lines that touch are one cluster without a link between them, so that the links of a tree of lines can
+    close a ring of clusters.
+    """
+    doubts = []
     members = clusters.members()
+    implied = Clusters([None] * sum(map(len, members.values())))
     for link in far:
         first, second = sorted((clusters.of(link.first), clusters.of(link.second)))
-        if first != second and (first, second) not in doubts and clusters.may_join(first, second):
-            doubts[first, second] = Doubt(
-                tuple(members[first]), tuple(members[second]), link.ends_m, link.distance_m
-            )
-    return list(doubts.values())
+        if implied.of(first) != implied.of(second) and clusters.may_join(first, second):
+            implied.join(first, second)
+            doubts.append(Doubt(tuple(members[first]), tuple(members[second]), link.ends_m, link.distance_m))
+    return doubts

@@ -2,10 +2,12 @@
 
 from functools import cache
 from pathlib import Path
-
-from matplotlib.font_manager import FontProperties, get_font
+from typing import TYPE_CHECKING
 
 from layers.errors import YinxunError
+
+if TYPE_CHECKING:
+    from matplotlib.font_manager import FontProperties
 
 FILE = "wqy-microhei.ttc"
 PACKAGE = "fonts-wqy-microhei"
@@ -30,8 +32,10 @@ def find() -> Path | None:
 
 
 @cache
-def chinese() -> FontProperties:
+def chinese() -> "FontProperties":
     """Return the font. Raises FontMissing, which says what to install."""
+    from matplotlib.font_manager import FontProperties  # noqa: PLC0415  (loaded when a sheet is printed)
+
     path = find()
     if path is None:
         raise FontMissing(f"本机没有打印地图用的中文字体。请管理员执行：apt-get install {PACKAGE}")
@@ -40,6 +44,8 @@ def chinese() -> FontProperties:
 
 @cache
 def _signs() -> frozenset[int]:
+    from matplotlib.font_manager import get_font  # noqa: PLC0415
+
     return frozenset(get_font(str(chinese().get_file())).get_charmap())
 
 

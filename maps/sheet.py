@@ -1,65 +1,34 @@
-"""A printed map: one `Sheet` a page, as PNG or PDF, good in black and white.
+"""A printed map: one `Sheet` a page, good in black and white.
 
 Drawn in metres of the county's CRS, so that the scale bar is true. The same values give the same bytes.
 """
 
-import datetime as dt
-import io
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import IO, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf, PdfPages
 from shapely.geometry.base import BaseGeometry
 
 from layers import crs as crs_
-from layers.errors import YinxunError
 from layers.vocabulary import Layer
 from maps import furniture, labels
 from maps.board import Board, Shapes
-from maps.data import MapData, MapFeature, MapLayer, drawable, looks, undrawn
+from maps.data import MapFeature, MapLayer, drawable, looks, undrawn
 from maps.furniture import Entry
 from maps.labels import Name
-from maps.paper import FIGURE, Box, Page, Paper, lay_out
+from maps.paper import Box, Page, Paper, lay_out
+from maps.printing import NothingToPrint, Sheet
 from maps.style import BANDS, INKS, LOOKS, PAPER_BANDS, REGISTERED, WHOLE
 
 FINEST_MM = 0.06
 """What is closer together than this on paper is one point."""
-DPI = 300
 _OUTSIDE, _NEIGHBOUR, _LAND = "#e9e9e5", "#f5f5f2", "#ffffff"
 _NAMES_ON_A4 = 45
 _SHORTEST_NAMED_MM = 9.0
-
-
-class NothingToPrint(YinxunError):
-    """There is no land, no border and no place to draw."""
-
-    code = "nothing_to_print"
-    title = "There is nothing to print."
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """All that one page shows: the values of a map, and what paper says besides."""
-
-    data: MapData
-    crs: str
-    """The county's metric CRS."""
-    printed: dt.date
-    counts: Mapping[str, str] = field(default_factory=dict)
-    """Class key or layer -> figures in words, for the legend."""
-    focus: BaseGeometry | None = None
-    """The land (lon, lat) that the page is about; all else is faded. None: the whole county."""
-    around: Sequence[MapLayer] = ()
-    """What lies around the focus, drawn pale."""
-    source: str = ""
-    page: tuple[int, int] | None = None
-    """Its number in an atlas, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -70,41 +39,6 @@ class Printed:
     bar_m: float
     """The length of the scale bar."""
     names: Sequence[labels.Label]
-
-
-def png(sheet: Sheet, *, paper: Paper = FIGURE, width_px: int | None = None) -> bytes:
-    """Return a sheet as PNG, `width_px` wide (by itself: 300 dots an inch).
-
-    FIGURE is 160 mm wide and as high as the land wants, for a document. Raises NothingToPrint, FontMissing.
-    """
-    figure = draw(sheet, paper).board.figure
-    dpi = DPI if width_px is None else (width_px + 1e-6) / figure.get_figwidth()
-    FigureCanvasAgg(figure)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None, "Title": sheet.data.title})
-    return file.getvalue()
-
-
-def pdf(sheets: Iterable[Sheet], file: IO[bytes], *, paper: Paper) -> None:
-    """Write sheets as the pages of one PDF, each upright or across as its land wants.
-
-    Raises NothingToPrint for a page without anything; FontMissing.
-    """
-    pages: Any = None  # matplotlib does not say the types of its own
-    try:
-        for sheet in sheets:
-            pages = pages or PdfPages(file, metadata=_about(sheet))
-            figure = draw(sheet, paper).board.figure
-            FigureCanvasPdf(figure)
-            pages.savefig(figure)
-    finally:
-        if pages is not None:
-            pages.close()
-
-
-def _about(sheet: Sheet) -> dict[str, Any]:
-    made = dt.datetime.combine(sheet.printed, dt.time(), dt.UTC)
-    return {"Title": sheet.data.title, "Creator": "Yinxun", "Producer": None, "CreationDate": made}
 
 
 def draw(sheet: Sheet, paper: Paper) -> Printed:

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from html import escape
 from importlib.resources import files
-from urllib.parse import quote
 
 import folium
 import shapely
@@ -24,18 +23,10 @@ from folium.template import Template
 from maps.compact import fit
 from maps.data import MapData, MapLayer, drawable, looks, undrawn
 from maps.style import BACKGROUND, BANDS
+from maps.tiles import Tianditu, tile_addresses
 
 MAX_BYTES = 15_000_000
 """Largest map to keep and send."""
-
-
-@dataclass(frozen=True)
-class Tianditu:
-    """Tiles of the national map service for pages of the service; never for a file to send."""
-
-    key: str
-    approval: str | None = None
-    """The approval number (审图号) that the service publishes, printed beside its name."""
 
 
 @dataclass(frozen=True)
@@ -83,22 +74,6 @@ def _document(
     html: str = document.render()
     policy = _policy(html, tiles)
     return html.replace(_POLICY_MARK, escape(policy), 1), policy
-
-
-def tile_addresses(tiles: Tianditu) -> list[dict[str, str]]:
-    """Return the tile layers from the bottom to the top: name, address as Leaflet takes it, and the note."""
-    note = "底图：天地图（国家地理信息公共服务平台）"
-    note += f" 审图号：{tiles.approval}" if tiles.approval else ""
-    return [
-        {
-            "name": name,
-            "note": escape(note),
-            "url": f"https://t{{s}}.tianditu.gov.cn/{name}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0"
-            f"&LAYER={name}&STYLE=default&TILEMATRIXSET=w&FORMAT=tiles"
-            f"&TILEMATRIX={{z}}&TILEROW={{y}}&TILECOL={{x}}&tk={quote(tiles.key, safe='')}",
-        }
-        for name in ("vec", "cva")
-    ]
 
 
 def _tile_layers(tiles: Tianditu) -> Iterator[folium.TileLayer]:

@@ -14,7 +14,7 @@ from geo_service.cli.options import CountyCode, Form, InFull, Output, existing
 from geo_service.columns import Column, Listing, printable
 from geo_service.db import transaction
 from geo_service.errors import Invalid
-from geo_service.figures import behind, document, paper, reports, service, template
+from geo_service.figures import behind, document, paper, reports, service
 from geo_service.figures.service import EntryRequest
 from geo_service.listing import emit
 from layers.figures import Code, left_out, sentences
@@ -125,7 +125,7 @@ def report(
     _check(annex, ".xlsx")
     _check(template_to, ".docx")
     if template_to is not None:
-        shutil.copyfile(template.PATH, template_to)
+        shutil.copyfile(document.TEMPLATE, template_to)
         typer.echo(f"模板已写到 {template_to}；改好后把 GEO_REPORT_TEMPLATE 设成它的位置。")
     if output is None and annex is None and not issue:
         if template_to is None:

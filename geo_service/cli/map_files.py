@@ -13,11 +13,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from geo_service.errors import Invalid
 from geo_service.web.prints import Atlas
-from maps import sheet
+from maps import printing
 from maps.data import MapData
 from maps.paper import PAPERS
-from maps.sheet import Sheet
-from maps.web import draw
+from maps.printing import Sheet
 
 ENDINGS = (".html", ".png", ".pdf")
 
@@ -70,13 +69,15 @@ def write(wanted: Wanted, made: Made) -> None:
         with open(handle, "wb") as file:
             paper = PAPERS[wanted.paper]
             if wanted.form == ".html":
+                from maps.web import draw  # noqa: PLC0415  (loaded when such a map is asked for)
+
                 file.write(draw(made.picture()).html.encode())
             elif wanted.form == ".png":
-                file.write(sheet.png(made.sheet(), paper=paper))
+                file.write(printing.png(made.sheet(), paper=paper))
             elif wanted.atlas:
-                sheet.pdf(_told(made.atlas()), file, paper=paper)
+                printing.pdf(_told(made.atlas()), file, paper=paper)
             else:
-                sheet.pdf([made.sheet()], file, paper=paper)
+                printing.pdf([made.sheet()], file, paper=paper)
         os.chmod(part, 0o666 & ~_umask())
         os.replace(part, wanted.path)
     except OSError as error:

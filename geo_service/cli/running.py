@@ -18,7 +18,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from geo_service import doctor as examination
-from geo_service import jobs, logs, migrations, privileges
+from geo_service import jobs, logs, migrations, privileges, warming
 from geo_service.accounts import service as accounts
 from geo_service.accounts.scope import Actor
 from geo_service.app import create_app
@@ -246,6 +246,7 @@ def _run(settings: Settings, engine: Engine, listening: socket.socket, tls: ssl.
     )
     worker = Worker(engine, _work(settings))
     worker.start()
+    warming.start()
     try:
         uvicorn.Server(config).run(sockets=[listening])
     finally:

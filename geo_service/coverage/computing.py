@@ -231,12 +231,12 @@ class Passage:
         """Return what was covered of lines, by version and day."""
         rows = []
         for day, here in _by_day(self.covered.time_s, self.zone):
-            today = self.covered.where(here)
-            bridged = self._whole_dm(today.of(Kind.BRIDGED))
-            walked = self._whole_dm(today.of(Kind.WALKED, Kind.BRIDGED))
-            ridden = self._whole_dm(today.of(Kind.RIDDEN)) - walked
-            ambiguous = self._whole_dm(today.of(Kind.AMBIGUOUS)) - walked - ridden
-            sets = [_by_place(spans) for spans in (walked, ridden, bridged, ambiguous)]
+            today = self.covered if here.all() else self.covered.where(here)
+            bridged = self._whole_dm(today, Kind.BRIDGED)
+            walked = self._whole_dm(today, Kind.WALKED, Kind.BRIDGED)
+            ridden = self._whole_dm(today, Kind.RIDDEN) - walked
+            ambiguous = self._whole_dm(today, Kind.AMBIGUOUS) - walked - ridden
+            sets = [by_place(spans) for spans in (walked, ridden, bridged, ambiguous)]
             for k in set().union(*sets):
                 line = self.near.lines[k]
                 rows.append(LineRow(line.version_id, day, *(own.get(k, []) for own in sets)))
@@ -265,8 +265,11 @@ class Passage:
                 dwell_s, entries = stay.between(*_bounds_s(day, self.zone))
                 yield VisitRow(version_id, day, dwell_s, entries, cells.to_bits())
 
-    def _whole_dm(self, spans: SpanSet) -> SpanSet:
-        """Return spans in whole decimetres, none past the end of its line."""
+    def _whole_dm(self, covered: Covered, *kinds: Kind) -> SpanSet:
+        """Return what was covered in some ways in whole decimetres, nothing past the end of its line."""
+        spans = covered.of(*kinds)
+        if not len(spans):
+            return spans
         start, stop = np.rint(spans.start * DM_PER_M), np.rint(spans.stop * DM_PER_M)
         return SpanSet.of(spans.place, start, np.minimum(stop, self.near.length_dm[spans.place]))
 
@@ -327,7 +330,8 @@ def _during(path: Path, here: Bools) -> Path:
     return Path(path.a[here], path.b[here], path.start_s[here], path.stop_s[here])
 
 
-def _by_place(spans: SpanSet) -> dict[int, Spans]:
+def by_place(spans: SpanSet) -> dict[int, Spans]:
+    """Return whole spans by place."""
     found: dict[int, Spans] = {}
     ends = zip(spans.start.astype(np.int64).tolist(), spans.stop.astype(np.int64).tolist(), strict=True)
     for place, span in zip(spans.place.tolist(), ends, strict=True):

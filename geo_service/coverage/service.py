@@ -19,6 +19,7 @@ from geo_service.coverage.computing import (
     Spans,
     VisitRow,
     boxes_around,
+    by_place,
 )
 from geo_service.tables import County
 from layers import banks
@@ -282,11 +283,11 @@ def _covered_lines(near: Neighbourhood, rows: Sequence[LineRow]) -> list[Covered
 
     walked, ridden, bridged, ambiguous = (over_all_days(name) for name in queries.SPANS)
     covered = walked | ridden
-    sets = (covered, walked, ridden - walked, bridged, ambiguous - covered)
+    sets = [by_place(spans) for spans in (covered, walked, ridden - walked, bridged, ambiguous - covered)]
     found = []
-    for k in np.unique(np.concatenate([covered.place, ambiguous.place])).tolist():
+    for k in sorted(set(covered.place.tolist()) | set(ambiguous.place.tolist())):
         line = near.lines[k]
-        covers, *ways = (Stretches.of(_pairs(spans, k)) for spans in sets)
+        covers, *ways = (Stretches.of(spans.get(k, [])) for spans in sets)
         found.append(CoveredLine(line.place_id, line.layer, line.name, covers.spans_dm, covers.metres, *ways))
     return sorted(found, key=lambda line: -line.metres)
 

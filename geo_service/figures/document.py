@@ -5,23 +5,25 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import openpyxl
-from docx.shared import Mm
-from docxtpl import DocxTemplate, InlineImage
 from jinja2.sandbox import SandboxedEnvironment
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font
 
 from geo_service.columns import Column, Listing, printable
 from geo_service.exports import write_sheet
-from geo_service.figures import template
 from geo_service.figures.reports import TOWNSHIPS_NOTE, Report, Township
 from layers.errors import BadFile
 from layers.figures import Counted
 
+if TYPE_CHECKING:
+    from docxtpl import DocxTemplate, InlineImage
+
+TEMPLATE = Path(__file__).with_name("report.docx")
+"""Made by `geo_service.figures.template`."""
 PICTURE_MM, HIGHEST_MM = 160, 200
 _TOWNS = (
     Column("name", "镇街"),
@@ -49,7 +51,9 @@ _FIGURES = (
 
 def docx(report: Report, picture: bytes | None, own_template: Path | None = None) -> bytes:
     """Return the report as DOCX; `picture` is the gap map as PNG. Raises BadFile for a bad template."""
-    path = own_template or template.PATH
+    from docxtpl import DocxTemplate  # noqa: PLC0415  (loaded when a report is drafted)
+
+    path = own_template or TEMPLATE
     try:
         document = DocxTemplate(str(path))
         document.init_docx()
@@ -66,8 +70,11 @@ def docx(report: Report, picture: bytes | None, own_template: Path | None = None
     return saved.getvalue()
 
 
-def _fitted(document: DocxTemplate, picture: bytes) -> InlineImage:
+def _fitted(document: "DocxTemplate", picture: bytes) -> "InlineImage":
     """Return a PNG as wide as the text, or narrower if it is too high for a page."""
+    from docx.shared import Mm  # noqa: PLC0415
+    from docxtpl import InlineImage  # noqa: PLC0415
+
     width_px, height_px = struct.unpack(">II", picture[16:24])
     width_mm = min(PICTURE_MM, HIGHEST_MM * width_px / height_px)
     return InlineImage(document, io.BytesIO(picture), width=Mm(width_mm))

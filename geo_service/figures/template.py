@@ -5,7 +5,6 @@ use. Sizes and fonts follow the habit of official documents (GB/T 9704): 仿宋 
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from docx import Document
@@ -15,7 +14,8 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 
-PATH = Path(__file__).with_name("report.docx")
+from geo_service.figures.document import TEMPLATE
+
 _BODY, _HEAD, _TITLE = "仿宋", "黑体", "宋体"
 _LATIN = "Times New Roman"
 _SIZE, _TITLE_SIZE, _TABLE_SIZE, _SMALL = 16, 22, 9, 10.5
@@ -181,4 +181,4 @@ def _table(document: Any, columns: Sequence[tuple[str, str, int]], one: str, man
 
 
 if __name__ == "__main__":
-    make().save(str(PATH))
+    make().save(str(TEMPLATE))

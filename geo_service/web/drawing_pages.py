@@ -24,7 +24,7 @@ from geo_service.web.frame import Frame, Framed
 from layers.adopting import TOLERANCE_M
 from layers.errors import YinxunError
 from layers.vocabulary import Layer
-from maps.web import Tianditu, tile_addresses
+from maps.tiles import Tianditu, tile_addresses
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

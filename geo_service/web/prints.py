@@ -16,7 +16,7 @@ from geo_service.web import pictures, queries
 from geo_service.web.words import area_words, length_words
 from layers.vocabulary import GapKind, Layer
 from maps.data import MapData, MapLayer
-from maps.sheet import Sheet
+from maps.printing import Sheet
 from maps.style import REGISTERED
 
 Picture = Callable[[Query], MapData]

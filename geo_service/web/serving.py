@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
@@ -14,11 +15,14 @@ from geo_service.attachments import attachment
 from geo_service.errors import Unavailable
 from geo_service.settings import Settings
 from geo_service.web.prints import Atlas
-from maps import sheet as sheets
+from maps import printing
 from maps.data import MapData
 from maps.paper import PAPERS
-from maps.sheet import Sheet
-from maps.web import Tianditu, draw
+from maps.printing import Sheet
+from maps.tiles import Tianditu
+
+if TYPE_CHECKING:
+    from maps.web import Drawn
 
 
 def picture(request: Request, data: MapData) -> Response:
@@ -26,7 +30,7 @@ def picture(request: Request, data: MapData) -> Response:
     settings: Settings = request.app.state.settings
     key, approval = settings.tianditu_key, settings.tianditu_approval
     tiles = Tianditu(key, approval) if key else None
-    drawn = draw(data, tiles=tiles)
+    drawn = _drawn(data, tiles)
     headers = {"Content-Security-Policy": f"{drawn.policy}; frame-ancestors 'self'"}
     if tiles:
         # The key is bound to this site's name, which the tile server learns from the referrer.
@@ -36,10 +40,17 @@ def picture(request: Request, data: MapData) -> Response:
 
 def file(data: MapData) -> Response:
     """Return a map as a download that needs no network and never holds the key of the tiles."""
-    drawn = draw(data)
+    drawn = _drawn(data)
     name = f"{data.title}-{data.date.isoformat()}.html"
     headers = {**attachment(name, "map.html"), "Content-Security-Policy": drawn.policy}
     return HTMLResponse(drawn.html, headers=headers)
+
+
+def _drawn(data: MapData, tiles: Tianditu | None = None) -> "Drawn":
+    # folium, and the data frames it loads, take a quarter of a second and 40 MB: with the first map.
+    from maps.web import draw  # noqa: PLC0415
+
+    return draw(data, tiles=tiles)
 
 
 class PrintForm(StrEnum):
@@ -83,14 +94,14 @@ def print_(
         with _turn(_ONE_ATLAS, "正在生成另一本图册，大约要一分钟。请稍后再点一次。"):
             pages = (page for _, page in atlas().pages)
             first = next(pages)
-            sheets.pdf(chain([first], pages), file, paper=PAPERS[paper])  # one page in memory at a time
+            printing.pdf(chain([first], pages), file, paper=PAPERS[paper])  # one page in memory at a time
     else:
         with _turn(_SHEETS, "正在打印好几张图。请稍后再点一次。"):
             first = sheet()
             if form is PrintForm.PNG:
-                file.write(sheets.png(first, paper=PAPERS[paper]))
+                file.write(printing.png(first, paper=PAPERS[paper]))
             else:
-                sheets.pdf([first], file, paper=PAPERS[paper])
+                printing.pdf([first], file, paper=PAPERS[paper])
     ending = "png" if form is PrintForm.PNG else "pdf"
     book = "图册" if form is PrintForm.ATLAS else ""
     name = f"{first.data.title}{book}-{first.data.date.isoformat()}-{paper}.{ending}"

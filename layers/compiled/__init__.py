@@ -11,12 +11,14 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+from layers.compiled import keeping
+
 # Functions of one module hold compiled parts of others, of whose changes numba knows nothing: what was kept
 # is good for these sources, all of them, and for no others.
 _SOURCES = sorted(Path(__file__).parent.glob("*.py"))
 _STATE = hashlib.sha256(b"".join(source.read_bytes() for source in _SOURCES)).hexdigest()[:16]
 numba.config.CACHE_DIR = str(  # type: ignore[attr-defined]
-    Path(__file__).parent / "__pycache__" / _STATE
+    keeping.folder(Path(__file__).parent / "__pycache__" / _STATE)
 )
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from layers.errors import BadRow
 from layers.features import Box, Features
-from layers.readers import archives, fields, kml, osm, overpass, signatures, table, vector
+from layers.readers import archives, fields, kml, osm, overpass, signatures, table
 from layers.readers.fields import Column
 from layers.readers.placing import Placed, Statement, place
 from layers.readers.signatures import Kind
@@ -73,6 +73,9 @@ def _read(
         return osm.read(path, kind, name, layer)
     if kind is Kind.KML:
         return kml.read(path, name, choose)
+    # GDAL, and the data frames that its bindings load, take 40 MB: when it is needed.
+    from layers.readers import vector  # noqa: PLC0415
+
     return vector.read(path, kind, name, choose, layer_name=layer_name, encoding=encoding)
 
 

@@ -438,7 +438,7 @@ def test_the_template_in_the_package_is_the_one_that_is_made():
     fresh = io.BytesIO()
     template.make().save(fresh)
     for name in ("word/document.xml", "word/footer1.xml"):
-        with zipfile.ZipFile(fresh) as made, zipfile.ZipFile(template.PATH) as kept:
+        with zipfile.ZipFile(fresh) as made, zipfile.ZipFile(document.TEMPLATE) as kept:
             assert made.read(name) == kept.read(name), "run python -m geo_service.figures.template"
 
 
@@ -647,5 +647,5 @@ def test_the_commands_print_the_sentence_and_write_the_report(db, town, county, 
     assert "台账" in runner.invoke(cli.app, ["figure-entry", "list"]).output
     own = tmp_path / "own.docx"
     assert runner.invoke(cli.app, ["report", "--template-to", str(own)]).exit_code == 0
-    assert own.read_bytes() == template.PATH.read_bytes()
+    assert own.read_bytes() == document.TEMPLATE.read_bytes()
     assert runner.invoke(cli.app, ["report", "-o", "x.pdf"]).exit_code == 1

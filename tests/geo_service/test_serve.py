@@ -155,6 +155,12 @@ def test_the_first_start_makes_an_administrator_and_a_link_the_second_only_a_lin
     assert again.stop(signal.SIGINT) == 0
 
 
+def test_soon_after_its_start_the_compiler_is_loaded(service):
+    loaded = Path(f"/proc/{service.process.pid}/maps")
+    wait_for(lambda: "llvmlite" in loaded.read_text())  # though no track came
+    assert service.get("/ready")[0] == 200
+
+
 def test_a_second_service_is_refused_and_the_first_goes_on(service, data_dir):
     second = command(data_dir, "serve", "--stay-root", f"--port={free_port()}")
     assert second.returncode == 1

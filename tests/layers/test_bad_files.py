@@ -274,6 +274,7 @@ import sys
 from pathlib import Path
 from layers import readers, rivers, roads
 from layers.errors import YinxunError
+from layers.readers import vector  # GDAL, which a service that reads files has loaded
 from layers.vocabulary import Layer
 
 def peak_kb():

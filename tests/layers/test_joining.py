@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from layers import joining
@@ -102,6 +102,11 @@ segments = st.lists(
 
 
 @given(segments)
+@example(
+    # The first and the last touch, the two between lie near both.
+    [(0.0, 0.0, 1150.0, 850.0), (0.0, 250.0, 0.0, 300.0), (0.0, 550.0, 250.0, 50.0),
+     (1450.0, 1450.0, 800.0, 150.0)]
+)  # fmt: skip
 @settings(max_examples=60, deadline=None)
 def test_clusters_agree_with_pairwise_comparison(rows: list[tuple[float, float, float, float]]) -> None:
     """The oracle compares all pairs of lines and closes the relation transitively."""

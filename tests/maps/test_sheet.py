@@ -24,7 +24,8 @@ from maps.board import Board
 from maps.data import MapData, MapFeature, MapLayer
 from maps.fonts import FontMissing, legible
 from maps.paper import A3, A4, FIGURE, Box, Paper, lay_out
-from maps.sheet import NothingToPrint, Sheet, draw, pdf, png
+from maps.printing import NothingToPrint, Sheet, pdf, png
+from maps.sheet import draw
 from maps.style import (
     AMBIGUOUS,
     BANDS,

@@ -15,7 +15,8 @@ import shapely
 import maps
 from maps.compact import MapTooLarge
 from maps.data import MapData, MapFeature, MapLayer
-from maps.web import MAX_BYTES, Tianditu, draw
+from maps.tiles import Tianditu
+from maps.web import MAX_BYTES, draw
 from tests.maps import county
 
 ASSETS = Path(maps.__file__).parent / "assets"
