@@ -36,7 +36,7 @@ def inlined(function: F) -> F:
 
 def _kept(function: F, *, forceinline: bool) -> F:
     try:
-        return cast("F", numba.njit(cache=True, nogil=True, forceinline=forceinline)(function))
+        return cast("F", numba.njit(cache=True, nogil=True, forceinline=forceinline, _nrt=not forceinline)(function))
     except RuntimeError:
         # No folder to keep it in: it is compiled anew by each process.
         return cast("F", numba.njit(nogil=True, forceinline=forceinline)(function))

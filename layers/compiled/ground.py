@@ -69,7 +69,8 @@ def foot(x: float, y: float, ax: float, ay: float, bx: float, by: float) -> tupl
     square = dx * dx + dy * dy
     share = ((x - ax) * dx + (y - ay) * dy) / square if square > 0 else 0.0
     share = min(max(share, 0.0), 1.0)
-    return share, np.hypot(ax + share * dx - x, ay + share * dy - y)
+    away_x, away_y = ax + share * dx - x, ay + share * dy - y
+    return share, np.sqrt(away_x * away_x + away_y * away_y)
 
 
 @compiled
@@ -103,7 +104,7 @@ def squares(segments: Segments, west: float, south: float, side_m: float, column
     return Grid(west, south, side_m, columns, rows, first, segment)
 
 
-@compiled
+@inlined
 def around(
     x: float, y: float, radius_m: float, segments: Segments, grid: Grid, marked: Ints, mark: int, found: Ints
 ) -> int:
@@ -112,10 +113,11 @@ def around(
     `marked`, shape (s,), remembers who was looked at for the same `mark`.
     """
     k = 0
-    i_low = max(int(np.floor((x - radius_m - grid.west) / grid.side_m)), 0)
-    i_high = min(int(np.floor((x + radius_m - grid.west) / grid.side_m)), grid.columns - 1)
-    j_low = max(int(np.floor((y - radius_m - grid.south) / grid.side_m)), 0)
-    j_high = min(int(np.floor((y + radius_m - grid.south) / grid.side_m)), grid.rows - 1)
+    west, east, south, north = x - radius_m, x + radius_m, y - radius_m, y + radius_m
+    i_low = max(int(np.floor((west - grid.west) / grid.side_m)), 0)
+    i_high = min(int(np.floor((east - grid.west) / grid.side_m)), grid.columns - 1)
+    j_low = max(int(np.floor((south - grid.south) / grid.side_m)), 0)
+    j_high = min(int(np.floor((north - grid.south) / grid.side_m)), grid.rows - 1)
     for i in range(i_low, i_high + 1):
         for j in range(j_low, j_high + 1):
             square = i * grid.rows + j
@@ -124,8 +126,10 @@ def around(
                 if marked[s] == mark:
                     continue
                 marked[s] = mark
-                _, away_m = foot(x, y, segments.ax[s], segments.ay[s], segments.bx[s], segments.by[s])
-                if away_m <= radius_m and k < found.size:
+                ax, ay, bx, by = segments.ax[s], segments.ay[s], segments.bx[s], segments.by[s]
+                if max(ax, bx) < west or min(ax, bx) > east or max(ay, by) < south or min(ay, by) > north:
+                    continue
+                if foot(x, y, ax, ay, bx, by)[1] <= radius_m and k < found.size:
                     found[k] = s
                     k += 1
     for i in range(1, k):
@@ -225,7 +229,7 @@ def returning(first: Ints, one: Ints, other: Ints, leave_m: Floats, enter_m: Flo
     return back
 
 
-@compiled
+@inlined
 def shortest(links: Links, one: int, other: int, one_m: float, other_m: float) -> tuple[float, int]:
     """Return the way between spots of two strands over a link, and the link; -1 where there is none."""
     low, high = links.first[one], links.first[one + 1]

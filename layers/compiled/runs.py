@@ -157,7 +157,7 @@ def leaps(chosen: Ints, spots: Spots, near: Candidates, links: Links, costs: Cos
     )
 
 
-@compiled
+@inlined
 def _fits(way_m: float, gap_s: float, pace_m_s: float, limits: Limits) -> bool:
     """Tell whether a way along a line fits the time of an outage, give or take the error of both ends."""
     usual_m = pace_m_s * gap_s
@@ -165,7 +165,7 @@ def _fits(way_m: float, gap_s: float, pace_m_s: float, limits: Limits) -> bool:
     return gap_s <= limits.bridge_s and slow_m - 20.0 <= way_m <= fast_m + 20.0
 
 
-@compiled
+@inlined
 def _is_near(u: int, link: int, spots: Spots, links: Links, reach_m: float, limits: Limits) -> bool:
     """Tell whether the walk from spot u to the next passed close to both ends of a link."""
     within_m = min(2 * limits.overshoot_m + 1.5 * spots.gap_m[u], reach_m)
@@ -178,7 +178,7 @@ def _is_near(u: int, link: int, spots: Spots, links: Links, reach_m: float, limi
     return True
 
 
-@compiled
+@inlined
 def _step(
     u: int,
     a: int,
@@ -220,7 +220,7 @@ def _step(
     return k + 1
 
 
-@compiled
+@inlined
 def _trimmed(
     begin: int,
     end: int,
@@ -326,7 +326,7 @@ def twins(rows: Rows, segments: Segments, grid: Grid, chosen: Bools, within_m: f
     )
 
 
-@compiled
+@inlined
 def _spot(segments: Segments, begins: Ints, strand: int, m: float) -> tuple[float, float]:
     """Return x, y at a measure of a strand, whose segments begin at `begins[strand]`."""
     low, high = begins[strand], begins[strand + 1] - 1

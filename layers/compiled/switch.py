@@ -59,6 +59,16 @@ class Candidates(NamedTuple):
     wider_m: Floats
 
 
+class Standing(NamedTuple):
+    """Of each strand, the last spot around which it stands, and its first candidate there; shape (strands,).
+
+    Candidates of one strand follow each other.
+    """
+
+    spot: Ints
+    first: Ints
+
+
 class Costs(NamedTuple):
     """What the switch weighs; nats where not said otherwise.
 
@@ -133,7 +143,7 @@ def candidates(
             share, far_m = foot(x, y, segments.ax[s], segments.ay[s], segments.bx[s], segments.by[s])
             if far_m > reach_m[s] + further_m:
                 continue
-            cos = (dx * spots.along_x[t] + dy * spots.along_y[t]) / max(np.hypot(dx, dy), 1e-9)
+            cos = (dx * spots.along_x[t] + dy * spots.along_y[t]) / max(np.sqrt(dx * dx + dy * dy), 1e-9)
             row = k
             if k > begin and s == last + 1 and strand[k - 1] == segments.strand[s]:
                 # The next segment of the same passage: the nearer one stands for it.
@@ -179,30 +189,39 @@ def change(
     near: Candidates, links: Links, a: int, b: int, step_m: float, ridden: bool, costs: Costs
 ) -> float:
     """Return what it costs to go on from candidate a to candidate b of the next spot."""
-    one, other = near.strand[a], near.strand[b]
-    price: float = 0.0
-    if one == other:
-        way_m = abs(near.m[a] - near.m[b])
-    else:
-        way_m, link = shortest(links, one, other, near.m[a], near.m[b])
-        if link < 0:
-            return costs.unlinked
-        price = costs.linked_ridden if ridden else costs.linked
-        if links.over[link] >= 0:
-            price += costs.hop
+    if near.strand[a] == near.strand[b]:
+        return _along(near, a, b, step_m, costs)
+    way_m, link = shortest(links, near.strand[a], near.strand[b], near.m[a], near.m[b])
+    return costs.unlinked if link < 0 else _over(near, links, link, a, b, way_m, step_m, ridden, costs)
+
+
+@inlined
+def _along(near: Candidates, a: int, b: int, step_m: float, costs: Costs) -> float:
+    """Return what it costs to go on along the same strand."""
     # Beside something wide the way along it and the way walked differ in every bend.
-    scale_m = costs.scale_m if one == other else costs.change_m
-    scale_m += max(near.wider_m[a], near.wider_m[b])
-    price += min(abs(way_m - step_m), costs.most_differ_m) / scale_m
-    if one != other:
-        price = min(price, costs.unlinked)
+    scale_m = costs.scale_m + max(near.wider_m[a], near.wider_m[b])
+    price: float = min(abs(abs(near.m[a] - near.m[b]) - step_m), costs.most_differ_m) / scale_m
     return price
 
 
 @inlined
-def _over_gap(near: Candidates, a: int, b: int, costs: Costs) -> float:
-    """Return what it costs to go on behind an outage: any line may follow, the same one more likely."""
-    return 0.0 if near.strand[a] == near.strand[b] else 2 * costs.linked + 1.0
+def _over(
+    near: Candidates,
+    links: Links,
+    link: int,
+    a: int,
+    b: int,
+    way_m: float,
+    step_m: float,
+    ridden: bool,
+    costs: Costs,
+) -> float:
+    """Return what it costs to go on over a link, on which the way is so many metres long."""
+    price: float = costs.linked_ridden if ridden else costs.linked
+    if links.over[link] >= 0:
+        price += costs.hop
+    scale_m = costs.change_m + max(near.wider_m[a], near.wider_m[b])
+    return min(price + min(abs(way_m - step_m), costs.most_differ_m) / scale_m, costs.unlinked)
 
 
 @compiled
@@ -230,48 +249,106 @@ def decided(spots: Spots, near: Candidates, links: Links, costs: Costs) -> Ints:
     came = np.full((n, most + 1), -1, np.int32)
     until = np.full(near.strand.size, np.inf)
     sheet = searching(links)
+    stands = Standing(np.full(links.first.size, -1, np.int64), np.empty(links.first.size, np.int64))
     off = 0.0
     for t in range(n):
-        begin, count = near.first[t], near.first[t + 1] - near.first[t]
+        begin, end = near.first[t], near.first[t + 1]
         here = costs.off * spots.weight[t]
         if t == 0:
-            for c in range(count):
-                until[begin + c] = near.cost[begin + c]
+            for c in range(begin, end):
+                until[c] = near.cost[c]
             off = here
             continue
-        before, m = near.first[t - 1], near.first[t] - near.first[t - 1]
-        best, by = off, m
-        for a in range(m):
-            if until[before + a] + costs.enter < best:
-                best, by = until[before + a] + costs.enter, a
-        came[t, count] = by
+        before, count = near.first[t - 1], begin - near.first[t - 1]
+        nearest, by = np.inf, count
+        for a in range(before, begin):
+            if until[a] < nearest:
+                nearest, by = until[a], a - before
+        for c in range(begin, end):
+            until[c], came[t, c - begin] = off + costs.enter, count
+            if not spots.leaps[t] and spots.begins_s[t] == 0 and nearest + costs.unlinked < until[c]:
+                until[c], came[t, c - begin] = nearest + costs.unlinked, by
         if spots.leaps[t]:
-            _leap(t, off, spots, near, links, costs, sheet, until, came)
-            off = best + here
-            continue
-        for c in range(count):
-            least, by = off + costs.enter, m
-            for a in range(m):
-                if until[before + a] >= least:
-                    continue
-                if spots.begins_s[t] > 0:
-                    price = until[before + a] + _over_gap(near, before + a, begin + c, costs)
-                else:
-                    price = until[before + a] + change(
-                        near, links, before + a, begin + c, spots.step_m[t], spots.ridden[t], costs
-                    )
-                if price < least:
-                    least, by = price, a
-            until[begin + c] = least + near.cost[begin + c]
-            came[t, c] = by
-        off = best + here
+            _leap(t, spots, near, links, costs, sheet, until, came)
+        elif spots.begins_s[t] > 0:
+            _after_outage(t, near, costs, until, came)
+        else:
+            _onward(t, spots, near, links, costs, stands, until, came)
+        for c in range(begin, end):
+            until[c] += near.cost[c]
+        came[t, end - begin] = by if nearest + costs.enter < off else count
+        off = min(off, nearest + costs.enter) + here
     return _traced(near, came, until, off)
+
+
+@inlined
+def _onward(
+    t: int,
+    spots: Spots,
+    near: Candidates,
+    links: Links,
+    costs: Costs,
+    stands: Standing,
+    until: Floats,
+    came: NDArray[np.int32],
+) -> None:
+    """Write what the candidates of spot t cost after a step along lines and over links.
+
+    Not pair by pair: hardly any two strands around are linked, and it takes longer to find that they are not.
+    """
+    before, begin, end = near.first[t - 1], near.first[t], near.first[t + 1]
+    step_m, ridden = spots.step_m[t], spots.ridden[t]
+    dearest = 0.0
+    for c in range(end - 1, begin - 1, -1):
+        stands.spot[near.strand[c]], stands.first[near.strand[c]] = t, c
+        dearest = max(dearest, until[c])
+    for a in range(before, begin):
+        if until[a] >= dearest:
+            continue
+        one = near.strand[a]
+        if stands.spot[one] == t:
+            c = stands.first[one]
+            while c < end and near.strand[c] == one:
+                price = until[a] + _along(near, a, c, step_m, costs)
+                if price < until[c]:
+                    until[c], came[t, c - begin] = price, a - before
+                c += 1
+        k, last = links.first[one], links.first[one + 1]
+        while k < last:
+            other, group = links.strand[k], k
+            while k < last and links.strand[k] == other:
+                k += 1
+            if other == one or stands.spot[other] != t:
+                continue
+            c = stands.first[other]
+            while c < end and near.strand[c] == other:
+                way_m, link = np.inf, -1
+                for j in range(group, k):
+                    over_m = (
+                        abs(near.m[a] - links.leave_m[j]) + links.way_m[j] + abs(links.enter_m[j] - near.m[c])
+                    )
+                    if over_m < way_m:
+                        way_m, link = over_m, j
+                price = until[a] + _over(near, links, link, a, c, way_m, step_m, ridden, costs)
+                if price < until[c]:
+                    until[c], came[t, c - begin] = price, a - before
+                c += 1
+
+
+@inlined
+def _after_outage(t: int, near: Candidates, costs: Costs, until: Floats, came: NDArray[np.int32]) -> None:
+    """Write what the candidates of spot t cost behind an outage: any line may follow, more likely the same."""
+    before, begin, end = near.first[t - 1], near.first[t], near.first[t + 1]
+    for a in range(before, begin):
+        for c in range(begin, end):
+            price = until[a] + (0.0 if near.strand[a] == near.strand[c] else 2 * costs.linked + 1.0)
+            if price < until[c]:
+                until[c], came[t, c - begin] = price, a - before
 
 
 @compiled
 def _leap(
     t: int,
-    off: float,
     spots: Spots,
     near: Candidates,
     links: Links,
@@ -283,8 +360,6 @@ def _leap(
     """Write what the candidates of spot t cost behind a leap, and where each came from."""
     before, begin, end = near.first[t - 1], near.first[t], near.first[t + 1]
     step_m = spots.step_m[t]
-    for c in range(begin, end):
-        until[c], came[t, c - begin] = off + costs.enter, begin - before
     for a in range(before, begin):
         limit_m = costs.leap_furthest * step_m + costs.most_differ_m
         searched(near.strand[a], near.m[a], limit_m, links, sheet, a)
@@ -292,8 +367,6 @@ def _leap(
             price = until[a] + _over_leap(near, links, sheet, a, a, c, step_m, costs)
             if price < until[c]:
                 until[c], came[t, c - begin] = price, a - before
-    for c in range(begin, end):
-        until[c] += near.cost[c]
 
 
 @compiled
