@@ -49,7 +49,7 @@ def cover(
     for crs, index, lonlat in _by_zone(places):
         lines = LineSet.of(crs_.project(lonlat, crs))
         for track_id, track in _tracks(fixes, crs):
-            xy = crs_.to_metric(track.lonlat, crs)
+            xy = track.metric(crs)
             if method == "matched":
                 covered = matched(
                     lines,
@@ -91,7 +91,7 @@ def visit(places: gpd.GeoDataFrame, fixes: pd.DataFrame, *, sight_m: float | Non
         polygons = crs_.project(lonlat, crs)
         cells: dict[int, AreaCells] = {}
         for track_id, track in _tracks(fixes, crs):
-            xy = crs_.to_metric(track.lonlat, crs)
+            xy = track.metric(crs)
             known = Fixes.of(xy, track.time_s, track.piece, track.accuracy_m)
             seen = seen_from(known.sight(), sight_m)
             for i in _near(polygons, xy, sight_m):

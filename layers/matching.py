@@ -61,13 +61,10 @@ def matched(
     if lines.place.size == 0 or time_s.size < 2:
         return joined([], close_m=CLOSE_M)
     walk = Walk.of(xy, time_s, piece, accuracy_m)
-    kinds = np.zeros(lines.places, np.int64) if rival is None else rival
-    found = []
-    for each in np.unique(kinds):
-        chosen = (kinds == each)[lines.place]
-        if chosen.any():
-            found.append(_along(lines, walk, reach_m, chosen))
-    return joined(found, close_m=CLOSE_M)
+    if rival is None:
+        return _along(lines, walk, reach_m, np.ones(lines.place.size, dtype=bool))
+    kinds = rival[lines.place]
+    return joined([_along(lines, walk, reach_m, kinds == each) for each in np.unique(kinds)], close_m=CLOSE_M)
 
 
 def _along(lines: LineSet, walk: Walk, reach_m: Floats, chosen: Bools) -> Covered:
@@ -82,7 +79,7 @@ def _along(lines: LineSet, walk: Walk, reach_m: Floats, chosen: Bools) -> Covere
     near_by = runs.runs(on, walk.spots, near, segments, links, *ends, reach_m, walk.pace_m_s, LIMITS)
     far = runs.leaps(on, walk.spots, near, links, COSTS)
     rows = runs.Rows(*(np.concatenate(columns) for columns in zip(near_by, far, strict=True)))
-    same = runs.twins(rows, segments, network.grid, chosen, TWIN_M)
+    same = runs.twins(rows, on, near, segments, network.begins, network.grid, chosen, TWIN_M)
     strand, start_m, stop_m, spot, kind = (
         np.concatenate(columns) for columns in zip(rows, same, strict=True)
     )

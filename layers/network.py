@@ -28,12 +28,16 @@ _MOST_SQUARES = 2_000_000
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """The strands of lines. `place`, `low_m`, `high_m`: of each strand, shape (strands,)."""
+    """The strands of lines. `place`, `low_m`, `high_m`: of each strand, shape (strands,).
+
+    `begins`: its first segment, and behind the last one the number of segments, shape (strands + 1,).
+    """
 
     segments: Segments
     grid: Grid
     links: Links
     place: Ints
+    begins: Ints
     low_m: Floats
     high_m: Floats
 
@@ -51,7 +55,8 @@ class Network:
         place[strand] = lines.place
         np.minimum.at(low_m, strand, lines.from_m)
         np.maximum.at(high_m, strand, lines.to_m)
-        return cls(segments, grid, _links(segments, grid, count), place, low_m, high_m)
+        begins = np.searchsorted(strand, np.arange(count + 1))
+        return cls(segments, grid, _links(segments, grid, count), place, begins, low_m, high_m)
 
 
 def _grid(segments: Segments) -> Grid:

@@ -63,6 +63,8 @@ class Track:
     piece: Ints
     dropped: Mapping[str, int] = field(default_factory=dict)
     """How many fixes each rule dropped, by the rule's name."""
+    _metric: dict[str, Floats] = field(default_factory=dict, repr=False)
+    """x, y by metric CRS: to make them takes as long as to find what was covered."""
 
     def __len__(self) -> int:
         return int(self.time_s.size)
@@ -76,7 +78,14 @@ class Track:
             self.accuracy_m[keep],
             _numbered(run[keep]),
             self.dropped,
+            {crs: xy[keep] for crs, xy in self._metric.items()},
         )
+
+    def metric(self, crs: str) -> Floats:
+        """Return x, y in metres of a CRS, shape (n, 2); not to be written into."""
+        if crs not in self._metric:
+            self._metric[crs] = crs_.to_metric(self.lonlat, crs)
+        return self._metric[crs]
 
     def walked_m(self, crs: str) -> float:
         """Return the way in metres along the smoothed pieces.
@@ -85,7 +94,7 @@ class Track:
         """
         if len(self) < 2:
             return 0.0
-        xy = smoothed(crs_.to_metric(self.lonlat, crs), self.time_s, self.piece)
+        xy = smoothed(self.metric(crs), self.time_s, self.piece)
         steps = np.hypot(*np.diff(xy, axis=0).T)
         return float(steps[self.piece[1:] == self.piece[:-1]].sum())
 
@@ -125,7 +134,7 @@ def clean(recording: Recording, crs: str) -> Track:
     drop("spike", ~spikes)
     breaks = (np.diff(time_s) > OUTAGE_S) | _leaps(time_s, xy, accuracy_m)
     piece = np.concatenate([[0], np.cumsum(breaks)])
-    return Track(time_s, lonlat, accuracy_m, piece, dropped)
+    return Track(time_s, lonlat, accuracy_m, piece, dropped, {crs: xy})
 
 
 def home_cut(track: Track, crs: str, *, cut_m: float, near_a_place: Bools) -> Track:
@@ -136,7 +145,7 @@ def home_cut(track: Track, crs: str, *, cut_m: float, near_a_place: Bools) -> Tr
     """
     if len(track) == 0 or cut_m <= 0:
         return track
-    xy = crs_.to_metric(track.lonlat, crs)
+    xy = track.metric(crs)
     near_end = (np.hypot(*(xy - xy[0]).T) <= cut_m) | (np.hypot(*(xy - xy[-1]).T) <= cut_m)
     return track.where(~near_end | near_a_place)
 

@@ -136,7 +136,7 @@ class Neighbourhood:
 
         Grids do not count: they tile the land, and would let every home be seen.
         """
-        xy = crs_.to_metric(track.lonlat, self.crs)
+        xy = track.metric(self.crs)
         fixes = Path(xy, xy, track.time_s, track.time_s)
         near = np.zeros(len(track), dtype=bool)
         for fix, segment in pairs(self.line_set, fixes, float(self.reach_m.max(initial=0.0))):
@@ -195,7 +195,7 @@ class Passage:
     @cached_property
     def xy(self) -> Floats:
         """The fixes in metres, shape (n, 2)."""
-        return crs_.to_metric(self.track.lonlat, self.near.crs)
+        return self.track.metric(self.near.crs)
 
     @cached_property
     def covered(self) -> Covered:

@@ -25,7 +25,6 @@ from geo_service.patrols import covered_queries, doubts, queries, track_queries,
 from geo_service.patrols.verdict_queries import Facts, Given, Held
 from geo_service.tables import County, Json, Patrol
 from layers import checklists
-from layers import crs as crs_
 from layers.measures import AtPlace, Measures, along_m, inside_m, way_of
 from layers.norms import Rule
 from layers.periods import Days
@@ -115,7 +114,7 @@ def measured(track: Track, near: Neighbourhood | None, shares: Mapping[int, Shar
     """Return the numbers of a track, with those at each place of which its patrol covered or saw a share."""
     if near is None or len(track) < 2:
         return Measures()
-    xy = crs_.to_metric(track.lonlat, near.crs)
+    xy = track.metric(near.crs)
     way = way_of(xy, track.time_s, track.piece)
     ids = [place.place_id for place in near.lines] + [place.place_id for place in near.areas]
     of_lines = along_m(way, near.line_set, near.reach_m)

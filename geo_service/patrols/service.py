@@ -325,7 +325,7 @@ def _ask_datum(db: Session, county: County, answer: PatrolAnswer, track: Track, 
     as_is_m = sum(line.along_m for line in answer.covered)
     if as_is_m >= 0.5 * answer.walked_m:
         return
-    xy = crs_.to_metric(track.lonlat, near.crs)
+    xy = track.metric(near.crs)
     way_m = float(way(xy, track.time_s, track.piece).length_m.sum())
 
     def along_m(datum: Datum) -> float:

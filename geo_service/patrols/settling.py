@@ -22,7 +22,6 @@ from geo_service.patrols.judging import settle_verdict
 from geo_service.patrols.parties import crs_of
 from geo_service.patrols.queries import Computed
 from geo_service.tables import County, Json, Patrol
-from layers import crs as crs_
 from layers.errors import BadTrack
 from layers.tracks import CLEANING, Recording, Track, clean, home_cut
 
@@ -136,7 +135,7 @@ def _cleaned(recording: Recording, crs: str) -> tuple[Track, BadTrack | None]:
 
 def _kept(track: Track, near: Neighbourhood, home_cut_m: float) -> Track:
     """Return what is kept of a track: without the home, and without fixes that no other joins."""
-    xy = crs_.to_metric(track.lonlat, near.crs)
+    xy = track.metric(near.crs)
     ends = np.hypot(*(xy[:, None] - xy[[0, -1]]).T).min(axis=0) <= home_cut_m + 1.0
     near_a_place = np.ones(len(track), dtype=bool)
     # Only the ends can be cut: the fixes between them need not be compared with every place.

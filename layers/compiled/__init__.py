@@ -26,17 +26,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def compiled(function: F) -> F:
     """Compile a function when it is first called with its kinds of arguments."""
-    return _kept(function, forceinline=False)
+    return _kept(function)
 
 
 def inlined(function: F) -> F:
-    """Compile a small function into those that call it: what it is given costs more to hand over than it."""
-    return _kept(function, forceinline=True)
+    """Compile a small function into those that call it: what it is given costs more to hand over than it.
+
+    It makes no array. So what it is given need not be counted, which takes ten times as long as most of them.
+    """
+    return _kept(function, forceinline=True, _nrt=False)
 
 
-def _kept(function: F, *, forceinline: bool) -> F:
+def _kept(function: F, **options: Any) -> F:
     try:
-        return cast("F", numba.njit(cache=True, nogil=True, forceinline=forceinline, _nrt=not forceinline)(function))
+        return cast("F", numba.njit(cache=True, nogil=True, **options)(function))
     except RuntimeError:
         # No folder to keep it in: it is compiled anew by each process.
-        return cast("F", numba.njit(nogil=True, forceinline=forceinline)(function))
+        return cast("F", numba.njit(nogil=True, **options)(function))

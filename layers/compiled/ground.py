@@ -110,7 +110,7 @@ def around(
 ) -> int:
     """Write the segments within a radius into `found`, ascending, and return how many.
 
-    `marked`, shape (s,), remembers who was looked at for the same `mark`.
+    `marked`, shape (s,), remembers who was looked at for the same `mark`: most pass several squares.
     """
     k = 0
     west, east, south, north = x - radius_m, x + radius_m, y - radius_m, y + radius_m
@@ -129,9 +129,10 @@ def around(
                 ax, ay, bx, by = segments.ax[s], segments.ay[s], segments.bx[s], segments.by[s]
                 if max(ax, bx) < west or min(ax, bx) > east or max(ay, by) < south or min(ay, by) > north:
                     continue
-                if foot(x, y, ax, ay, bx, by)[1] <= radius_m and k < found.size:
-                    found[k] = s
-                    k += 1
+                if k == found.size or foot(x, y, ax, ay, bx, by)[1] > radius_m:
+                    continue
+                found[k] = s
+                k += 1
     for i in range(1, k):
         s, j = found[i], i - 1
         while j >= 0 and found[j] > s:

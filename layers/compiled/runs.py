@@ -280,11 +280,21 @@ def _trimmed(
 
 
 @compiled
-def twins(rows: Rows, segments: Segments, grid: Grid, chosen: Bools, within_m: float) -> Rows:
-    """Return the same stretches on other strands that lie on them, as where two routes share a road."""
+def twins(
+    rows: Rows,
+    on: Ints,
+    near: Candidates,
+    segments: Segments,
+    begins: Ints,
+    grid: Grid,
+    chosen: Bools,
+    within_m: float,
+) -> Rows:
+    """Return the same stretches on other strands that lie on them, as where two routes share a road.
+
+    `on`: the candidate of each spot; `begins`: the first segment of each strand.
+    """
     marked, found = np.full(segments.ax.size, -1, np.int64), np.empty(MOST_NEAR, np.int64)
-    strands = segments.strand[-1] + 1 if segments.strand.size else 0
-    begins = np.searchsorted(segments.strand, np.arange(strands + 1))
     strand, spot, kind = [0], [0], [0]
     from_m, to_m = [0.0], [0.0]
     mark = 0
@@ -292,15 +302,15 @@ def twins(rows: Rows, segments: Segments, grid: Grid, chosen: Bools, within_m: f
     count = np.zeros(2, np.int64)
     for r in range(rows.strand.size):
         # On a short stretch anything that crosses it would lie on it.
-        if rows.to_m[r] - rows.from_m[r] < 2.5 * within_m:
+        if rows.to_m[r] - rows.from_m[r] < 2.5 * within_m or _is_alone(rows, r, on, near, within_m):
             continue
         for end in range(2):
             m = rows.from_m[r] if end == 0 else rows.to_m[r]
             x, y = _spot(segments, begins, rows.strand[r], m)
-            near = around(x, y, within_m, segments, grid, marked, mark, found)
+            hits = around(x, y, within_m, segments, grid, marked, mark, found)
             mark += 1
             count[end] = 0
-            for q in range(near):
+            for q in range(hits):
                 s = found[q]
                 if segments.strand[s] != rows.strand[r] and chosen[s]:
                     share, _ = foot(x, y, segments.ax[s], segments.ay[s], segments.bx[s], segments.by[s])
@@ -324,6 +334,19 @@ def twins(rows: Rows, segments: Segments, grid: Grid, chosen: Bools, within_m: f
     return Rows(
         np.array(strand[1:]), np.array(from_m[1:]), np.array(to_m[1:]), np.array(spot[1:]), np.array(kind[1:])
     )
+
+
+@inlined
+def _is_alone(rows: Rows, r: int, on: Ints, near: Candidates, within_m: float) -> bool:
+    """Tell whether at the spot of a stretch no other strand is as far away as its own: none lies on it."""
+    t = rows.spot[r]
+    c = on[t]
+    if c < 0 or near.strand[c] != rows.strand[r]:
+        return False  # a way that was looked for: there are no spots along it
+    for other in range(near.first[t], near.first[t + 1]):
+        if near.strand[other] != rows.strand[r] and abs(near.away_m[other] - near.away_m[c]) <= within_m:
+            return False
+    return True
 
 
 @inlined

@@ -77,6 +77,8 @@ class Costs(NamedTuple):
 
     turned: float = 3.0
     """Being at right angles to a line."""
+    within: float = 2.5
+    """The distance of what is within reach, at most: less than being on none, for one may walk there."""
     most: float = 20.0
     """Being on a line, however far."""
     off: float = 4.0
@@ -175,7 +177,10 @@ def candidates(
         for c in range(first[t], first[t + 1]):
             wider_m[c] = max(reach_m[segment[c]] - path_m, 0.0)
             variance = spots.variance[t] + (0.5 * wider_m[c]) ** 2
-            on = away_m[c] ** 2 / (2 * variance) + costs.turned * (1 - turn[c] * turn[c])
+            on = away_m[c] ** 2 / (2 * variance)
+            if away_m[c] <= reach_m[segment[c]]:
+                on = min(on, costs.within)
+            on += costs.turned * (1 - turn[c] * turn[c])
             if spots.ridden[t] and turn[c] < 0:
                 on += costs.against
             cost[c] = spots.weight[t] * min(on, costs.most)
@@ -221,7 +226,8 @@ def _over(
     if links.over[link] >= 0:
         price += costs.hop
     scale_m = costs.change_m + max(near.wider_m[a], near.wider_m[b])
-    return min(price + min(abs(way_m - step_m), costs.most_differ_m) / scale_m, costs.unlinked)
+    price += min(abs(way_m - step_m), costs.most_differ_m) / scale_m
+    return min(price, costs.unlinked)
 
 
 @compiled
@@ -337,7 +343,7 @@ def _onward(
 
 @inlined
 def _after_outage(t: int, near: Candidates, costs: Costs, until: Floats, came: NDArray[np.int32]) -> None:
-    """Write what the candidates of spot t cost behind an outage: any line may follow, more likely the same."""
+    """Write what the candidates of spot t cost behind an outage: any line may follow, rather the same."""
     before, begin, end = near.first[t - 1], near.first[t], near.first[t + 1]
     for a in range(before, begin):
         for c in range(begin, end):

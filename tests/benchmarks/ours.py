@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from layers import cover
-from layers import crs as crs_
 from layers.coverage import COVERING
 from layers.matching import matched
 from layers.spans import SpanSet
@@ -58,7 +57,7 @@ class Warm:
         """Return what was covered, and the seconds from the fixes to the spans."""
         began = time.perf_counter()
         track = clean(recording, self._crs)
-        xy = crs_.to_metric(track.lonlat, self._crs)
+        xy = track.metric(self._crs)
         rows = matched(self._lines, xy, track.time_s, track.piece, self._reach_m, None, track.accuracy_m)
         spans = rows.of(*COVERING)
         return spans, time.perf_counter() - began

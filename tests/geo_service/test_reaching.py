@@ -37,7 +37,7 @@ def river(db: Session, town, scope) -> Place:
 def test_a_width_lets_the_walk_on_the_bank_count_and_a_reach_counts_before_it(
     db: Session, county, scope, river: Place
 ) -> None:
-    patrol_id, _ = walk(county, (150, 745), (1050, 745))
+    patrol_id, _ = walk(county, (150, 752), (1050, 752))
     assert spans(db, river, patrol_id) == []
     tried = reaching.choose(db, scope, river.id, Choice(width_m=70.0), dry_run=True)
     assert (tried.patrols, tried.reach_m, tried.told) == (1, 55, ["属性"])
@@ -84,7 +84,7 @@ def test_the_walkable_part_of_a_grid_follows_the_width_and_the_banks(
 def test_banks_apart_are_walked_one_by_one_and_come_together_again(
     db: Session, county, scope, river: Place
 ) -> None:
-    patrol_id, _ = walk(county, (150, 745), (1050, 745))
+    patrol_id, _ = walk(county, (150, 752), (1050, 752))
     with pytest.raises(Invalid, match="写明宽度"):
         reaching.choose(db, scope, river.id, Choice(banks="apart"))
     found = reaching.choose(db, scope, river.id, Choice(banks="apart", width_m=70.0))

@@ -8,7 +8,6 @@ import pytest
 import shapely
 
 from geo_service.demo.walks import Phone, along, observed, stroll
-from layers import crs
 from layers.banks import Breadth, banks
 from layers.coverage import Kind
 from layers.lines import LineSet
@@ -48,7 +47,7 @@ def covered(
     track = clean(observed(motion, phone, random, crs=CRS), CRS)
     there = LineSet.of([shapely.transform(line, lambda xy: xy + ORIGIN) for line in lines])
     rival = np.array(layer if layer is not None else [RIVER] * len(lines), np.int64)
-    xy = crs.to_metric(track.lonlat, CRS)
+    xy = track.metric(CRS)
     found = matched(there, xy, track.time_s, track.piece, np.array(reach, dtype=float)[there.place], rival)
     return found.of(*COVERS)
 

@@ -64,6 +64,15 @@ def test_the_parallel_street_is_not_covered(seed: int) -> None:
     assert wrong < 50
 
 
+@pytest.mark.parametrize("reach_m", [15.0, 20.0, 30.0, 40.0, 55.0, 80.0, 150.0])
+def test_who_walks_steadily_at_the_edge_of_reach_covers_the_line(reach_m: float) -> None:
+    river = ["LINESTRING (0 0, 1500 0)"]
+    xy, time_s = walk((100, reach_m - 3), (1400, reach_m - 3))
+    assert covered_m(river, xy, time_s, reach_m) == pytest.approx([1300], abs=40)
+    beyond, time_s = walk((100, reach_m + 3), (1400, reach_m + 3))
+    assert covered_m(river, beyond, time_s, reach_m) == [0]
+
+
 def test_both_arms_of_a_corner_are_covered_up_to_it() -> None:
     streets = ["LINESTRING (0 0, 300 0)", "LINESTRING (300 0, 300 300)"]
     xy, time_s = walk((0, 0), (300, 0), (300, 300))

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from geo_service.demo.walks import Motion, Phone, lanes, observed, stroll
 from layers.cells import seen_from
-from layers.crs import to_metric
 from layers.tracks import clean
 from layers.visits import BLIND_M, LEFT_M, LONGEST_GAP_S, STAY_S, Fixes, Stays, stays
 
@@ -35,7 +34,7 @@ def fixes(
 
 def by_phone(motion: Motion, phone: Phone, rng: np.random.Generator) -> Fixes:
     track = clean(observed(motion, phone, rng, crs=CRS), CRS)
-    return Fixes.of(to_metric(track.lonlat, CRS), track.time_s, track.piece, track.accuracy_m)
+    return Fixes.of(track.metric(CRS), track.time_s, track.piece, track.accuracy_m)
 
 
 def walked(route: list[tuple[float, float]] | np.ndarray, phone: Phone, seed: int) -> Fixes:
