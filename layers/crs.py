@@ -5,8 +5,9 @@ than a metre). Inside everything is x east, y north in metres of one metric CRS,
 `choose` gives. Axis order is always lon, lat and x, y.
 """
 
+import re
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -61,14 +62,44 @@ def _transformer(source: str, target: str) -> Transformer:
     return made[source, target]
 
 
+class _ShortSeries(NamedTuple):
+    series: Transformer
+    lon_0: float
+    """Its central meridian, degrees."""
+
+
+_SHORT_SERIES_DEG = 2.0
+"""So near the central meridian PROJ's shorter series of the transverse Mercator agree with the longer ones to
+two micrometres (`tests/layers/test_crs.py`), in half the time: most of what a track costs is to project it."""
+
+
+def _short_series(crs: str) -> _ShortSeries | None:
+    """Return the shorter series from WGS 84 degrees to a transverse Mercator; None for any other CRS."""
+    made: dict[str, _ShortSeries | None] = _local.__dict__.setdefault("short", {})
+    if crs not in made:
+        steps = _transformer("EPSG:4326", crs).definition
+        found = re.search(r"\+?proj=tmerc .*\blon_0=(-?[\d.]+)", steps)
+        made[crs] = found and _ShortSeries(
+            Transformer.from_pipeline(steps.replace("proj=tmerc", "proj=tmerc approx")), float(found[1])
+        )
+    return made[crs]
+
+
 def to_metric(lonlat: Array, crs: str) -> Array:
     """Return x, y in metres, shape (n, 2), for lon, lat in WGS 84 degrees, shape (n, 2).
 
     >>> to_metric(np.array([[119.834, 32.9385]]), "EPSG:4549").round(3).tolist()
     [[484476.004, 3645939.68]]
     """
-    x, y = _transformer("EPSG:4326", crs).transform(lonlat[:, 0], lonlat[:, 1])
-    return np.column_stack([x, y])
+    lon, lat = lonlat[:, 0], lonlat[:, 1]
+    exact, short = _transformer("EPSG:4326", crs), _short_series(crs)
+    if short is None:
+        return np.column_stack(exact.transform(lon, lat))
+    xy = np.column_stack(short.series.transform(lon, lat))
+    far = ~(np.abs(lon - short.lon_0) <= _SHORT_SERIES_DEG)
+    if far.any():
+        xy[far] = np.column_stack(exact.transform(lon[far], lat[far]))
+    return xy
 
 
 def to_lonlat(xy: Array, crs: str) -> Array:

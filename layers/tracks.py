@@ -95,7 +95,7 @@ class Track:
         if len(self) < 2:
             return 0.0
         xy = smoothed(self.metric(crs), self.time_s, self.piece)
-        steps = np.hypot(*np.diff(xy, axis=0).T)
+        steps = _steps_m(xy)
         return float(steps[self.piece[1:] == self.piece[:-1]].sum())
 
 
@@ -130,8 +130,9 @@ def clean(recording: Recording, crs: str) -> Track:
         raise BadTrack(f"记录里没有可用的定位点（{_told(dropped)}）；请检查手机的定位和时间后重新导出。")
     xy = crs_.to_metric(lonlat, crs)
     spikes = _spikes(time_s, xy, accuracy_m)
-    xy = xy[~spikes]
-    drop("spike", ~spikes)
+    if spikes.any():
+        xy = xy[~spikes]
+        drop("spike", ~spikes)
     breaks = (np.diff(time_s) > OUTAGE_S) | _leaps(time_s, xy, accuracy_m)
     piece = np.concatenate([[0], np.cumsum(breaks)])
     return Track(time_s, lonlat, accuracy_m, piece, dropped, {crs: xy})
@@ -185,16 +186,16 @@ def is_ridden(length_m: Floats, start_s: Floats, stop_s: Floats, piece: Ints) ->
     return np.asarray(is_fast & (np.bincount(run, weights=stop_s - start_s)[run] > VEHICLE_S))
 
 
-def _speeds(time_s: Floats, xy: Floats) -> Floats:
-    """Return metres a second from each fix to the next, shape (n - 1,)."""
-    return np.asarray(np.hypot(*np.diff(xy, axis=0).T) / np.diff(time_s))
+def _steps_m(xy: Floats) -> Floats:
+    """Return metres from each fix to the next, shape (n - 1,)."""
+    x, y = np.diff(xy[:, 0]), np.diff(xy[:, 1])
+    return np.sqrt(x * x + y * y)
 
 
 def _leaps(time_s: Floats, xy: Floats, accuracy_m: Floats) -> Bools:
     """Tell which steps nothing that patrols can take, whatever the error of both fixes, shape (n - 1,)."""
     error_m = np.where(np.isnan(accuracy_m), USUAL_ACCURACY_M, accuracy_m)
-    step_m = np.hypot(*np.diff(xy, axis=0).T)
-    return np.asarray(step_m - (error_m[1:] + error_m[:-1]) > FASTEST_M_S * np.diff(time_s))
+    return np.asarray(_steps_m(xy) - (error_m[1:] + error_m[:-1]) > FASTEST_M_S * np.diff(time_s))
 
 
 def _spikes(time_s: Floats, xy: Floats, accuracy_m: Floats) -> Bools:
@@ -218,8 +219,10 @@ def _excursions(time_s: Floats, xy: Floats, accuracy_m: Floats) -> Bools:
     n = time_s.size
     poor = accuracy_m > SPIKE_ACCURACY_M
     limit = np.where(poor[1:] | poor[:-1], SPIKE_M_S, FASTEST_M_S)
-    jump = _speeds(time_s, xy) > limit
+    jump = _steps_m(xy) / np.diff(time_s) > limit
     away = np.zeros(n, dtype=bool)
+    if not jump.any():
+        return away
     for k in range(1, LONGEST_SPIKE_FIXES + 1):
         # Fixes i+1 .. i+k are an excursion if the way out and the way back are jumps and i fits i+k+1.
         out, back = np.flatnonzero(jump[: n - k - 1]), k

@@ -39,24 +39,21 @@ def running_mean(xy: Floats, time_s: Floats, piece: Ints, window_s: float, windo
                 continue
             low = _step_at(time_s, time_s[i] - half_s, begin, end, low)
             high = _step_at(time_s, time_s[i] + half_s, begin, end, high)
-            spread_m = np.hypot(
-                _at(xy, time_s, high, time_s[i] + half_s, 0) - _at(xy, time_s, low, time_s[i] - half_s, 0),
-                _at(xy, time_s, high, time_s[i] + half_s, 1) - _at(xy, time_s, low, time_s[i] - half_s, 1),
-            )
+            ax, ay, area_ax, area_ay = _until(xy, time_s, area, begin, low, time_s[i] - half_s)
+            bx, by, area_bx, area_by = _until(xy, time_s, area, begin, high, time_s[i] + half_s)
+            spread_m = np.sqrt((bx - ax) * (bx - ax) + (by - ay) * (by - ay))
             if spread_m > window_m:
                 half_s *= window_m / spread_m
                 low = _step_at(time_s, time_s[i] - half_s, begin, end, low)
                 high = _step_at(time_s, time_s[i] + half_s, begin, end, high)
-            for axis in range(2):
-                whole = _integral(xy, time_s, area, begin, high, time_s[i] + half_s, axis) - _integral(
-                    xy, time_s, area, begin, low, time_s[i] - half_s, axis
-                )
-                mean[i, axis] = whole / (2 * half_s)
+                _, _, area_ax, area_ay = _until(xy, time_s, area, begin, low, time_s[i] - half_s)
+                _, _, area_bx, area_by = _until(xy, time_s, area, begin, high, time_s[i] + half_s)
+            mean[i, 0], mean[i, 1] = (area_bx - area_ax) / (2 * half_s), (area_by - area_ay) / (2 * half_s)
         begin = end + 1
     return mean
 
 
-@compiled
+@inlined
 def _step_at(time_s: Floats, at_s: float, begin: int, end: int, near: int) -> int:
     """Return the fix at which the step begins that holds a time; looks around `near`."""
     i = near
@@ -68,18 +65,27 @@ def _step_at(time_s: Floats, at_s: float, begin: int, end: int, near: int) -> in
 
 
 @inlined
-def _at(xy: Floats, time_s: Floats, i: int, at_s: float, axis: int) -> float:
-    share = (at_s - time_s[i]) / (time_s[i + 1] - time_s[i])
-    there: float = xy[i, axis] + share * (xy[i + 1, axis] - xy[i, axis])
-    return there
+def _until(
+    xy: Floats, time_s: Floats, area: Floats, begin: int, i: int, at_s: float
+) -> tuple[float, float, float, float]:
+    """Return x, y at a time within the step that begins at fix i, and their integrals up to it."""
+    gone_s = at_s - time_s[i]
+    share = gone_s / (time_s[i + 1] - time_s[i])
+    x = xy[i, 0] + share * (xy[i + 1, 0] - xy[i, 0])
+    y = xy[i, 1] + share * (xy[i + 1, 1] - xy[i, 1])
+    return (
+        x,
+        y,
+        area[i - begin, 0] + (xy[i, 0] + x) / 2 * gone_s,
+        area[i - begin, 1] + (xy[i, 1] + y) / 2 * gone_s,
+    )
 
 
 @inlined
-def _integral(xy: Floats, time_s: Floats, area: Floats, begin: int, i: int, at_s: float, axis: int) -> float:
-    whole: float = area[i - begin, axis] + (xy[i, axis] + _at(xy, time_s, i, at_s, axis)) / 2 * (
-        at_s - time_s[i]
-    )
-    return whole
+def _apart(xy: Floats, i: int, j: int) -> float:
+    dx, dy = xy[j, 0] - xy[i, 0], xy[j, 1] - xy[i, 1]
+    apart: float = np.sqrt(dx * dx + dy * dy)
+    return apart
 
 
 @compiled
@@ -98,7 +104,7 @@ def spots_of(
     near_m = 0.8 * step_m
     most = n
     for i in range(1, n):
-        most += 2 + int(np.hypot(xy[i, 0] - xy[i - 1, 0], xy[i, 1] - xy[i - 1, 1]) / step_m)
+        most += 2 + int(_apart(xy, i - 1, i) / step_m)
     out, at_s = np.empty((most + 2, 2)), np.empty(most + 2)
     error, gap, begins = np.empty(most + 2), np.zeros(most + 2), np.zeros(most + 2)
     leaps = np.zeros(most + 2, np.bool_)
@@ -111,7 +117,7 @@ def spots_of(
         first = k
         last = begin
         for i in range(begin + 1, end + 1):
-            way_m = np.hypot(xy[i, 0] - xy[last, 0], xy[i, 1] - xy[last, 1])
+            way_m = _apart(xy, last, i)
             if way_m < near_m and not (i == end and way_m > 0 and k > first):
                 continue
             if k == first:

@@ -35,7 +35,7 @@ GROUPS: dict[str, Group] = {
 }
 """Parts of the table, in its order."""
 
-WALKS, QUICK_WALKS = 200, 20
+WALKS, QUICK_WALKS = 400, 20
 REPEATS, QUICK_REPEATS = 5, 2
 
 

@@ -35,7 +35,7 @@ from geo_service.patrols import again, reviews, sending, service
 from geo_service.patrols.sending import Begin, End, Fixes, Rules
 from geo_service.places import drawing
 from geo_service.privacy import forgetting
-from geo_service.tables import Duty, Norm, Patrol, Person, Place
+from geo_service.tables import Duty, Norm, Patrol, Person, Place, PlaceVersion
 from layers import crs as crs_
 from layers.cells import CellSet
 from layers.norms import Minima, Rule
@@ -187,6 +187,8 @@ class Histories(RuleBasedStateMachine):
                    rides_count=rides_count)
         )  # fmt: skip
         self.db.flush()
+        end = self.db.get_one(PlaceVersion, version_id).length_dm
+        sets = tuple([(a, min(b, end)) for a, b in spans if a < end] for spans in sets)
         # Sets rotate from day to day, so that some days have nothing of one kind.
         rows = [
             LineRow(version_id, (FIRST + dt.timedelta(days=day)).date(),
