@@ -69,8 +69,8 @@ class _ShortSeries(NamedTuple):
 
 
 _SHORT_SERIES_DEG = 2.0
-"""So near the central meridian PROJ's shorter series of the transverse Mercator agree with the longer ones to
-two micrometres (`tests/layers/test_crs.py`), in half the time: most of what a track costs is to project it."""
+"""So near the central meridian PROJ's shorter series of the transverse Mercator agree with the longer ones
+to two micrometres (`tests/layers/test_crs.py`), in half the time: most of a track's cost is to project it."""
 
 
 def _short_series(crs: str) -> _ShortSeries | None:

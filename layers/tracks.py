@@ -118,7 +118,7 @@ def clean(recording: Recording, crs: str) -> Track:
             dropped[rule] = dropped.get(rule, 0) + int((~keep).sum())
             time_s, lonlat, accuracy_m = time_s[keep], lonlat[keep], accuracy_m[keep]
 
-    drop("no_position", np.all(np.abs(lonlat) <= [180.0, 90.0], axis=1))
+    drop("no_position", (np.abs(lonlat[:, 0]) <= 180.0) & (np.abs(lonlat[:, 1]) <= 90.0))
     drop("impossible_time", (time_s >= EARLIEST_S) & (time_s < LATEST_S))
     drop("poor_accuracy", np.isnan(accuracy_m) | (accuracy_m <= WORST_ACCURACY_M))
     if not (np.diff(time_s) > 0).all():
@@ -203,14 +203,12 @@ def _spikes(time_s: Floats, xy: Floats, accuracy_m: Floats) -> Bools:
 
     A jump that is not taken back within a few fixes is no spike: the track is split there instead.
     """
-    left = np.arange(time_s.size)
-    while left.size > 2:
+    spikes = np.zeros(time_s.size, dtype=bool)
+    away = _excursions(time_s, xy, accuracy_m)
+    while away.any():
+        spikes[np.flatnonzero(~spikes)[away]] = True
+        left = ~spikes
         away = _excursions(time_s[left], xy[left], accuracy_m[left])
-        if not away.any():
-            break
-        left = left[~away]
-    spikes = np.ones(time_s.size, dtype=bool)
-    spikes[left] = False
     return spikes
 
 
@@ -225,7 +223,7 @@ def _excursions(time_s: Floats, xy: Floats, accuracy_m: Floats) -> Bools:
         return away
     for k in range(1, LONGEST_SPIKE_FIXES + 1):
         # Fixes i+1 .. i+k are an excursion if the way out and the way back are jumps and i fits i+k+1.
-        out, back = np.flatnonzero(jump[: n - k - 1]), k
+        out, back = np.flatnonzero(jump[: max(n - k - 1, 0)]), k
         out = out[jump[out + back]]
         rejoin = np.hypot(*(xy[out + k + 1] - xy[out]).T) / (time_s[out + k + 1] - time_s[out])
         out = out[rejoin <= SPIKE_M_S if k > 1 else rejoin <= FASTEST_M_S]

@@ -13,6 +13,9 @@ Ints = NDArray[np.int64]
 MOST_NEAR = 1024
 """So many segments around one spot are looked at; a spot with more lies in a heap of doubles."""
 
+MARKS = 4096
+"""A few hundred segments stand around a spot; to mark all of a county takes longer than to look at these."""
+
 
 class Segments(NamedTuple):
     """Straight segments in metres, shape (s,): ends, measures at them, and the strand each belongs to.
@@ -110,7 +113,7 @@ def around(
 ) -> int:
     """Write the segments within a radius into `found`, ascending, and return how many.
 
-    `marked`, shape (s,), remembers who was looked at for the same `mark`: most pass several squares.
+    `marked`, shape (MARKS,), remembers who was looked at with the same `mark`: most pass several squares.
     """
     k = 0
     west, east, south, north = x - radius_m, x + radius_m, y - radius_m, y + radius_m
@@ -123,9 +126,10 @@ def around(
             square = i * grid.rows + j
             for q in range(grid.first[square], grid.first[square + 1]):
                 s = grid.segment[q]
-                if marked[s] == mark:
+                key = mark * segments.ax.size + s
+                if marked[s % MARKS] == key:
                     continue
-                marked[s] = mark
+                marked[s % MARKS] = key
                 ax, ay, bx, by = segments.ax[s], segments.ay[s], segments.bx[s], segments.by[s]
                 if max(ax, bx) < west or min(ax, bx) > east or max(ay, by) < south or min(ay, by) > north:
                     continue
@@ -139,7 +143,13 @@ def around(
             found[j + 1] = found[j]
             j -= 1
         found[j + 1] = s
-    return k
+    # Where two share a mark, the one may have been forgotten over the other.
+    once = min(k, 1)
+    for i in range(1, k):
+        if found[i] != found[once - 1]:
+            found[once] = found[i]
+            once += 1
+    return once
 
 
 @compiled
@@ -151,7 +161,7 @@ def touches(
     Of one strand: where it comes back to itself after more than `apart_m`.
     """
     n = segments.ax.size
-    marked, found = np.full(n, -1, np.int64), np.empty(MOST_NEAR, np.int64)
+    marked, found = np.full(MARKS, -1, np.int64), np.empty(MOST_NEAR, np.int64)
     one, other = [0], [0]
     one_m, other_m = [0.0], [0.0]
     mark = 0

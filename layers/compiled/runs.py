@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from layers.compiled import compiled, inlined
 from layers.compiled.gaps import arrived, searched, searching
-from layers.compiled.ground import MOST_NEAR, Grid, Links, Segments, around, foot, shortest
+from layers.compiled.ground import MARKS, MOST_NEAR, Grid, Links, Segments, around, foot, shortest
 from layers.compiled.switch import Candidates, Costs, Spots, change
 
 Floats = NDArray[np.float64]
@@ -294,7 +294,7 @@ def twins(
 
     `on`: the candidate of each spot; `begins`: the first segment of each strand.
     """
-    marked, found = np.full(segments.ax.size, -1, np.int64), np.empty(MOST_NEAR, np.int64)
+    marked, found = np.full(MARKS, -1, np.int64), np.empty(MOST_NEAR, np.int64)
     strand, spot, kind = [0], [0], [0]
     from_m, to_m = [0.0], [0.0]
     mark = 0

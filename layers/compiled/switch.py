@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from layers.compiled import compiled, inlined
 from layers.compiled.gaps import Search, arrived, searched, searching
-from layers.compiled.ground import MOST_NEAR, Grid, Links, Segments, around, foot, shortest
+from layers.compiled.ground import MARKS, MOST_NEAR, Grid, Links, Segments, around, foot, shortest
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -124,7 +124,7 @@ def candidates(
     there twice. A reach beyond `path_m` is that of something wide: one walks beside it.
     """
     n = spots.x.size
-    marked, found = np.full(segments.ax.size, -1, np.int64), np.empty(MOST_NEAR, np.int64)
+    marked, found = np.full(MARKS, -1, np.int64), np.empty(MOST_NEAR, np.int64)
     furthest_m = 0.0
     for s in range(reach_m.size):
         if chosen[s] and reach_m[s] > furthest_m:

@@ -59,6 +59,17 @@ def test_a_spike_is_dropped(fixes: int) -> None:
     assert 10 * 5 + NOON_S not in track.time_s
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("away", range(5))
+def test_one_of_few_fixes_far_away_is_a_spike_or_a_place_of_its_own(n: int, away: int) -> None:
+    xy = straight(n)
+    xy[away % n] += [0.0, 9000.0]
+    track = clean(recording(xy), CRS)
+    is_between = 0 < away % n < n - 1
+    assert track.dropped == ({"spike": 1} if is_between else {})
+    assert len(set(track.piece.tolist())) == (1 if is_between or n == 1 else 2)
+
+
 def test_a_poor_fix_faster_than_an_e_bike_is_a_spike_a_good_one_is_not() -> None:
     xy = straight(30)
     xy[10] += [0, 80]
