@@ -120,6 +120,9 @@ class Area(Table):
     name: Mapped[str]
     level: Mapped[str]
     geom: Mapped[Any | None] = mapped_column(_geometry("MULTIPOLYGON"))
+    contact_name: Mapped[str | None]
+    """Whom the volunteers of the area telephone, and of those below it that name nobody."""
+    contact_phone: Mapped[str | None]
 
 
 class Place(Table):
@@ -587,7 +590,7 @@ class RecomputedCells(Table):
 
 
 class Account(Table):
-    """Someone who signs in: with a password, or a volunteer by personal link."""
+    """Someone who signs in: with a password, or a volunteer by the personal link on his card."""
 
     __tablename__ = "account"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
@@ -619,7 +622,7 @@ class Grant(Table):
 
 
 class SignIn(Table):
-    """A way in that is held by a secret, stored hashed: a session, a program's token, a one-time link."""
+    """A way in that is held by a secret, stored hashed."""
 
     __tablename__ = "sign_in"
     __table_args__ = (Index("ix_sign_in_account_id", "account_id"),)
@@ -628,9 +631,15 @@ class SignIn(Table):
     """Its public number, to list and revoke it by."""
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
     kind: Mapped[str]
-    """session, change (a session that is only good for changing the password), token, link (one use)"""
+    """session, change (a session that is only good for changing the password), token (of a program), link
+    (one use), card (a volunteer's personal link), phone (a session that a card opened), recorder (another
+    app)"""
     name: Mapped[str | None]
-    """What a token is for."""
+    """What a token is for, which card it is, which phone or app."""
+    from_id: Mapped[int | None] = mapped_column(ForeignKey("sign_in.id", ondelete="CASCADE"))
+    """The card that opened a phone's session; it ends with the card."""
+    admitted_at: Mapped[dt.datetime | None]
+    """Since when a phone may be used: the first one at once, others when a coordinator says so."""
     created_at: Mapped[dt.datetime] = _now()
     used_at: Mapped[dt.datetime] = _now()
     expires_at: Mapped[dt.datetime | None]
@@ -823,6 +832,135 @@ class StoredFile(Table):
     name: Mapped[str | None]
     """As it was sent; nothing is opened by it."""
     created_at: Mapped[dt.datetime] = _now()
+
+
+class Consent(Table):
+    """What a person agreed to: the words by their version and hash, since when, and until when."""
+
+    __tablename__ = "consent"
+    __table_args__ = (
+        Index(
+            "uq_consent_in_force", "county_id", "person_id", "purpose", unique=True,
+            postgresql_where=text("withdrawn_at is null"),
+        ),
+    )  # fmt: skip
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    purpose: Mapped[str]
+    version: Mapped[int] = mapped_column(SmallInteger)
+    text_sha256: Mapped[bytes]
+    channel: Mapped[str]
+    """phone, or paper (a coordinator keeps the signed sheet)"""
+    account_id: Mapped[uuid.UUID | None]
+    """Who entered it."""
+    given_at: Mapped[dt.datetime] = _now()
+    withdrawn_at: Mapped[dt.datetime | None]
+
+
+class Plate(Table):
+    """A plate with a QR code at a place: its opaque id stands in the address behind the code."""
+
+    __tablename__ = "plate"
+    __table_args__ = (
+        Index("ix_plate_place_id", "place_id"),
+        Index("ix_plate_point", "point", postgresql_using="gist"),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[str] = mapped_column(primary_key=True)
+    place_id: Mapped[int] = mapped_column(ForeignKey("place.id", ondelete="CASCADE"))
+    name: Mapped[str | None]
+    """Where it hangs, in words."""
+    point: Mapped[Any | None] = mapped_column(_geometry("POINT"))
+    """Where it hangs; none: somewhere along the place."""
+    created_at: Mapped[dt.datetime] = _now()
+    revoked_at: Mapped[dt.datetime | None]
+
+
+class CheckIn(Table):
+    """A scan of a plate on a patrol, under an id of the phone's."""
+
+    __tablename__ = "check_in"
+    __table_args__ = (Index("ix_check_in_patrol_id", "patrol_id"),)
+    county_id: Mapped[int] = _county()
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    patrol_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("patrol.id", ondelete="CASCADE"))
+    plate_id: Mapped[str | None] = mapped_column(ForeignKey("plate.id", ondelete="SET NULL"))
+    sha256: Mapped[bytes]
+    at: Mapped[dt.datetime]
+    received_at: Mapped[dt.datetime] = _now()
+    lon: Mapped[float | None]
+    """WGS 84, like `lat`; none: the phone told no position."""
+    lat: Mapped[float | None]
+    accuracy_m: Mapped[float | None]
+    away_m: Mapped[float | None]
+    """From the plate, or from its place."""
+
+
+class Alert(Table):
+    """Something about a person on the way that a coordinator must look at."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        Index("ix_alert_open", "county_id", postgresql_where=text("closed_at is null")),
+        Index("uq_alert", "county_id", "kind", "patrol_id", unique=True),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    kind: Mapped[str]
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    patrol_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("patrol.id", ondelete="CASCADE"))
+    raised_at: Mapped[dt.datetime] = _now()
+    closed_at: Mapped[dt.datetime | None]
+    closed_by: Mapped[uuid.UUID | None]
+    note: Mapped[str | None]
+
+
+class Notice(Table):
+    """A word to the volunteers of an area for some time, such as heat or a storm."""
+
+    __tablename__ = "notice"
+    __table_args__ = (Index("ix_notice_until", "county_id", "until"),)
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    area_id: Mapped[int | None] = mapped_column(ForeignKey("area.id", ondelete="CASCADE"))
+    """None: the whole county."""
+    kind: Mapped[str]
+    text: Mapped[str]
+    since: Mapped[dt.datetime]
+    until: Mapped[dt.datetime]
+    account_id: Mapped[uuid.UUID | None]
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class RecordedFix(Table):
+    """A fix from another recorder, until its person says what outing it belongs to."""
+
+    __tablename__ = "recorded_fix"
+    county_id: Mapped[int] = _county()
+    recorder_id: Mapped[int] = mapped_column(ForeignKey("sign_in.id", ondelete="CASCADE"), primary_key=True)
+    time_s: Mapped[float] = mapped_column(primary_key=True)
+    lon: Mapped[float] = mapped_column(primary_key=True)
+    """WGS 84, like `lat`."""
+    lat: Mapped[float] = mapped_column(primary_key=True)
+    accuracy_m: Mapped[float | None] = mapped_column(REAL)
+    received_at: Mapped[dt.datetime] = _now()
+    decided_at: Mapped[dt.datetime | None]
+    """When its person said that it is part of a patrol, or of none."""
+
+
+class Quarantined(Table):
+    """What a device sent that nobody knows: kept for some days, in case it is made known."""
+
+    __tablename__ = "quarantined"
+    __table_args__ = (Index("ix_quarantined_key", "key_sha256", "received_at"),)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    key_sha256: Mapped[bytes]
+    """Of the id under which it sends."""
+    wire: Mapped[str]
+    body: Mapped[Json]
+    """Its fixes as they were read."""
+    received_at: Mapped[dt.datetime] = _now()
 
 
 class Deletion(Table):

@@ -107,6 +107,23 @@ class Evidence(Word):
     STATED = "stated", "口头告知"
 
 
+class AlertKind(Word):
+    """What a coordinator must look at, about a person on the way."""
+
+    SOS = "sos", "求助"
+    STILL = "still", "久未移动，没有应答"
+    OVERDUE = "overdue", "没有按时回来"
+
+
+class NoticeKind(Word):
+    """What volunteers are warned of."""
+
+    HEAT = "heat", "高温"
+    STORM = "storm", "雷雨大风"
+    COLD = "cold", "低温冰冻"
+    OTHER = "other", "提醒"
+
+
 class ServiceKind(Word):
     """An activity without a track."""
 

@@ -92,7 +92,33 @@ PERSONAL: Mapping[str, Personal] = {
     "account_grant.account_id": Personal("权限", _G, "accounts"),
     "sign_in.account_id": Personal("登录", _G, "sign_ins"),
     "sign_in.name": Personal("令牌的用途", _G, "sign_ins"),
+    "sign_in.from_id": Personal("由哪张卡片开通", _G, "sign_ins"),
     "sign_in.secret_sha256": Personal("登录凭据的校验值，不显示", _G),
+    "consent.person_id": Personal("谁的同意", _G, "consents"),
+    "consent.text_sha256": Personal("同意的文字的校验值，不显示", _G),
+    "consent.account_id": Personal("登记的账号标识，不显示", _G),
+    "check_in.id": Personal("打卡编号", _G, "check_ins"),
+    "check_in.patrol_id": Personal("哪次巡查的打卡", _G, "check_ins"),
+    "check_in.sha256": Personal("内容的校验值，用来认出重复发送，不显示", _G),
+    "check_in.lon": Personal("打卡的经度", _G, "check_ins"),
+    "check_in.lat": Personal("打卡的纬度", _G, "check_ins"),
+    "check_in.accuracy_m": Personal("打卡的定位精度", _G, "check_ins"),
+    "check_in.away_m": Personal("离公示牌多远", _G, "check_ins"),
+    "alert.person_id": Personal("谁的安全提醒", _G, "alerts"),
+    "alert.patrol_id": Personal("哪次巡查的安全提醒", _G, "alerts"),
+    "alert.closed_by": Personal("处理的账号标识，不显示", _G),
+    "alert.note": Personal("处理说明", _G, "alerts"),
+    "notice.text": Personal("发给志愿者的提醒", _R),
+    "notice.account_id": Personal("发提醒的账号标识，不显示", _N),
+    "recorded_fix.recorder_id": Personal("哪个记录器", _G, "recorded_fixes"),
+    "recorded_fix.time_s": Personal("定位时间", _G, "recorded_fixes"),
+    "recorded_fix.lon": Personal("经度", _G, "recorded_fixes"),
+    "recorded_fix.lat": Personal("纬度", _G, "recorded_fixes"),
+    "recorded_fix.accuracy_m": Personal("定位精度", _G, "recorded_fixes"),
+    "quarantined.key_sha256": Personal("没有登记的设备的标识的校验值；不知道是谁，几天后自动删除", _N),
+    "quarantined.body": Personal("没有登记的设备发来的定位；不知道是谁，几天后自动删除", _N),
+    "area.contact_name": Personal("辖区联系人，是工作人员，由协调员登记", _R),
+    "area.contact_phone": Personal("辖区联系电话", _R),
     "sign_in_failure.key_sha256": Personal("输错密码时登录名的校验值，一天内自动删除，不显示", _G),
     "stored_file.id": Personal("文件标识", _G, "files"),
     "stored_file.subject": Personal("属于哪次巡查或服务", _G, "files"),
@@ -148,6 +174,12 @@ _WORDS = """
     batch.datum
     account_grant.right
     sign_in.kind
+    consent.purpose consent.channel
+    plate.id plate.name plate.point
+    check_in.plate_id
+    alert.kind
+    notice.kind
+    quarantined.wire
     audit.action
     job.kind job.state
     import.what

@@ -15,8 +15,11 @@ from geo_service import files
 from geo_service.privacy.declared import SHARED_TEXTS
 from geo_service.privacy.redaction import Redaction, counts_only
 from geo_service.tables import (
+    Alert,
     Batch,
+    CheckIn,
     Companion,
+    Consent,
     Exemption,
     Import,
     Patrol,
@@ -86,7 +89,8 @@ def forget(db: Session, person: Person, now: dt.datetime) -> list[bytes]:
     gone = files.drop(db, StoredFile.county_id == county_id, _files(found))
     _forget_patrols(db, found.patrols)
     _forget_services(db, found.alone)
-    for table in (Companion, ServicePerson):
+    db.execute(delete(CheckIn).where(CheckIn.patrol_id.in_(found.patrols)))
+    for table in (Companion, ServicePerson, Consent, Alert):
         db.execute(delete(table).where(table.county_id == county_id, table.person_id == person.id))
     stood_in = or_(Exemption.person_id == person.id, Exemption.substitute_id == person.id)
     db.execute(update(Exemption).where(Exemption.county_id == county_id, stood_in).values(reason=None))

@@ -12,11 +12,14 @@ from geo_service.columns import Column
 from geo_service.privacy.forgetting import Outings
 from geo_service.tables import (
     Account,
+    Alert,
     Area,
     AreaVisit,
     Audit,
     Batch,
+    CheckIn,
     Companion,
+    Consent,
     Duty,
     Exemption,
     Grant,
@@ -25,12 +28,15 @@ from geo_service.tables import (
     Person,
     Place,
     PlaceVersion,
+    Plate,
+    RecordedFix,
     Service,
     ServicePerson,
     SignIn,
     StoredFile,
 )
 from layers.vocabulary import (
+    AlertKind,
     DutyKind,
     Evidence,
     ExemptionKind,
@@ -208,12 +214,55 @@ def _accounts(whose: Whose) -> Rows:
 def _sign_ins(whose: Whose) -> Rows:
     return (
         select(
-            SignIn.id, SignIn.kind, SignIn.name, SignIn.created_at, SignIn.used_at, SignIn.expires_at,
-            SignIn.revoked_at,
+            SignIn.id, SignIn.kind, SignIn.name, SignIn.from_id, SignIn.created_at, SignIn.admitted_at,
+            SignIn.used_at, SignIn.expires_at, SignIn.revoked_at,
         )
         .join(Account, Account.id == SignIn.account_id)
         .where(Account.person_id == whose.person_id)
         .order_by(SignIn.id)
+    )  # fmt: skip
+
+
+def _consents(whose: Whose) -> Rows:
+    own = Consent.county_id == whose.county_id, Consent.person_id == whose.person_id
+    return (
+        select(Consent.purpose, Consent.version, Consent.channel, Consent.given_at, Consent.withdrawn_at)
+        .where(*own)
+        .order_by(Consent.id)
+    )
+
+
+def _check_ins(whose: Whose) -> Rows:
+    return (
+        select(
+            CheckIn.id, CheckIn.patrol_id, _place(Plate.place_id), CheckIn.at, CheckIn.lon, CheckIn.lat,
+            CheckIn.accuracy_m, CheckIn.away_m,
+        )
+        .outerjoin(Plate, Plate.id == CheckIn.plate_id)
+        .where(CheckIn.patrol_id.in_(whose.outings.patrols))
+        .order_by(CheckIn.at, CheckIn.id)
+    )  # fmt: skip
+
+
+def _alerts(whose: Whose) -> Rows:
+    own = Alert.county_id == whose.county_id, Alert.person_id == whose.person_id
+    return (
+        select(Alert.kind, Alert.patrol_id, Alert.raised_at, Alert.closed_at, Alert.note)
+        .where(*own)
+        .order_by(Alert.id)
+    )
+
+
+def _recorded_fixes(whose: Whose) -> Rows:
+    return (
+        select(
+            RecordedFix.recorder_id, RecordedFix.time_s, RecordedFix.lon, RecordedFix.lat,
+            RecordedFix.accuracy_m, RecordedFix.decided_at,
+        )
+        .join(SignIn, SignIn.id == RecordedFix.recorder_id)
+        .join(Account, Account.id == SignIn.account_id)
+        .where(RecordedFix.county_id == whose.county_id, Account.person_id == whose.person_id)
+        .order_by(RecordedFix.time_s)
     )  # fmt: skip
 
 
@@ -247,6 +296,7 @@ _DAY = Column("day", "日期", "day")
 _PLACE = Column("place", "对象")
 _OF_PATROL = Column("patrol_id", "巡查编号")
 _FIRST, _LAST = Column("first_day", "第一天", "day"), Column("last_day", "最后一天", "day")
+_POSITION = Column("lon", "经度"), Column("lat", "纬度"), Column("accuracy_m", "精度（米）")
 _VOIDED = Column("voided_at", "作废时间", "time"), Column("void_reason", "作废原因")
 
 PARTS = (
@@ -270,8 +320,7 @@ PARTS = (
     Part("companions", "与别人同行的巡查", (_OF_PATROL, _DAY), _companions),
     Part("batches", "还保留的原始定位", (
         _OF_PATROL, _ID, Column("received_at", "收到时间", "time"), Column("device", "手机"),
-        Column("datum", "坐标系"), Column("time_s", "时间（1970 年起的秒）"), Column("lon", "经度"),
-        Column("lat", "纬度"), Column("accuracy_m", "精度（米）"),
+        Column("datum", "坐标系"), Column("time_s", "时间（1970 年起的秒）"), *_POSITION,
     ), _batches),
     Part("covered", "走到的地方", (
         _OF_PATROL, _DAY, Column("layer", "图层"), _PLACE,
@@ -291,10 +340,27 @@ PARTS = (
         _STORED,
     ), _accounts, {"rights": Right}),
     Part("sign_ins", "登录和令牌", (
-        Column("id", "标识", "whole"), Column("kind", "种类"), Column("name", "用途"), _STORED,
+        Column("id", "标识", "whole"), Column("kind", "种类"), Column("name", "用途"),
+        Column("from_id", "由哪张卡片开通", "whole"), _STORED, Column("admitted_at", "允许使用", "time"),
         Column("used_at", "最近使用", "time"), Column("expires_at", "到期", "time"),
         Column("revoked_at", "收回", "time"),
     ), _sign_ins),
+    Part("consents", "同意", (
+        Column("purpose", "同意什么"), Column("version", "版本", "whole"), Column("channel", "方式"),
+        Column("given_at", "同意时间", "time"), Column("withdrawn_at", "撤回时间", "time"),
+    ), _consents),
+    Part("check_ins", "打卡", (
+        _ID, _OF_PATROL, _PLACE, Column("at", "时间", "time"), *_POSITION,
+        Column("away_m", "离公示牌（米）", "number"),
+    ), _check_ins),
+    Part("alerts", "安全提醒", (
+        Column("kind", "种类"), _OF_PATROL, Column("raised_at", "时间", "time"),
+        Column("closed_at", "处理时间", "time"), Column("note", "处理说明"),
+    ), _alerts, {"kind": AlertKind}),
+    Part("recorded_fixes", "其他记录器发来的定位", (
+        Column("recorder_id", "记录器", "whole"), Column("time_s", "时间（1970 年起的秒）"), *_POSITION,
+        Column("decided_at", "认定时间", "time"),
+    ), _recorded_fixes),
     Part("files", "照片和文件", (
         _ID, Column("kind", "种类"), Column("name", "文件名"), Column("media_type", "格式"),
         Column("size", "字节", "whole"), Column("subject", "属于"), _STORED,

@@ -37,8 +37,11 @@ from geo_service.privacy import traces
 from geo_service.privacy.declared import IMPERSONAL, PERSONAL, SHARED_TEXTS
 from geo_service.tables import (
     Account,
+    Alert,
     Batch,
+    CheckIn,
     Companion,
+    Consent,
     County,
     Duty,
     Exemption,
@@ -46,9 +49,12 @@ from geo_service.tables import (
     Import,
     IssuedReport,
     Job,
+    Notice,
     Patrol,
     Person,
     Place,
+    Plate,
+    RecordedFix,
     Service,
     ServicePerson,
     SignIn,
@@ -66,6 +72,10 @@ SECRETS = (NAME, PHONE, "139 8765 4321", NUMBER, NOTE, *HOMES)
 TRACK = WKTElement(f"MULTILINESTRINGM(({HOME[0]} {HOME[1]} 1777608000, 119.84 32.95 1777608600))", srid=4326)
 COMMANDS = Manager(Actor(os_user="tester"))
 WHOLE = dict.fromkeys((Right.ADMINISTRATOR, Right.COORDINATOR), None)
+
+
+POSITION = {"time_s", "lon", "lat", "accuracy_m", "away_m"}
+"""Numbers that tell where somebody was."""
 
 
 class Life:
@@ -109,6 +119,13 @@ class Life:
         self.account, _ = register.add(self.db, COMMANDS, NAME, Right.VOLUNTEER, ground, person_id=self.id)
         accounts.open_session(self.db, self.account, "session", request_id=None, by="test")
         accounts.one_time_link(self.db, NAME, COMMANDS.actor)
+        self.recorder = self.add(
+            SignIn(secret_sha256=b"k" * 32, account_id=self.account.id, kind="recorder", name=f"{NAME}的手机")
+        )
+        self.add(RecordedFix(recorder_id=self.recorder.id, time_s=1777608000.0, lon=HOME[0], lat=HOME[1]))
+        self.add(
+            Consent(person_id=self.id, purpose="track", version=1, text_sha256=b"c" * 32, channel="paper")
+        )
         for who, substitute in ((self.id, None), (self.other, self.id)):
             self.add(
                 Exemption(kind="leave", person_id=who, substitute_id=substitute, reason=NOTE,
@@ -127,6 +144,12 @@ class Life:
         along = self.db.get_one(Patrol, self.along)
         along.people, along.record = 2, {"remarks": f"与{NAME}（{NUMBER}）同行"}
         self.add(Companion(patrol_id=self.along, person_id=self.id))
+        self.add(Plate(id="PLATE", place_id=self.river.id))
+        self.add(
+            CheckIn(id=uuid.uuid4(), patrol_id=self.own, plate_id="PLATE", sha256=b"p" * 32, at=NOON,
+                    lon=HOME[0], lat=HOME[1], accuracy_m=5, away_m=3)
+        )  # fmt: skip
+        self.add(Alert(kind="still", person_id=self.id, patrol_id=self.own, note=NOTE))
         self.add(
             Batch(patrol_id=self.own, id=uuid.uuid4(), sha256=b"x" * 32, datum="wgs84", device=NAME,
                   time_s=[1777608000.0], lon=[HOME[0]], lat=[HOME[1]])
@@ -146,6 +169,8 @@ class Life:
         self.roster = self.add(
             Import(what="roster", file_name=f"{NAME}.xlsx", sha256=b"r" * 32, summary={"of": NAME})
         )
+        self.add(Notice(kind="heat", text=f"{NAME}所在的村今天高温", since=NOON, until=NOON))
+        self.home.contact_name, self.home.contact_phone = NAME, PHONE
         self.add(
             Job(kind="x", payload={"file": f"{NAME}.xlsx"}, progress={"what": NAME}, error=f"没有「{NAME}」")
         )
@@ -350,7 +375,8 @@ class TestTheDeclaration:
                 and not _is_number(column)
             )
             or "geom" in str(column.type).lower()
-            or any(key.column.table.name == "person" for key in column.foreign_keys)
+            or column.name in POSITION
+            or any(key.column.table.name in ("person", "sign_in") for key in column.foreign_keys)
         }
         declared = set(PERSONAL) | IMPERSONAL
         assert not set(PERSONAL) & IMPERSONAL
