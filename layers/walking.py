@@ -25,7 +25,7 @@ SMOOTHING_S, SMOOTHING_M = 8.0, 25.0
 
 A longer one takes the corners off, a shorter one lets the error in (measured on the walks for tuning).
 """
-STEP_M = 8.0
+STEP_M = 10.0
 """Between spots of the way."""
 ERROR_M = 9.0
 """Of a fix, on each axis, at least: phones promise more than they hold."""

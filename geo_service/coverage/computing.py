@@ -296,8 +296,9 @@ def _bounds(geometries: Sequence[Any]) -> Boxes:
 def _meeting(bounds: Boxes, boxes: Boxes) -> list[int]:
     """Return the rows of bounds that meet one of some boxes."""
     meets = np.zeros(len(bounds), dtype=bool)
+    west, south, east, north = np.ascontiguousarray(bounds.T)
     for box in boxes:
-        meets |= (bounds[:, :2] <= box[2:]).all(axis=1) & (bounds[:, 2:] >= box[:2]).all(axis=1)
+        meets |= (west <= box[2]) & (south <= box[3]) & (east >= box[0]) & (north >= box[1])
     rows: list[int] = np.flatnonzero(meets).tolist()
     return rows
 
