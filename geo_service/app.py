@@ -23,6 +23,7 @@ from geo_service.accounts.dependencies import at_the_door, page_for
 from geo_service.accounts.doors import Limiter
 from geo_service.areas import routes as areas
 from geo_service.coverage import routes as coverage
+from geo_service.devices import routes as devices
 from geo_service.edge import Edge, RoomFirst
 from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, problem
 from geo_service.figures import routes as figures
@@ -63,6 +64,7 @@ ROUTERS = (
     norms.router,
     figures.router,
     privacy.router,
+    devices.router,
     web.router,
 )
 

@@ -5,6 +5,7 @@ token of a form is derived from the cookie's secret, so nothing is stored for it
 can send the cookie along but cannot read it, cannot make one.
 """
 
+import datetime as dt
 import hashlib
 import hmac
 import secrets
@@ -24,9 +25,11 @@ def session_secret(request: Request) -> str | None:
     return request.cookies.get(_name(request, _SESSION))
 
 
-def set_session(request: Request, response: Response, secret: str) -> None:
-    """Give the browser a session; it ends with the browser, or before on the server."""
-    _set(request, response, _SESSION, secret)
+def set_session(
+    request: Request, response: Response, secret: str, *, life: dt.timedelta | None = None
+) -> None:
+    """Give the browser a session; it ends with the browser, or after `life`, or before on the server."""
+    _set(request, response, _SESSION, secret, life)
 
 
 def clear_session(request: Request, response: Response) -> None:
@@ -59,10 +62,13 @@ def is_csrf_token(sent: str | None, secret: str | None) -> bool:
     return bool(sent and secret) and hmac.compare_digest(str(sent).encode(), csrf_token(str(secret)).encode())
 
 
-def _set(request: Request, response: Response, name: str, secret: str) -> None:
+def _set(
+    request: Request, response: Response, name: str, secret: str, life: dt.timedelta | None = None
+) -> None:
     response.set_cookie(
-        _name(request, name), secret, path="/", secure=_is_secure(request), httponly=True, samesite="lax"
-    )
+        _name(request, name), secret, path="/", secure=_is_secure(request), httponly=True, samesite="lax",
+        max_age=None if life is None else int(life.total_seconds()),
+    )  # fmt: skip
 
 
 def _name(request: Request, name: str) -> str:

@@ -59,7 +59,7 @@ def _recognised(request: Request, db: Db) -> Identity:
     if scheme.casefold() == "bearer":
         who = service.recognise(db, token.strip(), kinds=("token",), staff_idle=idle)
     elif secret := cookies.session_secret(request):
-        who = service.recognise(db, secret, kinds=("session", "change"), staff_idle=idle)
+        who = service.recognise(db, secret, kinds=("session", "change", "phone"), staff_idle=idle)
     if who is None:
         raise NotSignedIn("请先登录。登录可能已因长时间未操作而失效。")
     if who.kind == "change" and path_of(request) not in _OWN_BUSINESS:

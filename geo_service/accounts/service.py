@@ -27,6 +27,8 @@ from layers.vocabulary import Right
 SESSION_LIFE = dt.timedelta(hours=12)
 """A session ends then even when it is used all the time: a working day."""
 ADMINISTRATOR_IDLE = dt.timedelta(minutes=15)
+PHONE_IDLE = dt.timedelta(days=30)
+"""A volunteer's phone lapses when it was not used for so long; the card opens it again."""
 CHANGE_LIFE = dt.timedelta(minutes=15)
 """How long a one-time password leaves to choose a new one."""
 LINK_LIFE = dt.timedelta(minutes=30)
@@ -46,7 +48,7 @@ class Identity:
     person_id: uuid.UUID | None
     sign_in_id: int
     kind: str
-    """session, change (may only change the password), token"""
+    """session, change (may only change the password), token, phone"""
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,16 @@ def redeem_link(db: Session, secret: str, *, request_id: str | None = None) -> O
 def recognise(db: Session, secret: str, *, kinds: Sequence[str], staff_idle: dt.timedelta) -> Identity | None:
     """Return who holds a secret of one of `kinds`, or None; note its use.
 
-    A session lapses unused after `staff_idle`, an administrator's after 15 minutes at the latest.
+    A session lapses unused after `staff_idle`, an administrator's after 15 minutes at the latest; the phone
+    of a volunteer after 30 days.
     """
     found = queries.sign_in_by_secret(db, _sha256(secret), kinds)
     now = _now()
     if found is None or (found.expires_at is not None and found.expires_at <= now):
         return None
     idle = min(staff_idle, ADMINISTRATOR_IDLE) if found.is_administrator else staff_idle
+    if found.kind == "phone" and not found.is_staff:
+        idle = PHONE_IDLE
     if found.kind != "token" and found.used_at + idle <= now:
         return None
     if found.used_at + _TOUCH <= now:

@@ -1,0 +1,131 @@
+"""Cards and phones over HTTP: the door through which a phone comes in, and what coordinators see of them."""
+
+import datetime as dt
+import uuid
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from geo_service.accounts import cookies
+from geo_service.accounts import service as accounts
+from geo_service.accounts.dependencies import SignedIn, request_id_of, require
+from geo_service.accounts.narrow import CHANGE
+from geo_service.accounts.scope import Scope
+from geo_service.db import Db
+from geo_service.devices import service
+from geo_service.devices.service import Way
+from geo_service.settings import Settings
+
+router = APIRouter(prefix="/api", tags=["devices"])
+
+Changes = Annotated[Scope, require(*CHANGE)]
+_Id = Annotated[int, Path(ge=0, lt=2**63)]
+Secret = Annotated[str, Field(min_length=20, max_length=100)]
+
+
+class EnterIn(BaseModel):
+    """A phone at the door."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    card: Annotated[Secret, Field(description="The secret of the card, from the link.")]
+    phone_key: Annotated[Secret, Field(description="32 random bytes in base64url that the phone made.")]
+    model: Annotated[str, Field(max_length=300, description="Model and browser, as it is shown.")] = ""
+
+
+class Who(BaseModel):
+    """The person of a card."""
+
+    id: uuid.UUID
+    name: str
+
+
+class EnteredOut(BaseModel):
+    """Whether the phone may be used, and the token that each of its writes carries."""
+
+    state: Literal["admitted", "waiting"]
+    csrf: str
+    person: Who
+
+
+class CardOut(BaseModel):
+    """A card that was made; its address is told once."""
+
+    person: Who
+    address: str
+
+
+class WayOut(BaseModel):
+    """A card or a phone."""
+
+    id: int
+    kind: Literal["card", "phone"]
+    name: str | None
+    person: Who
+    created_at: dt.datetime
+    used_at: dt.datetime
+    admitted_at: dt.datetime | None
+    phones: int
+
+    @classmethod
+    def of(cls, way: Way) -> "WayOut":
+        """Make it of a way."""
+        return cls(
+            id=way.id, kind="card" if way.kind == "card" else "phone", name=way.name,
+            person=Who(id=way.person_id, name=way.person), created_at=way.created_at, used_at=way.used_at,
+            admitted_at=way.admitted_at, phones=way.phones,
+        )  # fmt: skip
+
+
+@router.post("/v/enter", summary="Come in with a card, on a phone", response_model=EnteredOut)
+def enter(request: Request, response: Response, db: Db, said: EnterIn) -> EnteredOut:
+    """Open a session of this phone; another phone than the first waits until a coordinator admits it."""
+    found = service.enter(db, said.card, said.phone_key, said.model, request_id=request_id_of(request))
+    if found.is_admitted:
+        cookies.set_session(request, response, said.phone_key, life=accounts.PHONE_IDLE)
+    return EnteredOut(
+        state="admitted" if found.is_admitted else "waiting",
+        csrf=cookies.csrf_token(said.phone_key),
+        person=Who(id=found.person_id, name=found.name),
+    )
+
+
+@router.post("/v/leave", status_code=204, summary="Leave, on a phone")
+def leave(request: Request, response: Response, _who: SignedIn) -> None:
+    """Forget the session on this phone; the card opens it again."""
+    cookies.clear_session(request, response)
+
+
+@router.post("/people/{person_id}/cards", status_code=201, summary="Make a card for a person")
+def make_card(request: Request, db: Db, scope: Changes, person_id: uuid.UUID) -> CardOut:
+    """Make a card; those made before stay good until they are revoked."""
+    (made,) = service.make_cards(db, scope, [person_id])
+    settings: Settings = request.app.state.settings
+    return CardOut(
+        person=Who(id=made.person_id, name=made.name), address=f"{settings.address}/v#c={made.secret}"
+    )
+
+
+@router.get("/people/{person_id}/devices", summary="Cards and phones of a person")
+def devices_of(db: Db, scope: Changes, person_id: uuid.UUID) -> list[WayOut]:
+    """Return what is in force."""
+    return [WayOut.of(way) for way in service.ways(db, scope, person_id=person_id)]
+
+
+@router.get("/devices/waiting", summary="Phones that wait to be admitted")
+def waiting(db: Db, scope: Changes) -> list[WayOut]:
+    """Return the phones of people of the own areas that came with a card after the first one."""
+    return [WayOut.of(way) for way in service.waiting(db, scope)]
+
+
+@router.post("/devices/{device_id}/admit", summary="Admit a phone")
+def admit(db: Db, scope: Changes, device_id: _Id) -> WayOut:
+    """Let a phone be used that waits."""
+    return WayOut.of(service.admit(db, scope, device_id))
+
+
+@router.delete("/devices/{device_id}", status_code=204, summary="Revoke a card or a phone")
+def revoke(db: Db, scope: Changes, device_id: _Id) -> None:
+    """Take a card, with the phones that it opened, or a phone out of use."""
+    service.revoke(db, scope, device_id)

@@ -1,0 +1,202 @@
+"""A card opens a phone: the first one at once, any other one when a coordinator says so.
+
+The secret of a card stands on the card alone, that of a phone on the phone alone: here are their hashes.
+"""
+
+import datetime as dt
+import hashlib
+import secrets
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from geo_service import audit
+from geo_service.accounts.narrow import CHANGE, people_in
+from geo_service.accounts.scope import Actor, Scope
+from geo_service.columns import printable
+from geo_service.devices import queries
+from geo_service.devices.queries import CARD, PHONE
+from geo_service.errors import Forbidden, Invalid, NotFound, TooMany
+from geo_service.tables import Person, SignIn
+
+KEY_LENGTH = 43
+"""Characters of 32 bytes in base64url."""
+MOST_WAITING = 5
+"""Phones of one person that wait to be admitted."""
+MODEL_LENGTH = 100
+_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+_NO_CARD = "这张卡片不能用了，或者链接没有复制完整。请打电话给协调员，请他再给您一张卡片。"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A card that was just made; `secret` is for the card and is never seen again."""
+
+    person_id: uuid.UUID
+    name: str
+    number: str | None
+    secret: str
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A phone that came with a card."""
+
+    person_id: uuid.UUID
+    name: str
+    is_admitted: bool
+    """Else it waits for a coordinator."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A card or a phone in force, as it is listed."""
+
+    id: int
+    kind: str
+    name: str | None
+    """A card's last characters, a phone's model."""
+    person_id: uuid.UUID
+    person: str
+    created_at: dt.datetime
+    used_at: dt.datetime
+    admitted_at: dt.datetime | None
+    phones: int
+    """That a card opened."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is a phone that nobody has admitted yet."""
+        return self.kind == PHONE and self.admitted_at is None
+
+
+def make_cards(
+    db: Session, scope: Scope, person_ids: Iterable[uuid.UUID], *, only_missing: bool = False
+) -> list[Made]:
+    """Make a card for each of some people of the scope, by name; those they hold already stay good.
+
+    `only_missing`: none for who holds one. Raises NotFound.
+    """
+    scope.demand(*CHANGE)
+    wanted = set(person_ids)
+    people = queries.people(db, people_in(scope, *CHANGE), wanted)
+    if len(people) < len(wanted):
+        raise NotFound("没有这个人员，或不在您的辖区内。")
+    missing = queries.without_card(db, wanted) if only_missing else wanted
+    return [_made(db, scope, person) for person in people if person.id in missing]
+
+
+def _made(db: Session, scope: Scope, person: Person) -> Made:
+    account = queries.account_of(db, person.id) or queries.add_account(db, scope.county_id, person)
+    if account.disabled_at is not None:
+        raise Forbidden(f"{person.name}的账号已停用，不能制卡；请先请管理员启用。")
+    secret = secrets.token_urlsafe(32)
+    queries.add(db, account.id, CARD, sha256_of(secret), _now(), name=secret[-4:])
+    _record(db, scope.actor, "devices.card", scope.county_id, person.id)
+    return Made(person.id, person.name, person.number, secret)
+
+
+def enter(db: Session, card: str, phone_key: str, model: str, *, request_id: str | None) -> Entered:
+    """Let a phone in by a card; the same phone again is the same phone.
+
+    The key of a phone is made there and is its secret. Raises NotFound for a card that is not in force,
+    Invalid for a key that could be guessed, Forbidden for a phone that was put out of use, TooMany if too
+    many wait.
+    """
+    if len(phone_key) != KEY_LENGTH or not set(phone_key) <= _LETTERS or len(set(phone_key)) < 16:
+        raise Invalid("手机的密钥不对；请关闭页面后重新扫卡片。", title="phone_key is not 32 random bytes.")
+    found = queries.card_by_secret(db, sha256_of(card))
+    if found is None:
+        raise NotFound(_NO_CARD)
+    way, account, person = found
+    now, key = _now(), sha256_of(phone_key)
+    phone = queries.phone_by_secret(db, key)
+    if phone is None:
+        phone = _first_seen(db, way, key, printable(model)[:MODEL_LENGTH] or "手机", now)
+        actor = Actor(account_id=account.id, request_id=request_id)
+        is_first = phone.admitted_at is not None
+        _record(db, actor, "devices.enter", person.county_id, person.id, is_first=is_first)
+    elif phone.kind != PHONE or phone.account_id != account.id:
+        raise NotFound(_NO_CARD)
+    elif phone.revoked_at is not None:
+        raise Forbidden("这部手机已经停用。如果还要用它，请打电话给协调员。")
+    else:
+        queries.change(db, phone.id, used_at=now, from_id=way.id)
+    queries.change(db, way.id, used_at=now)
+    return Entered(person.id, person.name, phone.admitted_at is not None)
+
+
+def _first_seen(db: Session, card: SignIn, key: bytes, model: str, now: dt.datetime) -> SignIn:
+    """Take down a phone; the account is locked, so that of two at once only one is the first."""
+    others = queries.phones(db, card.account_id)
+    if sum(other.admitted_at is None for other in others) >= MOST_WAITING:
+        raise TooMany("有好几部手机在等协调员同意。请先打电话给协调员。")
+    is_first = all(other.admitted_at is None for other in others)
+    admitted_at = now if is_first else None
+    queries.add(db, card.account_id, PHONE, key, now, name=model, from_id=card.id, admitted_at=admitted_at)
+    phone = queries.phone_by_secret(db, key)
+    if phone is None:
+        raise NotFound(_NO_CARD)
+    return phone
+
+
+def ways(db: Session, scope: Scope, *, person_id: uuid.UUID | None = None) -> list[Way]:
+    """Return the cards and phones in force of a person, or of all people of the scope."""
+    conditions = [SignIn.revoked_at.is_(None)] + ([Person.id == person_id] if person_id else [])
+    return [_way(row) for row in queries.listed(db, people_in(scope, *CHANGE), *conditions)]
+
+
+def waiting(db: Session, scope: Scope) -> list[Way]:
+    """Return the phones of people of the scope that wait to be admitted."""
+    conditions = SignIn.revoked_at.is_(None), SignIn.kind == PHONE, SignIn.admitted_at.is_(None)
+    return [_way(row) for row in queries.listed(db, people_in(scope, *CHANGE), *conditions)]
+
+
+def admit(db: Session, scope: Scope, way_id: int) -> Way:
+    """Let a phone be used that waits. Raises NotFound."""
+    way = _found(db, scope, way_id)
+    if way.is_waiting:
+        queries.change(db, way.id, admitted_at=_now())
+        _record(db, scope.actor, "devices.admit", scope.county_id, way.person_id)
+    return _found(db, scope, way_id)
+
+
+def revoke(db: Session, scope: Scope, way_id: int) -> None:
+    """Take a card (with the phones that it opened) or a phone out of use. Raises NotFound."""
+    way = _found(db, scope, way_id)
+    queries.revoke_with_phones(db, way.id, _now())
+    _record(db, scope.actor, "devices.revoke", scope.county_id, way.person_id, kind=way.kind)
+
+
+def _found(db: Session, scope: Scope, way_id: int) -> Way:
+    scope.demand(*CHANGE)
+    rows = queries.listed(db, people_in(scope, *CHANGE), SignIn.id == way_id, SignIn.revoked_at.is_(None))
+    if not rows:
+        raise NotFound("没有这张卡片或这部手机，或者已经停用。")
+    return _way(rows[0])
+
+
+def _way(row: Row[Any]) -> Way:
+    return Way(
+        row.id, row.kind, row.name, row.person_id, row.person_name, row.created_at, row.used_at,
+        row.admitted_at, row.phones,
+    )  # fmt: skip
+
+
+def sha256_of(secret: str) -> bytes:
+    """Return the hash under which a secret is stored."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _record(
+    db: Session, actor: Actor, action: str, county_id: int, person_id: uuid.UUID, **detail: object
+) -> None:
+    audit.record(db, actor, action, county_id=county_id, subject=f"person/{person_id}", **detail)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
