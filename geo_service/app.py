@@ -39,6 +39,8 @@ from geo_service.room import lack_of_room
 from geo_service.rosters import routes as rosters
 from geo_service.services import routes as services
 from geo_service.settings import Settings
+from geo_service.volunteer import pages as volunteer_pages
+from geo_service.volunteer import routes as volunteers
 from geo_service.web import routes as web
 from geo_service.web.frame import error_page, wants_page
 from layers.errors import YinxunError
@@ -65,6 +67,8 @@ ROUTERS = (
     figures.router,
     privacy.router,
     devices.router,
+    volunteers.router,
+    volunteer_pages.router,
     web.router,
 )
 

@@ -43,6 +43,12 @@ class Settings(BaseSettings):
     """Days after which cleaned tracks are dropped; what they covered stays."""
     patrol_close_hours: int = Field(default=12, ge=1, le=24 * 365)
     """Hours after its last sending in which a patrol whose end never comes is closed."""
+    still_minutes: int = Field(default=20, ge=1, le=24 * 60)
+    """Minutes without moving after which a volunteer's phone asks whether he is well."""
+    overdue_hours: int = Field(default=3, ge=1, le=24 * 7)
+    """Hours without a word of a patrol under way after which its coordinator is told."""
+    patrol_max_hours: int = Field(default=4, ge=1, le=24)
+    """Hours after which a volunteer's phone asks whether he is still on patrol."""
     late_days: int = Field(default=30, ge=1, le=3650)
     """Days within which a phone may send what it recorded."""
     home_cut_m: float = Field(default=200.0, ge=0)

@@ -1,8 +1,8 @@
 """What is noted of a patrol (domain.md 1.4): weather, checklist, remarks, what was done on the spot."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from geo_service.errors import Invalid
 from geo_service.tables import Json
@@ -10,6 +10,7 @@ from layers import checklists
 from layers.checklists import Finding
 from layers.vocabulary import Layer
 
+MOST_GAPS = 200
 Words = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=2000)]
 
@@ -23,6 +24,19 @@ class Checklist(BaseModel):
     version: Annotated[int, Field(ge=1, le=1000)] = checklists.VERSION
     items: Annotated[dict[Annotated[str, Field(max_length=40)], Finding], Field(max_length=100)]
     """Code of an item to what was found."""
+
+
+class Gap(BaseModel):
+    """A time in which the phone recorded nothing, and why."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    since: Annotated[AwareDatetime, Field(alias="from")]
+    until: AwareDatetime
+    why: Annotated[
+        Literal["hidden", "paused", "no_fix", "killed"],
+        Field(description="The page was not looked at; a pause; no position came; the page was closed."),
+    ]
 
 
 class Record(BaseModel):
@@ -40,6 +54,7 @@ class Record(BaseModel):
     start_place: Annotated[Words | None, Field(description="Where it began, in words.")] = None
     end_place: Words | None = None
     way: Annotated[Words | None, Field(description="The way, in words, where it has no two ends.")] = None
+    gaps: Annotated[list[Gap], Field(max_length=MOST_GAPS)] = []
 
 
 def stored(record: Record | None) -> Json:
@@ -53,7 +68,9 @@ def stored(record: Record | None) -> Json:
             raise Invalid(
                 f"{filled.layer.zh}的检查清单里没有「{'、'.join(unknown)[:200]}」；请按清单里的编码填写。"
             )
-    found: Json = record.model_dump(mode="json", exclude_none=True)
+    found: Json = record.model_dump(mode="json", exclude_none=True, by_alias=True)
+    if not found["gaps"]:
+        del found["gaps"]
     for key, value in list(found.items()):
         if isinstance(value, str):
             if "\0" in value:

@@ -18,7 +18,7 @@ from sqlalchemy import true
 from sqlalchemy.orm import Session
 
 from geo_service import audit
-from geo_service.accounts.narrow import places_in
+from geo_service.accounts.narrow import CHANGE, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.errors import Conflict, Invalid, NotFound, TooLate
 from geo_service.patrols import answers, batch_queries, outings, parties, queries, settling
@@ -29,6 +29,7 @@ from geo_service.patrols.fixes import MAX_FIXES
 from geo_service.patrols.parties import county_of, crs_of
 from geo_service.patrols.queries import NewPatrol
 from geo_service.patrols.settling import moment
+from geo_service.privacy import consents
 from geo_service.tables import County, Json, Patrol, Person, Place
 from layers.tracks import EARLIEST_S, Recording
 from layers.vocabulary import Datum, Evidence, Right
@@ -133,7 +134,12 @@ def take_batch(
     person: str | None,
     rules: Rules,
 ) -> PatrolAnswer:
-    """Take one batch of fixes, be it empty or of no use. Raises NotFound, Invalid, Conflict, TooLate."""
+    """Take one batch of fixes, be it empty or of no use.
+
+    Raises NotFound, Invalid, Conflict, TooLate, and ConsentMissing for a volunteer's own way.
+    """
+    if scope.person_id is not None and not scope.holds(*CHANGE):
+        consents.demand(db, scope.county_id, scope.person_id)
     sha256 = sha256_of(said.datum, said.recording)
     if said.sha256 not in (None, sha256):
         raise Invalid("这次发送的内容和它的校验值（sha256）对不上，可能没有传完；请重新发送。")

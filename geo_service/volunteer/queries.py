@@ -1,0 +1,125 @@
+"""The SQL of a volunteer's page: his area, whom he may take along, whom he telephones, his outings."""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, exists, func, literal, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from geo_service.accounts.narrow import patrols_in
+from geo_service.accounts.scope import Scope
+from geo_service.tables import Area, Companion, Duty, Notice, Patrol, Person, Place
+
+MOST_COMPANIONS = 60
+
+
+def person(db: Session, scope: Scope) -> Person | None:
+    """Return the person behind a volunteer's account."""
+    return db.scalar(
+        select(Person).where(
+            Person.county_id == scope.county_id, Person.id == scope.person_id, Person.deleted_at.is_(None)
+        )
+    )
+
+
+def areas_above(db: Session, county_id: int, area_id: int | None) -> Sequence[Any]:
+    """Return an area and those above it, from below, each with whom its volunteers telephone."""
+    columns = Area.id, Area.parent_id, Area.contact_name, Area.contact_phone
+    start = select(*columns, literal(0).label("step")).where(Area.county_id == county_id, Area.id == area_id)
+    chain = start.cte("chain", recursive=True)
+    chain = chain.union_all(
+        select(*columns, chain.c.step + 1).where(Area.county_id == county_id, Area.id == chain.c.parent_id)
+    )
+    found = select(chain.c.id, chain.c.contact_name, chain.c.contact_phone).order_by(chain.c.step)
+    return db.execute(found).all()
+
+
+def root_contact(db: Session, county_id: int) -> Any:
+    """Return whom the volunteers of the county telephone whose areas name nobody."""
+    found = select(Area.contact_name, Area.contact_phone).where(
+        Area.county_id == county_id, Area.parent_id.is_(None), Area.contact_phone.is_not(None)
+    )
+    return db.execute(found.limit(1)).first()
+
+
+def companions(db: Session, own: Person, today: dt.date) -> Sequence[Any]:
+    """Return whom a person may take along by a tap: id and name, the likeliest first.
+
+    With whom he walked, who has his places, who lives where he does.
+    """
+    walked = aliased(Companion)
+    together = (
+        exists()
+        .where(Patrol.id == walked.patrol_id, Patrol.person_id == own.id, walked.person_id == Person.id)
+        .correlate(Person)
+    )
+    mine, theirs = aliased(Duty), aliased(Duty)
+    same_place = (
+        exists()
+        .where(
+            mine.person_id == own.id,
+            theirs.person_id == Person.id,
+            mine.place_id == theirs.place_id,
+            mine.in_force.contains(today),
+            theirs.in_force.contains(today),
+        )
+        .correlate(Person)
+    )
+    neighbour = Person.area_id == own.area_id
+    return db.execute(
+        select(Person.id, Person.name)
+        .where(
+            Person.county_id == own.county_id,
+            Person.id != own.id,
+            Person.deleted_at.is_(None),
+            or_(together, same_place, neighbour),
+        )
+        .order_by(together.desc(), same_place.desc(), Person.name, Person.id)
+        .limit(MOST_COMPANIONS)
+    ).all()
+
+
+def notices(db: Session, county_id: int, area_ids: Sequence[int], now: dt.datetime) -> Sequence[Notice]:
+    """Return the words to the volunteers of some areas that hold now, the newest first."""
+    here = or_(Notice.area_id.is_(None), Notice.area_id.in_(list(area_ids)))
+    return db.scalars(
+        select(Notice)
+        .where(Notice.county_id == county_id, here, Notice.since <= now, Notice.until > now)
+        .order_by(Notice.id.desc())
+        .limit(5)
+    ).all()
+
+
+def open_patrols(db: Session, scope: Scope) -> Sequence[Any]:
+    """Return a volunteer's patrols that have not come to their end, the newest first."""
+    own = Patrol.county_id == scope.county_id, Patrol.person_id == scope.person_id
+    return db.execute(
+        select(Patrol.id, Patrol.started_at)
+        .where(*own, Patrol.settled_at.is_(None), Patrol.voided_at.is_(None))
+        .order_by(Patrol.started_at.desc())
+        .limit(10)
+    ).all()
+
+
+def records(
+    db: Session, scope: Scope, before: tuple[dt.datetime, uuid.UUID] | None, limit: int
+) -> Sequence[Any]:
+    """Return a volunteer's patrols, the newest first, from behind a place in the list."""
+    own = and_(patrols_in(scope), Patrol.person_id == scope.person_id, Patrol.voided_at.is_(None))
+    named = select(func.coalesce(Place.name, Place.code)).where(Place.id == Patrol.place_id)
+    found = (
+        select(
+            Patrol.id, Patrol.day, Patrol.started_at, Patrol.ended_at, Patrol.walked_m, Patrol.evidence,
+            Patrol.verdict, Patrol.settled_at,
+            named.scalar_subquery(),
+        )
+        .where(own)
+        .order_by(Patrol.started_at.desc(), Patrol.id.desc())
+        .limit(limit)
+    )  # fmt: skip
+    if before is not None:
+        at, id_ = before
+        found = found.where(or_(Patrol.started_at < at, and_(Patrol.started_at == at, Patrol.id < id_)))
+    return db.execute(found).all()

@@ -1,0 +1,89 @@
+/**
+ * What is not sent yet goes out in order, a piece at a time, until the server has said that it has it.
+ *
+ * Each piece has an id of its own, so that one that was sent and never answered is sent again and counts once. What
+ * the server does not take is laid aside with its words, never thrown away.
+ */
+
+import { ask, Refused, Unreachable } from "./api.js";
+import { result, rows, together, unsent } from "./store.js";
+
+const FIRST_PAUSE_MS = 4000;
+const LONGEST_PAUSE_MS = 300000;
+
+/** Sends the pieces of one person; `told()` is called after each change. */
+export class Outbox {
+  constructor(person, told) {
+    this.person = person;
+    this.told = told;
+    this.pause = FIRST_PAUSE_MS;
+    this.timer = null;
+    this.running = null;
+    this.needsConsent = false;
+  }
+
+  /** Send now, and again by itself until all is sent. */
+  wake() {
+    clearTimeout(this.timer);
+    this.running = this.running || this._run().finally(() => { this.running = null; });
+    return this.running;
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    this.stopped = true;
+  }
+
+  async _run() {
+    try {
+      await this._send();
+      this.pause = FIRST_PAUSE_MS;
+    } catch (error) {
+      if (error instanceof Refused && error.code === "consent_missing") this.needsConsent = true;
+      else if (!(error instanceof Unreachable || error instanceof Refused)) throw error;
+      // A little by chance, so that a township's phones do not all come back in the same second.
+      this.pause = Math.min(this.pause * (1.5 + Math.random()), LONGEST_PAUSE_MS);
+    }
+    await this.told();
+    if (!this.stopped && (await this.waiting()).length) this.timer = setTimeout(() => this.wake(), this.pause);
+  }
+
+  async waiting() {
+    return (await unsent(this.person.id)).filter((piece) => !piece.aside);
+  }
+
+  async _send() {
+    for (const piece of await this.waiting()) {
+      if (this.stopped) return;
+      try {
+        const answer = await ask(this.person, piece.method, piece.path, piece.body);
+        await done(piece, answer);
+        this.needsConsent = false;
+      } catch (error) {
+        const isFinal = error instanceof Refused && ![401, 403].includes(error.status);
+        if (!isFinal) throw error;
+        await together(["pieces"], ({ pieces }) => result(pieces.put({ ...piece, aside: error.message })));
+      }
+      await this.told();
+    }
+  }
+}
+
+/** The server has a piece: it goes, and the answer to an end is kept with its patrol, in one step. */
+async function done(piece, answer) {
+  await together(["pieces", "patrols"], async ({ pieces, patrols }) => {
+    await result(pieces.delete(piece.n));
+    const patrol = piece.patrol && (await result(patrols.get(piece.patrol)));
+    if (patrol && answer && answer.told) await result(patrols.put({ ...patrol, answer }));
+  });
+}
+
+/** Return what the server did not take of a person: its words. */
+export async function aside(person) {
+  return (await unsent(person)).filter((piece) => piece.aside);
+}
+
+/** Patrols of a person that have ended here and are kept until they are seen. */
+export async function ended(person) {
+  return (await rows("patrols")).filter((patrol) => patrol.person === person && patrol.state === "ended");
+}

@@ -1,0 +1,62 @@
+/** 我的记录: outings of his own, one of them in full, and what he may do with what is kept of him. */
+
+import { draw } from "./map.js";
+import { h, metres } from "./dom.js";
+
+const WORDS = { counted: "✓", review: "…", not_counted: "·" };
+
+/** Show the list. */
+export async function show(app) {
+  const { items, next } = await app.ask("GET", "/api/v/records");
+  const list = h("ul", { class: "list" }, items.map((item) => row(app, item)));
+  const more = h("button", { type: "button" }, "再看以前的");
+  let cursor = next;
+  more.hidden = !cursor;
+  more.addEventListener("click", async () => {
+    const page = await app.ask("GET", `/api/v/records?cursor=${encodeURIComponent(cursor)}`);
+    list.append(...page.items.map((item) => row(app, item)));
+    cursor = page.next;
+    more.hidden = !cursor;
+  });
+  app.put("我的记录", [
+    items.length ? list : h("p", null, "还没有记录。走一次巡查，这里就会有。"), more,
+    h("h2", null, "我的资料由我做主"),
+    h("a", { class: "button", href: `/api/people/${app.person.id}/data.zip`, download: "" }, "下载我的全部资料"),
+    h("a", { class: "button", href: "/me" }, "查看或删除我的资料"),
+    h("button", { type: "button", onclick: () => app.show("consent", "records") }, "路线记录：同意或撤回"),
+  ]);
+}
+
+function row(app, item) {
+  const way = item.evidence === "track" ? `走了 ${metres(item.walked_m)}，${Math.round(item.minutes)} 分钟` : item.evidence_name;
+  const state = item.is_open ? "还没有结束" : `${WORDS[item.verdict] || ""} ${item.verdict_name}`;
+  return h("li", null, h("button", { type: "button", onclick: () => app.show("record", item.patrol_id) },
+    h("span", null, h("strong", null, item.day), ` ${item.place || ""} `, way, h("br"), state)));
+}
+
+/** Show one outing: thanks, time and way first, then what counted, then what is missing. */
+export async function one(app, id) {
+  const answer = await app.ask("GET", `/api/patrols/${id}`);
+  app.put("这次巡查", verdict(app, answer), () => app.show("records"));
+  await withMap(app);
+}
+
+/** Return what is told of a patrol. */
+export function verdict(app, answer) {
+  const reasons = (answer.reasons || []).map((reason) => h("li", null, reason.words));
+  const notes = (answer.notes || []).map((note) => h("p", null, note));
+  return [
+    h("p", { class: "big" }, answer.told),
+    reasons.length ? h("div", { class: "card" }, h("h2", null, "说明"), h("ul", null, reasons)) : null,
+    ...notes,
+    h("div", { id: "map" }),
+  ];
+}
+
+/** Draw his places below, as far as the server can be asked. */
+export async function withMap(app) {
+  const room = document.getElementById("map");
+  if (!room) return;
+  const drawn = await app.ask("GET", "/api/v/places").then(draw, () => null);
+  if (drawn && room.isConnected) room.replaceChildren(drawn);
+}
