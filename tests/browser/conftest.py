@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, Route, sync_playwright
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
@@ -62,25 +62,30 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    """Debian's Chromium with an empty profile."""
+def playwright() -> Iterator[Playwright]:
+    """Playwright, where there is Debian's Chromium."""
     if not CHROMIUM.exists():
         reason = "chromium is not installed"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        profile = tmp_path_factory.mktemp("profile")
-        context = playwright.chromium.launch_persistent_context(
-            str(profile),
-            executable_path=str(CHROMIUM),
-            args=ARGUMENTS,
-            locale="zh-CN",
-            viewport={"width": 1280, "height": 860},
-            accept_downloads=True,
-        )
-        yield context
-        context.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """Debian's Chromium with an empty profile."""
+    context = playwright.chromium.launch_persistent_context(
+        str(tmp_path_factory.mktemp("profile")),
+        executable_path=str(CHROMIUM),
+        args=ARGUMENTS,
+        locale="zh-CN",
+        viewport={"width": 1280, "height": 860},
+        accept_downloads=True,
+    )
+    yield context
+    context.close()
 
 
 @pytest.fixture

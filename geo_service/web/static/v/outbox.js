@@ -73,8 +73,8 @@ export class Outbox {
 async function done(piece, answer) {
   await together(["pieces", "patrols"], async ({ pieces, patrols }) => {
     await result(pieces.delete(piece.n));
-    const patrol = piece.patrol && (await result(patrols.get(piece.patrol)));
-    if (patrol && answer && answer.told) await result(patrols.put({ ...patrol, answer }));
+    const patrol = piece.ends && (await result(patrols.get(piece.patrol)));
+    if (patrol) await result(patrols.put({ ...patrol, answer }));
   });
 }
 

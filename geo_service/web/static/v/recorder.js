@@ -107,8 +107,8 @@ function sent(fix) {
   return fix.accuracy_m > 0 ? { ...told, accuracy_m: fix.accuracy_m } : told;
 }
 
-function put(pieces, patrol, path, body) {
-  return result(pieces.add({ person: patrol.person, patrol: patrol.id, method: "PUT", path, body }));
+function put(pieces, patrol, path, body, ends = false) {
+  return result(pieces.add({ person: patrol.person, patrol: patrol.id, method: "PUT", path, body, ends }));
 }
 
 /** Pause, or go on; the pause is written down as a gap. */
@@ -139,7 +139,7 @@ export function end(id, at, now) {
     const gaps = patrol.gaps.slice(-200).map(({ from, until, why }) => ({ from: iso(from), until: iso(until), why }));
     const record = gaps.length ? { gaps } : {};
     const ending = { ended_at: iso(Math.max(at, patrol.started)), batches: patrol.batches, record };
-    await put(stores.pieces, patrol, `${path}/end`, ending);
+    await put(stores.pieces, patrol, `${path}/end`, ending, true);
     patrol.state = "ended";
     patrol.ends = at;
     await result(stores.patrols.put(patrol));
