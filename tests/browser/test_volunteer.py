@@ -7,6 +7,7 @@ Looked at, in three type sizes (SCREENSHOTS=folder pytest tests/browser/test_vol
 - sentences are kind, short and say what to do next.
 """
 
+import datetime as dt
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,13 +19,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, expect
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.devices import service as devices
-from geo_service.tables import Area, Batch, Companion, Patrol, Person
+from geo_service.tables import Area, Batch, Companion, Duty, Patrol, Person
 from layers.crs import to_lonlat
-from layers.vocabulary import Right
+from layers.vocabulary import DutyKind, Layer, Level, Right, Role
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, Service
 from tests.geo_service.conftest import CRS, ORIGIN
 
@@ -155,6 +157,13 @@ def person(service: Service) -> Callable[..., tuple[uuid.UUID, str]]:
             row = Person(county_id=service.town.county.id, name=name, area_id=area.id)
             db.add(row)
             db.flush()
+            for place in (service.town.rivers[0], service.town.road):
+                duty = Duty(
+                    county_id=row.county_id, person_id=row.id, place_id=place.id,
+                    role=Role.of(Layer(place.layer)), kind=DutyKind.VOLUNTEER, level=Level.VILLAGE,
+                    in_force=Range(dt.date(2026, 1, 1), None),
+                )  # fmt: skip
+                db.add(duty)
             scope = Scope(row.county_id, Actor(os_user="t"), dict.fromkeys(Right, None))
             (made,) = devices.make_cards(db, scope, [row.id])
             return row.id, made.secret
@@ -361,8 +370,12 @@ def test_every_screen_can_be_read_and_touched(service: Service, handset: Handset
     handset.tap("联系人")
     look(handset, "contact", folder)
     handset.tap("返回")
+    handset.tap("我的记录")
     handset.tap("我的河、路和小区")
+    handset.page.get_by_role("heading", name="我的河、路和小区").wait_for()
     look(handset, "places", folder)
+    handset.tap("返回")
+    handset.page.get_by_role("heading", name="我的记录").wait_for()
     handset.tap("返回")
     handset.stand(0, 3)
     handset.tap("开始巡查")

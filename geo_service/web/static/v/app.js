@@ -2,7 +2,7 @@
 
 import { canRead, read, readySound } from "./aloud.js";
 import { ask, enter, people, Refused, remember, trust, Unreachable } from "./api.js";
-import { h, lasting } from "./dom.js";
+import { h, icon, lasting } from "./dom.js";
 import { key } from "./ids.js";
 import { aside, Outbox } from "./outbox.js";
 import * as recorder from "./recorder.js";
@@ -70,12 +70,15 @@ class App {
     this.outbox = new Outbox(this.person, () => this.counted());
     await this.counted();
     const patrol = await recorder.underWay(this.person.id);
-    if (!this.me) await this.renew();
+    const stored = this.me;
+    if (!stored) await this.renew();
     if (!this.me) return;
     if (patrol) this.show("again", patrol);
     else this.show("home");
     this.outbox.wake();
-    if (await this.renew() && this.shown === "home") this.show("home");
+    // Drawn again only for news: a screen that changes under the finger loses the touch.
+    const before = shown(this.me);
+    if (stored && (await this.renew()) && this.shown === "home" && shown(this.me) !== before) this.show("home");
   }
 
   /** Ask the server for all that the first screen shows; return whether it answered. */
@@ -125,7 +128,7 @@ class App {
   put(title, children, back) {
     if (this.walking) { this.walking.stop(); this.walking = null; }
     const heading = h("h1", { tabindex: "-1" }, title);
-    const aloud = canRead() ? h("button", { class: "small", type: "button", onclick: () => read(this.screen) }, "🔊 读给我听") : null;
+    const aloud = canRead() ? h("button", { class: "small", type: "button", onclick: () => read(this.screen) }, icon("sound"), "读给我听") : null;
     const returns = back === undefined ? () => this.show("home") : back;
     const isHome = this.shown === "home" || !this.me;
     this.screen.replaceChildren(h("div", { class: "top" }, heading, aloud), ...children.filter(Boolean),
@@ -138,7 +141,7 @@ class App {
 
   telephone() {
     const contact = this.me && this.me.contact;
-    return contact ? h("a", { class: "button", href: `tel:${contact.phone}` }, `📞 打电话给${contact.name || "协调员"}`) : "";
+    return contact ? h("a", { class: "button", href: `tel:${contact.phone}` }, icon("phone"), `打电话给${contact.name || "协调员"}`) : "";
   }
 }
 
@@ -164,10 +167,9 @@ const SCREENS = {
           app.show("home");
         } }, word)));
     app.put(`${app.person.name}，您好`, [
-      ...app.me.notices.map((notice) => h("div", { class: "card warn", role: "alert" }, h("strong", null, `⚠ ${notice.title}`), h("p", null, notice.text))),
-      h("button", { class: "go", type: "button", onclick: () => start(app) }, "▶ 开始巡查"),
+      ...app.me.notices.map((notice) => h("div", { class: "card warn", role: "alert" }, h("strong", null, icon("warn"), ` ${notice.title}`), h("p", null, notice.text))),
+      h("button", { class: "go", type: "button", onclick: () => start(app) }, icon("start"), "开始巡查"),
       h("button", { type: "button", onclick: () => app.show("records") }, "我的记录"),
-      h("button", { type: "button", onclick: () => app.show("places") }, "我的河、路和小区"),
       h("button", { type: "button", onclick: () => app.show("contact") }, "联系人"),
       h("p", { "data-unsent": "", role: "status" }, app.unsentWords()),
       ...laid.slice(0, 3).map((piece) => h("div", { class: "card warn" }, h("p", null, `有一条记录没有收下：${piece.aside}`))),
@@ -199,8 +201,8 @@ const SCREENS = {
       consent.is_current
         ? h("div", null, h("p", { class: "big" }, "您已经同意。"), withdraw)
         : h("div", null, h("label", { class: "tick" }, tick, "我看过了，同意记录我的巡查路线"), agree,
-          h("button", { type: "button", onclick: () => app.show("home") }, "先不同意")),
-    ]);
+          h("button", { type: "button", onclick: () => app.show(next === "records" ? next : "home") }, "先不同意")),
+    ], consent.is_current ? () => app.show(next || "home") : null);
   },
 
   denied(app) {
@@ -259,7 +261,8 @@ const SCREENS = {
   async places(app) {
     const { draw, list } = await import("./map.js");
     const room = h("div", null);
-    app.put("我的河、路和小区", [room, app.me.places.length ? list(app.me.places) : h("p", null, "还没有分给您对象，请问协调员。")]);
+    app.put("我的河、路和小区", [room, app.me.places.length ? list(app.me.places) : h("p", null, "还没有分给您对象，请问协调员。")],
+      () => app.show("records"));
     const drawn = await app.ask("GET", "/api/v/places").then((found) => { keep(`places:${app.person.id}`, found); return found; },
       () => kept(`places:${app.person.id}`)).then((found) => found && draw(found));
     if (drawn && room.isConnected) room.replaceChildren(drawn);
@@ -276,10 +279,13 @@ const SCREENS = {
   },
 };
 
+/** Return what of an answer a person sees. */
+function shown(me) { return JSON.stringify({ ...me, now: null, csrf: null }); }
+
 /** A picture of the question that the browser asks. */
 function permission() {
   const box = h("div", { class: "card", role: "img", "aria-label": "手机会问：是否允许使用您的位置？请点“允许”。" });
-  box.append(h("p", null, "📍 允许使用您的位置？"), h("p", { class: "big" }, "👉 允许"));
+  box.append(h("p", null, "允许使用您的位置？"), h("p", { class: "big" }, "→ 点“允许”"));
   return box;
 }
 

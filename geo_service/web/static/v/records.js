@@ -1,7 +1,7 @@
 /** 我的记录: outings of his own, one of them in full, and what he may do with what is kept of him. */
 
 import { draw } from "./map.js";
-import { h, metres } from "./dom.js";
+import { h, lasting, metres } from "./dom.js";
 
 const WORDS = { counted: "✓", review: "…", not_counted: "·" };
 
@@ -19,6 +19,7 @@ export async function show(app) {
     more.hidden = !cursor;
   });
   app.put("我的记录", [
+    h("button", { type: "button", onclick: () => app.show("places") }, "我的河、路和小区"),
     items.length ? list : h("p", null, "还没有记录。走一次巡查，这里就会有。"), more,
     h("h2", null, "我的资料由我做主"),
     h("a", { class: "button", href: `/api/people/${app.person.id}/data.zip`, download: "" }, "下载我的全部资料"),
@@ -28,7 +29,7 @@ export async function show(app) {
 }
 
 function row(app, item) {
-  const way = item.evidence === "track" ? `走了 ${metres(item.walked_m)}，${Math.round(item.minutes)} 分钟` : item.evidence_name;
+  const way = item.evidence === "track" ? `走了 ${metres(item.walked_m)}，${lasting(item.minutes * 60000)}` : item.evidence_name;
   const state = item.is_open ? "还没有结束" : `${WORDS[item.verdict] || ""} ${item.verdict_name}`;
   return h("li", null, h("button", { type: "button", onclick: () => app.show("record", item.patrol_id) },
     h("span", null, h("strong", null, item.day), ` ${item.place || ""} `, way, h("br"), state)));
