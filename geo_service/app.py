@@ -29,6 +29,7 @@ from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailabl
 from geo_service.figures import routes as figures
 from geo_service.metrics import Metrics
 from geo_service.norms import routes as norms
+from geo_service.notices import routes as notices
 from geo_service.patrols import client_routes as patrol_clients
 from geo_service.patrols import paper_routes as patrol_papers
 from geo_service.patrols import routes as patrols
@@ -67,6 +68,7 @@ ROUTERS = (
     figures.router,
     privacy.router,
     devices.router,
+    notices.router,
     volunteers.router,
     volunteer_pages.router,
     web.router,

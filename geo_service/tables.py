@@ -909,7 +909,11 @@ class Alert(Table):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     kind: Mapped[str]
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
-    patrol_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("patrol.id", ondelete="CASCADE"))
+    patrol_id: Mapped[uuid.UUID]
+    """As the phone knows it: a call for help may come before anything else of the patrol."""
+    lon: Mapped[float | None]
+    """Where he called from, WGS 84, like `lat`."""
+    lat: Mapped[float | None]
     raised_at: Mapped[dt.datetime] = _now()
     closed_at: Mapped[dt.datetime | None]
     closed_by: Mapped[uuid.UUID | None]

@@ -32,6 +32,7 @@ from geo_service.embedded import Cluster, make_private, service_user
 from geo_service.errors import CannotRun, NotFound
 from geo_service.jobs import Progress, Schedule, Work, Worker
 from geo_service.keeper import kept
+from geo_service.notices import service as notices
 from geo_service.patrols import again
 from geo_service.patrols import sending as patrol_sending
 from geo_service.privacy import retention, traces
@@ -199,7 +200,12 @@ def _work(settings: Settings) -> Work:
         closed = patrol_sending.close_abandoned(db, after=hours, home_cut_m=settings.home_cut_m)
         log.info("closed %d patrols without an end", closed)
 
+    def look_who_is_overdue(db: Session, _payload: Json, _progress: Progress) -> None:
+        raised = notices.look_who_is_overdue(db, after=dt.timedelta(hours=settings.overdue_hours))
+        log.info("raised %d alerts of patrols that are not back", raised)
+
     schedules = [
+        Schedule(notices.OVERDUE, dt.timedelta(minutes=10)),
         Schedule(retention.JOB, dt.timedelta(days=1)),
         Schedule(patrol_sending.CLOSE, dt.timedelta(minutes=15)),
     ]
@@ -213,6 +219,7 @@ def _work(settings: Settings) -> Work:
             deletions.JOB: list_deletions,
             backups.JOB: back_up,
             patrol_sending.CLOSE: close_patrols,
+            notices.OVERDUE: look_who_is_overdue,
             again.JOB: again.by_job,
             walkable.JOB: walkable.by_job,
         },

@@ -102,9 +102,8 @@ def make_card(request: Request, db: Db, scope: Changes, person_id: uuid.UUID) ->
     """Make a card; those made before stay good until they are revoked."""
     (made,) = service.make_cards(db, scope, [person_id])
     settings: Settings = request.app.state.settings
-    return CardOut(
-        person=Who(id=made.person_id, name=made.name), address=f"{settings.address}/v#c={made.secret}"
-    )
+    who = Who(id=made.person_id, name=made.name)
+    return CardOut(person=who, address=service.address(settings.address, made))
 
 
 @router.get("/people/{person_id}/devices", summary="Cards and phones of a person")

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import segno
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
@@ -185,6 +186,24 @@ def _way(row: Row[Any]) -> Way:
         row.id, row.kind, row.name, row.person_id, row.person_name, row.created_at, row.used_at,
         row.admitted_at, row.phones,
     )  # fmt: skip
+
+
+def person(db: Session, scope: Scope, person_id: uuid.UUID) -> Person:
+    """Return a person of the scope. Raises NotFound."""
+    found = queries.people(db, people_in(scope, *CHANGE), [person_id])
+    if not found:
+        raise NotFound("没有这个人员，或不在您的辖区内。")
+    return found[0]
+
+
+def address(service: str, made: Made) -> str:
+    """Return the address behind a card's code; no browser sends what stands behind the # by itself."""
+    return f"{service}/v#c={made.secret}"
+
+
+def code(address: str) -> str:
+    """Return an address as a QR code, as the address of an SVG picture."""
+    return segno.make(address, error="m").svg_data_uri(scale=4, border=4)
 
 
 def sha256_of(secret: str) -> bytes:

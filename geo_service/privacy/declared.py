@@ -106,6 +106,8 @@ PERSONAL: Mapping[str, Personal] = {
     "check_in.away_m": Personal("离公示牌多远", _G, "check_ins"),
     "alert.person_id": Personal("谁的安全提醒", _G, "alerts"),
     "alert.patrol_id": Personal("哪次巡查的安全提醒", _G, "alerts"),
+    "alert.lon": Personal("求助时的经度", _G, "alerts"),
+    "alert.lat": Personal("求助时的纬度", _G, "alerts"),
     "alert.closed_by": Personal("处理的账号标识，不显示", _G),
     "alert.note": Personal("处理说明", _G, "alerts"),
     "notice.text": Personal("发给志愿者的提醒", _R),

@@ -247,7 +247,9 @@ def _check_ins(whose: Whose) -> Rows:
 def _alerts(whose: Whose) -> Rows:
     own = Alert.county_id == whose.county_id, Alert.person_id == whose.person_id
     return (
-        select(Alert.kind, Alert.patrol_id, Alert.raised_at, Alert.closed_at, Alert.note)
+        select(
+            Alert.kind, Alert.patrol_id, Alert.lon, Alert.lat, Alert.raised_at, Alert.closed_at, Alert.note
+        )
         .where(*own)
         .order_by(Alert.id)
     )
@@ -354,7 +356,8 @@ PARTS = (
         Column("away_m", "离公示牌（米）", "number"),
     ), _check_ins),
     Part("alerts", "安全提醒", (
-        Column("kind", "种类"), _OF_PATROL, Column("raised_at", "时间", "time"),
+        Column("kind", "种类"), _OF_PATROL, Column("lon", "经度"), Column("lat", "纬度"),
+        Column("raised_at", "时间", "time"),
         Column("closed_at", "处理时间", "time"), Column("note", "处理说明"),
     ), _alerts, {"kind": AlertKind}),
     Part("recorded_fixes", "其他记录器发来的定位", (

@@ -113,7 +113,7 @@ class Frame:
             seldom.append(("/due", "应巡与实巡"))
         seldom.append(("/norms", "标准"))
         if self.holds(Right.COORDINATOR):
-            daily.append(("/people", "人员"))
+            daily += [("/people", "人员"), ("/care", "需要关心")]
             seldom.append(("/import", "导入"))
         if self.holds(Right.COORDINATOR, Right.PLANNER):
             daily.append(("/figures", "数据"))

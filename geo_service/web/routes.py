@@ -19,6 +19,7 @@ from geo_service.db import Db
 from geo_service.patrols import again
 from geo_service.tables import County
 from geo_service.web import (
+    care_pages,
     drawing_pages,
     figure_pages,
     import_pages,
@@ -245,6 +246,7 @@ def _record(db: Db, scope: Scope, **detail: Any) -> None:
     audit.record(db, scope.actor, "maps.export", county_id=scope.county_id, **detail)
 
 
+router.include_router(care_pages.router)
 router.include_router(patrol_pages.router)
 router.include_router(service_pages.router)
 router.include_router(figure_pages.router)

@@ -103,15 +103,14 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=False),
         sa.Column("patrol_id", sa.Uuid(), nullable=False),
+        sa.Column("lon", sa.Double(), nullable=True),
+        sa.Column("lat", sa.Double(), nullable=True),
         sa.Column("raised_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_by", sa.Uuid(), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["county_id"], ["county.id"], name=op.f("fk_alert_county_id_county"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["patrol_id"], ["patrol.id"], name=op.f("fk_alert_patrol_id_patrol"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_alert_person_id_person")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),

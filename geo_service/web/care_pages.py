@@ -1,0 +1,154 @@
+"""Pages of care: who needs a look, what volunteers are told, whom they telephone; their cards and phones."""
+
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Path, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from geo_service.accounts.dependencies import require
+from geo_service.accounts.narrow import CHANGE
+from geo_service.accounts.scope import Scope
+from geo_service.db import Db
+from geo_service.devices import service as devices
+from geo_service.errors import Forbidden, Invalid
+from geo_service.notices import service
+from geo_service.settings import Settings
+from geo_service.web.frame import Frame, Framed
+from layers.errors import YinxunError
+from layers.vocabulary import NoticeKind
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+Changes = Annotated[Scope, require(*CHANGE)]
+Words = Annotated[str, Form(max_length=1000)]
+_Id = Annotated[int, Path(ge=0, lt=2**63)]
+
+
+@router.get("/care", summary="Show who needs a look")
+def care(db: Db, frame: Framed, _scope: Changes) -> Response:
+    """Show open alerts, phones that wait, notices and contacts."""
+    return _shown(db, frame)
+
+
+def _shown(db: Db, frame: Frame, error: YinxunError | None = None) -> Response:
+    scope = frame.own_scope
+    values = {
+        "alerts": service.open_alerts(db, scope),
+        "newest": service.count(db, scope)[1],
+        "waiting": devices.waiting(db, scope),
+        "notices": service.notices(db, scope),
+        "areas": service.areas(db, scope),
+        "whole_county": scope.areas(*CHANGE) is None,
+        "kinds": list(NoticeKind),
+        "zone": frame.zone,
+        "error": error,
+    }
+    return frame.show("care.html", values, status=200 if error is None else 422)
+
+
+def _done(db: Db, frame: Frame, action: Any, where: str = "/care") -> Response:
+    """Do something and go back to the page, or show it with what was wrong."""
+    try:
+        with db.begin_nested():
+            action()
+    except (Invalid, Forbidden) as error:
+        return _shown(db, frame, error)
+    return RedirectResponse(frame.link(where), status_code=303)
+
+
+@router.post("/care/alerts/{alert_id}/close", summary="Close an alert")
+def close(db: Db, frame: Framed, scope: Changes, alert_id: _Id, note: Words = "") -> Response:
+    """Close it with what was found out."""
+    return _done(db, frame, lambda: service.close(db, scope, alert_id, note))
+
+
+@router.post("/care/phones/{device_id}/admit", summary="Admit a phone")
+def admit(db: Db, frame: Framed, scope: Changes, device_id: _Id) -> Response:
+    """Let a volunteer's second phone be used."""
+    return _done(db, frame, lambda: devices.admit(db, scope, device_id))
+
+
+@router.post("/care/phones/{device_id}/refuse", summary="Refuse a phone")
+def refuse(db: Db, frame: Framed, scope: Changes, device_id: _Id) -> Response:
+    """Put a phone out of use that waits."""
+    return _done(db, frame, lambda: devices.revoke(db, scope, device_id))
+
+
+@router.post("/care/notices", summary="Tell volunteers something")
+def warn(
+    db: Db,
+    frame: Framed,
+    scope: Changes,
+    kind: Words = NoticeKind.OTHER,
+    text: Words = "",
+    area: Words = "",
+    hours: Words = "24",
+) -> Response:
+    """Write a notice for an area, or for the whole county."""
+
+    def written() -> None:
+        if kind not in set(NoticeKind):
+            raise Invalid("请在列表里选择提醒的种类。")
+        if not hours.replace(".", "", 1).isdigit() or (area and not area.isdigit()):
+            raise Invalid("请填多少小时内有效，例如 24。")
+        service.warn(db, scope, NoticeKind(kind), text, int(area) if area else None, hours=float(hours))
+
+    return _done(db, frame, written)
+
+
+@router.post("/care/notices/{notice_id}/end", summary="End a notice")
+def end_notice(db: Db, frame: Framed, scope: Changes, notice_id: _Id) -> Response:
+    """End a notice now."""
+    return _done(db, frame, lambda: service.take_back(db, scope, notice_id))
+
+
+@router.post("/care/contacts/{area_id}", summary="Set whom volunteers telephone")
+def contact(
+    db: Db, frame: Framed, scope: Changes, area_id: _Id, name: Words = "", phone: Words = ""
+) -> Response:
+    """Set name and number of an area's contact."""
+    return _done(db, frame, lambda: service.set_contact(db, scope, area_id, name, phone))
+
+
+@router.get("/people/{person_id}/cards", summary="Show a person's cards and phones")
+def cards(db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID) -> Response:
+    """Show what is in force."""
+    return _cards(db, frame, scope, person_id)
+
+
+def _cards(
+    db: Db, frame: Frame, scope: Scope, person_id: uuid.UUID, *, address: str | None = None
+) -> Response:
+    values = {
+        "person": devices.person(db, scope, person_id),
+        "ways": devices.ways(db, scope, person_id=person_id),
+        "address": address,
+        "code": devices.code(address) if address else None,
+        "zone": frame.zone,
+    }
+    response = frame.show("cards.html", values)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@router.post("/people/{person_id}/cards", summary="Make a card for a person")
+def make_card(request: Request, db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID) -> Response:
+    """Make a card and show its code, once."""
+    (made,) = devices.make_cards(db, scope, [person_id])
+    settings: Settings = request.app.state.settings
+    return _cards(db, frame, scope, person_id, address=devices.address(settings.address, made))
+
+
+@router.post("/people/{person_id}/cards/{device_id}/{action}", summary="Admit or revoke a card or phone")
+def change_card(
+    db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID, device_id: _Id, action: str
+) -> Response:
+    """Admit a phone, or revoke a phone or a card."""
+    if action == "admit":
+        devices.admit(db, scope, device_id)
+    elif action == "revoke":
+        devices.revoke(db, scope, device_id)
+    else:
+        raise Invalid("没有这个操作；请返回后再点一次。")
+    return RedirectResponse(frame.link(f"/people/{person_id}/cards"), status_code=303)
