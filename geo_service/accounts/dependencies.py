@@ -22,7 +22,7 @@ from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.accounts.service import Identity
 from geo_service.db import Db
-from geo_service.errors import Forbidden, MustChangePassword, NotSignedIn
+from geo_service.errors import Forbidden, MustChangePassword, NotFound, NotSignedIn
 from geo_service.settings import Settings
 from layers.errors import YinxunError
 from layers.vocabulary import Right
@@ -114,6 +114,16 @@ def require(*rights: Right) -> Any:
         return scope
 
     return Depends(check)
+
+
+def _volunteer(scope: Signed) -> Scope:
+    if scope.person_id is None or not scope.holds(Right.VOLUNTEER):
+        raise NotFound("这个账号不是志愿者的，请用卡片上的二维码进入。")
+    return scope
+
+
+Volunteer = Annotated[Scope, Depends(_volunteer)]
+"""The scope of a volunteer, on the page that is his own; for anybody else the page is not there."""
 
 
 def _full(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from geo_service.accounts.dependencies import Signed, require
+from geo_service.accounts.dependencies import Volunteer, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.db import Db
@@ -39,14 +39,14 @@ class CountOut(BaseModel):
 
 
 @router.post("/v/alerts", status_code=204, summary="Call for help, or tell that nobody answered")
-def alert(db: Db, scope: Signed, said: AlertIn) -> None:
+def alert(db: Db, scope: Volunteer, said: AlertIn) -> None:
     """Raise an alert about oneself; sent again it changes nothing."""
     position = (said.lon, said.lat) if said.lon is not None and said.lat is not None else None
     service.alert(db, scope, AlertKind(said.kind), said.patrol_id, position=position)
 
 
 @router.post("/v/alerts/{kind}/{patrol_id}/close", status_code=204, summary="Tell that one is well")
-def close(db: Db, scope: Signed, kind: Own, patrol_id: uuid.UUID) -> None:
+def close(db: Db, scope: Volunteer, kind: Own, patrol_id: uuid.UUID) -> None:
     """Close one's own alert."""
     service.answer_fine(db, scope, AlertKind(kind), patrol_id)
 

@@ -15,13 +15,9 @@ from geo_service.tables import Area, Companion, Duty, Notice, Patrol, Person, Pl
 MOST_COMPANIONS = 60
 
 
-def person(db: Session, scope: Scope) -> Person | None:
+def person(db: Session, person_id: uuid.UUID) -> Person:
     """Return the person behind a volunteer's account."""
-    return db.scalar(
-        select(Person).where(
-            Person.county_id == scope.county_id, Person.id == scope.person_id, Person.deleted_at.is_(None)
-        )
-    )
+    return db.get_one(Person, person_id)
 
 
 def areas_above(db: Session, county_id: int, area_id: int | None) -> Sequence[Any]:
@@ -45,9 +41,9 @@ def root_contact(db: Session, county_id: int) -> Any:
 
 
 def companions(db: Session, own: Person, today: dt.date) -> Sequence[Any]:
-    """Return whom a person may take along by a tap: id and name, the likeliest first.
+    """Return whom a person may take along by a tap: id and name of who walked with him or shares a place.
 
-    With whom he walked, who has his places, who lives where he does.
+    Of others he is told no names: he can tell theirs to his coordinator.
     """
     walked = aliased(Companion)
     together = (
@@ -67,14 +63,13 @@ def companions(db: Session, own: Person, today: dt.date) -> Sequence[Any]:
         )
         .correlate(Person)
     )
-    neighbour = Person.area_id == own.area_id
     return db.execute(
         select(Person.id, Person.name)
         .where(
             Person.county_id == own.county_id,
             Person.id != own.id,
             Person.deleted_at.is_(None),
-            or_(together, same_place, neighbour),
+            or_(together, same_place),
         )
         .order_by(together.desc(), same_place.desc(), Person.name, Person.id)
         .limit(MOST_COMPANIONS)

@@ -8,10 +8,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_service import cursors
-from geo_service.accounts.dependencies import Signed, csrf_token_of
-from geo_service.accounts.scope import Scope
+from geo_service.accounts.dependencies import Volunteer, csrf_token_of
 from geo_service.db import Db
-from geo_service.errors import NotFound
 from geo_service.privacy import consents
 from geo_service.settings import Settings
 from geo_service.volunteer import service
@@ -161,7 +159,7 @@ class RecordsOut(BaseModel):
 
 
 @router.get("/me", summary="What a volunteer's page shows")
-def me(request: Request, db: Db, scope: Signed) -> MeOut:
+def me(request: Request, db: Db, scope: Volunteer) -> MeOut:
     """Return his places, companions, contact, notices, consent and rules."""
     settings: Settings = request.app.state.settings
     rules = Rules(settings.still_minutes, settings.overdue_hours, settings.patrol_max_hours)
@@ -169,22 +167,21 @@ def me(request: Request, db: Db, scope: Signed) -> MeOut:
 
 
 @router.get("/places", summary="A volunteer's places, drawn")
-def places(db: Db, scope: Signed) -> dict[str, Any]:
+def places(db: Db, scope: Volunteer) -> dict[str, Any]:
     """Return GeoJSON: of lines what was covered in the last 30 days and what is left, areas whole."""
     return service.places_drawn(db, scope)
 
 
 @router.post("/consent", summary="Agree to have the way recorded, or no longer")
-def consent(db: Db, scope: Signed, said: ConsentIn) -> ConsentOut:
+def consent(db: Db, scope: Volunteer, said: ConsentIn) -> ConsentOut:
     """Write down a yes or a no; without a yes no fixes of his way are taken."""
-    person_id = _own(scope)
     if said.given:
-        return ConsentOut.of(consents.give(db, scope, person_id, said.version))
-    return ConsentOut.of(consents.withdraw(db, scope, person_id))
+        return ConsentOut.of(consents.give(db, scope, service.own(scope), said.version))
+    return ConsentOut.of(consents.withdraw(db, scope, service.own(scope)))
 
 
 @router.get("/records", summary="A volunteer's own outings")
-def records(db: Db, scope: Signed, cursor: cursors.Cursor = None) -> RecordsOut:
+def records(db: Db, scope: Volunteer, cursor: cursors.Cursor = None) -> RecordsOut:
     """Return the newest first, twenty at a time."""
     rows, has_more = service.records(db, scope, cursors.value_and_id(cursor, dt.datetime.fromisoformat))
     last = rows[-1] if rows else None
@@ -192,9 +189,3 @@ def records(db: Db, scope: Signed, cursor: cursors.Cursor = None) -> RecordsOut:
         cursors.encode(last.started_at.isoformat(), str(last.patrol_id)) if last and has_more else None
     )
     return RecordsOut(items=[RecordOut.of(row) for row in rows], next=following)
-
-
-def _own(scope: Scope) -> uuid.UUID:
-    if scope.person_id is None:
-        raise NotFound("这个账号不是志愿者的，请用卡片上的二维码进入。")
-    return scope.person_id

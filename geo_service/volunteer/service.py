@@ -15,11 +15,10 @@ from geo_service.coverage import answers
 from geo_service.coverage.answers import CoverageTable
 from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query
-from geo_service.errors import NotFound
 from geo_service.privacy import consents
 from geo_service.tables import County
 from geo_service.volunteer import queries
-from layers.vocabulary import Evidence, Layer, NoticeKind, Right, Verdict
+from layers.vocabulary import Evidence, Layer, NoticeKind, Verdict
 
 WINDOW_DAYS = 30
 """What was covered is told of so many days."""
@@ -104,12 +103,16 @@ class RecordRow:
     place: str | None
 
 
+def own(scope: Scope) -> uuid.UUID:
+    """Return the person of a volunteer's scope."""
+    if scope.person_id is None:
+        raise RuntimeError("the scope is no volunteer's")
+    return scope.person_id
+
+
 def me(db: Session, scope: Scope, rules: Rules) -> Me:
-    """Return what the first screen shows. Raises NotFound for an account that is no volunteer's."""
-    person = queries.person(db, scope) if scope.holds(Right.VOLUNTEER) else None
-    county = db.get_one(County, scope.county_id)
-    if person is None:
-        raise NotFound("这个账号不是志愿者的，请用卡片上的二维码进入。")
+    """Return what the first screen shows."""
+    person, county = queries.person(db, own(scope)), db.get_one(County, scope.county_id)
     now = dt.datetime.now(dt.UTC)
     today = now.astimezone(ZoneInfo(county.time_zone)).date()
     above = queries.areas_above(db, county.id, person.area_id)
@@ -160,8 +163,6 @@ def _table(db: Session, scope: Scope, today: dt.date) -> CoverageTable:
 
 def places_drawn(db: Session, scope: Scope) -> dict[str, Any]:
     """Return a volunteer's places as GeoJSON: of lines what was covered lately and what is left."""
-    if not scope.holds(Right.VOLUNTEER) or scope.person_id is None:
-        raise NotFound("这个账号不是志愿者的，请用卡片上的二维码进入。")
     county = db.get_one(County, scope.county_id)
     today = dt.datetime.now(ZoneInfo(county.time_zone)).date()
     table = _table(db, scope, today)
@@ -195,8 +196,6 @@ def records(
     db: Session, scope: Scope, before: tuple[dt.datetime, uuid.UUID] | None
 ) -> tuple[list[RecordRow], bool]:
     """Return a volunteer's own outings, the newest first, and whether there are more."""
-    if scope.person_id is None:
-        raise NotFound("这个账号不是志愿者的，请用卡片上的二维码进入。")
     zone = ZoneInfo(db.get_one(County, scope.county_id).time_zone)
     rows = queries.records(db, scope, before, RECORDS + 1)
     found = [

@@ -109,8 +109,6 @@ def test_only_his_coordinators_see_it(db: Session, scope: Scope, own: Scope, sma
     for rights in ({Right.PLANNER: None}, {Right.VOLUNTEER: None}):
         with pytest.raises(Forbidden):
             service.open_alerts(db, Scope(scope.county_id, Actor(), rights))
-    with pytest.raises(NotFound):
-        service.alert(db, scope, AlertKind.SOS, uuid.uuid4())
 
 
 def test_a_notice_reaches_the_phones_of_its_area_and_below_while_it_holds(

@@ -33,9 +33,11 @@ from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.app import create_app
 from geo_service.patrols import photos
+from geo_service.privacy import consents
 from geo_service.settings import Settings
 from geo_service.tables import (
     Account,
+    Alert,
     Area,
     County,
     Duty,
@@ -44,6 +46,7 @@ from geo_service.tables import (
     Grant,
     IssuedReport,
     Norm,
+    Notice,
     Patrol,
     Person,
     Place,
@@ -101,6 +104,10 @@ class Town:
     sign_in: SignIn
     draft: Norm
     leave: Exemption
+    device_id: int
+    """A second phone of its volunteer that waits to be admitted."""
+    alert_id: int
+    notice_id: int
     places: list[str] = field(default_factory=list)
     """What only those may read who may see its places."""
     people: list[str] = field(default_factory=list)
@@ -156,6 +163,10 @@ class Walk:
     whole: bool = False
     own: bool = True
     shows: str | None = None
+    page: bool = False
+    """It is of the volunteer's own page: for anybody else there is none."""
+    mates: bool = False
+    """It tells a volunteer who shares his places, to take them along."""
 
 
 def _of_account(town: Town) -> Request:
@@ -274,6 +285,10 @@ def _of_photo(town: Town) -> Request:
 
 def _of_walker(town: Town) -> Request:
     return {"path": {"person_id": town.walker.id}}
+
+
+def _of_device(town: Town) -> Request:
+    return {"path": {"device_id": town.device_id}}
 
 
 def _of_duty(town: Town) -> Request:
@@ -397,6 +412,49 @@ WALKS: dict[tuple[str, str], Walk] = {
         SEE_PEOPLE, lambda town: {**_of_walker(town), "data": {"sure": "yes"}}, without=404
     ),
     ("GET", "/me"): Walk(),
+    ("POST", "/api/v/leave"): Walk(ok=204),
+    ("GET", "/api/v/me"): Walk(page=True, mates=True),
+    ("GET", "/api/v/places"): Walk(page=True),
+    ("GET", "/api/v/records"): Walk(page=True),
+    ("POST", "/api/v/consent"): Walk(
+        about=lambda _: {"json": {"version": consents.VERSION, "given": True}}, page=True
+    ),
+    ("POST", "/api/v/alerts"): Walk(
+        about=lambda _: {"json": {"kind": "sos", "patrol_id": str(uuid.uuid4())}}, ok=204, page=True
+    ),
+    ("POST", "/api/v/alerts/{kind}/{patrol_id}/close"): Walk(
+        about=lambda _: {"path": {"kind": "still", "patrol_id": uuid.uuid4()}}, ok=204, page=True
+    ),
+    ("GET", "/api/alerts/count"): Walk(STAFF),
+    ("POST", "/api/people/{person_id}/cards"): Walk(STAFF, _of_walker, ok=201),
+    ("GET", "/api/people/{person_id}/devices"): Walk(STAFF, _of_walker, beyond=200, shows="people"),
+    ("GET", "/api/devices/waiting"): Walk(STAFF, shows="people"),
+    ("POST", "/api/devices/{device_id}/admit"): Walk(STAFF, _of_device),
+    ("DELETE", "/api/devices/{device_id}"): Walk(STAFF, _of_device, ok=204),
+    ("GET", "/care"): Walk(STAFF, shows="people"),
+    ("POST", "/care/alerts/{alert_id}/close"): Walk(
+        STAFF, lambda town: {"path": {"alert_id": town.alert_id}, "data": {"note": "平安"}}, ok=303
+    ),
+    ("POST", "/care/phones/{device_id}/admit"): Walk(STAFF, _of_device, ok=303),
+    ("POST", "/care/phones/{device_id}/refuse"): Walk(STAFF, _of_device, ok=303),
+    ("POST", "/care/notices"): Walk(
+        STAFF, lambda town: {"data": {"kind": "heat", "text": "高温", "area": town.area.id}}, ok=303
+    ),
+    ("POST", "/care/notices/{notice_id}/end"): Walk(
+        STAFF, lambda town: {"path": {"notice_id": town.notice_id}}, ok=303
+    ),
+    ("POST", "/care/contacts/{area_id}"): Walk(
+        STAFF,
+        lambda town: {"path": {"area_id": town.area.id}, "data": {"name": "张", "phone": "110"}},
+        ok=303,
+    ),
+    ("GET", "/people/{person_id}/cards"): Walk(STAFF, _of_walker, shows="people"),
+    ("POST", "/people/{person_id}/cards"): Walk(STAFF, _of_walker, shows="people"),
+    ("POST", "/people/{person_id}/cards/{device_id}/{action}"): Walk(
+        STAFF,
+        lambda town: {"path": {"person_id": town.walker.id, "device_id": town.device_id, "action": "admit"}},
+        ok=303,
+    ),
     ("GET", "/api/retention"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
     ("GET", "/retention"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
     # coverage: whoever sees no place gets an empty answer
@@ -702,7 +760,7 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
         x, area, river, grid, off_map, walker, neighbour, duty, patrol_id,
         service_id, _file(county, folder, f"service/{service_id}"), entry_id,
         _file(county, folder, f"figure_entry/{entry_id}"), report_id, photo_id, account, grant, sign_in,
-        *_expected_of(county, walker),
+        *_expected_of(county, walker), _phone(county, walker), *_care(county, area, walker),
         places=[area.code, f"{name}河", f"{name}格", f"{name}待上图"],
         people=[f"{name}老王", str(walker.id), str(patrol_id), str(service_id)],
         not_own=[
@@ -710,6 +768,31 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
             str(account.id),
         ],
     )  # fmt: skip
+
+
+def _phone(county: SmallCounty, person: Person) -> int:
+    account = Account(id=uuid.uuid4(), person_id=person.id, password_history=[])
+    county.db.add(account)
+    county.db.flush()
+    phone = SignIn(secret_sha256=uuid.uuid4().bytes, account_id=account.id, kind="phone", name="手机")
+    county.db.add(phone)
+    county.db.flush()
+    return phone.id
+
+
+def _care(county: SmallCounty, area: Area, person: Person) -> tuple[int, int]:
+    """Add an alert and a notice, and let the person agree to have his way recorded."""
+    alert = Alert(county_id=county.id, kind="still", person_id=person.id, patrol_id=uuid.uuid4())
+    now = dt.datetime.now(dt.UTC)
+    notice = Notice(
+        county_id=county.id, area_id=area.id, kind="heat", text="高温", since=now,
+        until=now + dt.timedelta(hours=9),
+    )  # fmt: skip
+    county.db.add_all([alert, notice])
+    county.db.flush()
+    staff = Scope(county.id, Actor(os_user="tester"), {Right.ADMINISTRATOR: None})
+    consents.give(county.db, staff, person.id, consents.VERSION, channel=consents.PAPER)
+    return alert.id, notice.id
 
 
 def _service(county: SmallCounty, person: Person, place: Place) -> uuid.UUID:
@@ -807,7 +890,10 @@ def _mixed(db: Session, county: SmallCounty, town: Town) -> str:
 
 def _somebody(county: SmallCounty) -> Person:
     """Return a new person without area, duty or patrol."""
-    return county.db.get_one(Person, county.person("全县某人"))
+    person = county.db.get_one(Person, county.person("全县某人"))
+    staff = Scope(county.id, Actor(os_user="tester"), {Right.ADMINISTRATOR: None})
+    consents.give(county.db, staff, person.id, consents.VERSION, channel=consents.PAPER)
+    return person
 
 
 def _token(db: Session, login: str, right: Right, ground: Ground, person_id: uuid.UUID | None = None) -> str:
@@ -893,7 +979,7 @@ def test_every_right_gets_what_is_its_own(world: World, method: str, path: str, 
         expected = _expected(walk, right, where, asked)
         told = f"{right} of {where} asked about {asked}: {answer.status_code} {answer.text[:300]}"
         assert answer.status_code == expected, told
-        _demand_no_secret(world, right, where, answer, made)
+        _demand_no_secret(world, right, where, answer, made, mates=walk.mates)
         if walk.shows and right in STAFF & walk.may and where in (asked, COUNTY):
             shown = getattr(world.towns[asked], walk.shows)
             assert any(secret in answer.text for secret in shown), f"{told}: nothing of {shown}"
@@ -926,6 +1012,8 @@ def test_another_countys_administrator_gets_nothing(world: World, method: str, p
 
 
 def _expected(walk: Walk, right: Right, where: str, asked: str) -> int:
+    if walk.page:
+        return walk.ok if right is Right.VOLUNTEER else 404
     if right not in walk.may:
         return walk.without
     if walk.whole and where != COUNTY:
@@ -938,7 +1026,9 @@ def _expected(walk: Walk, right: Right, where: str, asked: str) -> int:
     return walk.ok if where in (asked, COUNTY) else walk.beyond
 
 
-def _demand_no_secret(world: World, right: Right, where: str, answer: Response, made: Request) -> None:
+def _demand_no_secret(
+    world: World, right: Right, where: str, answer: Response, made: Request, *, mates: bool
+) -> None:
     secrets: list[str] = []
     for name, town in world.towns.items():
         here = where in (name, COUNTY)
@@ -947,7 +1037,8 @@ def _demand_no_secret(world: World, right: Right, where: str, answer: Response, 
         elif right is Right.PLANNER:
             secrets += town.people + town.not_own + ([] if here else town.places)
         elif right is Right.VOLUNTEER:
-            secrets += town.not_own if where == name else _all_secrets(town)
+            known = {town.neighbour.name, str(town.neighbour.id)} if mates and where == name else set()
+            secrets += [s for s in town.not_own if s not in known] if where == name else _all_secrets(town)
         elif where == COUNTY:  # an auditor reads opaque ids, and nothing else
             secrets += [secret for secret in _all_secrets(town) if not _is_id(secret)]
         else:
