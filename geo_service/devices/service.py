@@ -5,6 +5,7 @@ The secret of a card stands on the card alone, that of a phone on the phone alon
 
 import datetime as dt
 import hashlib
+import re
 import secrets
 import uuid
 from collections.abc import Iterable
@@ -117,7 +118,7 @@ def enter(db: Session, card: str, phone_key: str, model: str, *, request_id: str
     now, key = _now(), sha256_of(phone_key)
     phone = queries.phone_by_secret(db, key)
     if phone is None:
-        phone = _first_seen(db, way, key, printable(model)[:MODEL_LENGTH] or "手机", now)
+        phone = _first_seen(db, way, key, named(model), now)
         actor = Actor(account_id=account.id, request_id=request_id)
         is_first = phone.admitted_at is not None
         _record(db, actor, "devices.enter", person.county_id, person.id, is_first=is_first)
@@ -143,6 +144,22 @@ def _first_seen(db: Session, card: SignIn, key: bytes, model: str, now: dt.datet
     if phone is None:
         raise NotFound(_NO_CARD)
     return phone
+
+
+def named(model: str) -> str:
+    """Return in words which phone and which browser it is that called itself so.
+
+    >>> named("Mozilla/5.0 (Linux; Android 10; MAR-AL00 Build/HUAWEI; wv) Mobile MicroMessenger/8")
+    'MAR-AL00，微信'
+    >>> named("Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605 Mobile/15E148")
+    'iPhone，浏览器'
+    >>> named("")
+    '手机，浏览器'
+    """
+    known = re.search(r"\((?:Linux; )?(?:Android [\d.]+; )?([^;)]*)", printable(model))
+    phone = known[1].partition(" Build/")[0].strip()[:MODEL_LENGTH] if known else ""
+    where = "微信" if "MicroMessenger" in model else "浏览器"
+    return f"{phone or '手机'}，{where}"
 
 
 def ways(db: Session, scope: Scope, *, person_id: uuid.UUID | None = None) -> list[Way]:
@@ -203,7 +220,7 @@ def address(service: str, made: Made) -> str:
 
 def code(address: str) -> str:
     """Return an address as a QR code, as the address of an SVG picture."""
-    return segno.make(address, error="m").svg_data_uri(scale=4, border=4)
+    return segno.make(address, error="m").svg_data_uri(scale=4, border=4, light="white")
 
 
 def sha256_of(secret: str) -> bytes:

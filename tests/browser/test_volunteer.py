@@ -27,7 +27,7 @@ from geo_service.devices import service as devices
 from geo_service.tables import Area, Batch, Companion, Duty, Patrol, Person
 from layers.crs import to_lonlat
 from layers.vocabulary import DutyKind, Layer, Level, Right, Role
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, Service
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, Service, Watched
 from tests.geo_service.conftest import CRS, ORIGIN
 
 PHONE = {"width": 360, "height": 740}
@@ -287,8 +287,8 @@ def test_each_sees_and_sends_only_his_own_on_one_phone(service: Service, handset
     handset.context.set_offline(True)
     handset.walk(30, 60, 90)
     handset.end()
-    handset.context.set_offline(False)
     handset.page.route("**/api/patrols/**", lambda route: route.abort())
+    handset.context.set_offline(False)
     handset.scan(other)
     handset.page.reload()
     expect(handset.page.get_by_role("heading", name="乙女士，您好")).to_be_visible()
@@ -320,7 +320,6 @@ def test_companions_are_chosen_by_name(service: Service, handset: Handset, perso
     assert along == [other]
 
 
-SIZES = ("标准", "大", "特大")
 PIXELS = {"标准": 18, "大": 22, "特大": 30}
 MEASURED = """() => {
   const shown = (element) => element.getClientRects().length > 0;
@@ -353,6 +352,40 @@ def look(handset: Handset, name: str, folder: Path | None) -> None:
         if folder:
             page.screenshot(path=str(folder / f"{name}_{size}.png"), full_page=True)
     page.evaluate("document.documentElement.dataset.size = 'large'")
+
+
+def test_a_second_phone_comes_in_when_the_coordinator_taps(
+    service: Service, handset: Handset, chromium: Browser, signed_in: Watched, person, shot
+) -> None:
+    _, card = person("换手机")
+    handset.scan(card)
+    expect(handset.page.get_by_role("heading", name="换手机，您好")).to_be_visible()
+    other = Handset(chromium, service)
+    other.scan(card)
+    expect(other.page.get_by_role("heading", name="等协调员同意")).to_be_visible()
+    desk = signed_in.page
+    desk.get_by_role("link", name="需要关心").click()
+    waiting = desk.get_by_role("region", name="换手机的手机")
+    shot(desk, "care")
+    waiting.get_by_role("button", name="同意", exact=True).click()
+    expect(waiting).to_have_count(0)
+    other.tap("已经同意了")
+    expect(other.page.get_by_role("heading", name="换手机，您好")).to_be_visible()
+    other.close()
+
+
+def test_a_coordinator_makes_a_card_and_sees_its_code_once(
+    service: Service, signed_in: Watched, person, shot
+) -> None:
+    person_id, _ = person("要卡片")
+    desk = signed_in.page
+    desk.goto(f"http://{service.host}/people/{person_id}/cards")
+    desk.get_by_role("button", name="做一张新卡片").click()
+    expect(desk.get_by_role("img", name="要卡片的卡片二维码")).to_be_visible()
+    shot(desk, "cards")
+    desk.goto(f"http://{service.host}/people/{person_id}/cards")
+    expect(desk.get_by_role("img")).to_have_count(0)
+    expect(desk.get_by_role("cell", name="可以用")).to_have_count(2)
 
 
 def test_every_screen_can_be_read_and_touched(service: Service, handset: Handset, person, shot) -> None:

@@ -50,10 +50,10 @@ def test_another_phone_waits_until_a_coordinator_admits_it(
 ) -> None:
     enter(db, card, key())
     second = key()
-    assert not enter(db, card, second, "iPhone").is_admitted
-    assert not enter(db, card, second, "iPhone").is_admitted
+    assert not enter(db, card, second, "Mozilla/5.0 (iPhone; CPU) MicroMessenger").is_admitted
+    assert not enter(db, card, second, "Mozilla/5.0 (iPhone; CPU) MicroMessenger").is_admitted
     (waiting,) = service.waiting(db, scope)
-    assert (waiting.name, waiting.person, waiting.is_waiting) == ("iPhone", "王秀英", True)
+    assert (waiting.name, waiting.person, waiting.is_waiting) == ("iPhone，微信", "王秀英", True)
     assert not service.admit(db, scope, waiting.id).is_waiting
     assert enter(db, card, second).is_admitted
     assert service.waiting(db, scope) == []
