@@ -63,7 +63,7 @@ class Track:
     piece: Ints
     dropped: Mapping[str, int] = field(default_factory=dict)
     """How many fixes each rule dropped, by the rule's name."""
-    _metric: dict[str, Floats] = field(default_factory=dict, repr=False)
+    _metric: dict[str, Floats] = field(default_factory=dict, init=False, repr=False)
     """x, y by metric CRS: to make them takes as long as to find what was covered."""
 
     def __len__(self) -> int:
@@ -72,14 +72,15 @@ class Track:
     def where(self, keep: Bools) -> "Track":
         """Return the fixes where `keep`, shape (n,); a piece is split where fixes are missing inside it."""
         run = self.piece + np.cumsum(~keep)
-        return Track(
+        kept = Track(
             self.time_s[keep],
             self.lonlat[keep],
             self.accuracy_m[keep],
             _numbered(run[keep]),
             self.dropped,
-            {crs: xy[keep] for crs, xy in self._metric.items()},
         )
+        kept._metric.update({crs: xy[keep] for crs, xy in self._metric.items()})
+        return kept
 
     def metric(self, crs: str) -> Floats:
         """Return x, y in metres of a CRS, shape (n, 2); not to be written into."""
@@ -135,7 +136,9 @@ def clean(recording: Recording, crs: str) -> Track:
         drop("spike", ~spikes)
     breaks = (np.diff(time_s) > OUTAGE_S) | _leaps(time_s, xy, accuracy_m)
     piece = np.concatenate([[0], np.cumsum(breaks)])
-    return Track(time_s, lonlat, accuracy_m, piece, dropped, {crs: xy})
+    track = Track(time_s, lonlat, accuracy_m, piece, dropped)
+    track._metric[crs] = xy
+    return track
 
 
 def home_cut(track: Track, crs: str, *, cut_m: float, near_a_place: Bools) -> Track:

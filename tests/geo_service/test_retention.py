@@ -316,6 +316,7 @@ class TestTheCommand:
 def test_the_service_does_it_daily(office: Office, db: Session) -> None:
     work = running._work(office.settings)
     assert [(s.kind, s.every) for s in work.schedules] == [
+        ("notices.overdue", dt.timedelta(minutes=10)),
         ("retention", dt.timedelta(days=1)),
         ("patrols.close", dt.timedelta(minutes=15)),
     ]
