@@ -72,7 +72,11 @@ def run(
     county: CountyCode = None, form: Form = None, output: Output = None,
 ) -> None:  # fmt: skip
     """Compute what is asked for, or what an earlier run left of it, and compare it with what is in force."""
-    if context.invoked_subcommand is not None:
+    if (below := context.invoked_subcommand) is not None:
+        if given := [value for value in context.params.values() if value]:
+            raise typer.BadParameter(
+                f"“{below}”前面的 {len(given)} 个选项不会生效；请写在“{below}”后面，或去掉。"
+            )
         return
     question = Question(tuple(one for one in Layer if one in (layer or ())), area, since and since.date())
     crew = workers.crew(workers_, scheduler)

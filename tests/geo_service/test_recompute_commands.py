@@ -142,3 +142,10 @@ def test_workers_are_asked_for_by_their_number(run: Run, town: Town) -> None:
     before = in_force(town.db)
     assert "和现在的一样" in done(run("--workers", 1))
     assert staged(town.db, last(town.db)) == before
+
+
+def test_an_option_before_a_command_is_refused_not_dropped(run: Run, town: Town) -> None:
+    refused = run("--layer", "river", "list")
+    assert refused.exit_code == 2
+    assert "不会生效" in refused.output
+    done(run("list"))
