@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from layers.compiled import runs, switch
+from layers.compiled import doubt, runs, switch
 from layers.compiled.switch import Candidates
 from layers.coverage import Covered, Kind, joined
 from layers.lines import LineSet
@@ -85,9 +85,9 @@ def _along(lines: LineSet, walk: Walk, reach_m: Floats, chosen: Bools) -> Covere
     )
     kind = np.where((kind == Kind.WALKED) & walk.spots.ridden[spot], Kind.RIDDEN, kind)
     found = Covered(network.place[strand], start_m, stop_m, walk.middle_s(spot), kind, CLOSE_M)
-    other = runs.rivals(on, walk.spots, near, segments, reach_m, TWIN_M, AMBIGUOUS_SHARE)
-    doubt = runs.doubtful(on, other, walk.spots, near, links, COSTS, SHORTEST_AMBIGUOUS_M, MARGIN)
-    return _with_doubt(found, spot, doubt, other, network, walk, near) if doubt.any() else found
+    other = doubt.rivals(on, walk.spots, near, segments, reach_m, TWIN_M, AMBIGUOUS_SHARE)
+    unsure = doubt.doubtful(on, other, walk.spots, near, links, COSTS, SHORTEST_AMBIGUOUS_M, MARGIN)
+    return _with_doubt(found, spot, unsure, other, network, walk, near) if unsure.any() else found
 
 
 def _with_doubt(

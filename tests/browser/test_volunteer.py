@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.devices import service as devices
-from geo_service.tables import Area, Batch, Companion, Duty, Patrol, Person
+from geo_service.tables import Alert, Area, Batch, Companion, Duty, Patrol, Person
 from layers.crs import to_lonlat
 from layers.vocabulary import DutyKind, Layer, Level, Right, Role
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, Service, Watched
@@ -352,6 +352,46 @@ def look(handset: Handset, name: str, folder: Path | None) -> None:
         if folder:
             page.screenshot(path=str(folder / f"{name}_{size}.png"), full_page=True)
     page.evaluate("document.documentElement.dataset.size = 'large'")
+
+
+def test_a_call_for_help_reaches_the_coordinator_with_its_place(
+    service: Service, handset: Handset, person
+) -> None:
+    person_id, card = person("求助的")
+    begin(handset, card)
+    handset.walk(30)
+    handset.hold()
+    # No telephone here: the touch counts, the call itself is the phone's.
+    handset.page.evaluate("document.addEventListener('click', (event) => event.preventDefault())")
+    help_ = handset.page.get_by_role("link", name="求助")
+    expect(help_).to_have_attribute("href", "tel:120")
+    help_.dispatch_event("click")
+    handset.is_sent()
+    with Session(service.engine) as db:
+        alert = db.scalars(select(Alert).where(Alert.person_id == person_id)).one()
+    assert alert.kind == "sos"
+    assert (alert.lon, alert.lat) == pytest.approx(handset.walked[-1])
+
+
+def test_stillness_is_asked_about_and_an_answer_goes_on(service: Service, handset: Handset, person) -> None:
+    person_id, card = person("歇一歇")
+    handset.page.clock.install()
+    begin(handset, card)
+    handset.walk(30)
+    handset.page.clock.run_for(21 * 60_000)
+    expect(handset.page.get_by_role("heading", name="您还好吗？")).to_be_visible()
+    handset.tap("我没事")
+    expect(handset.page.get_by_role("heading", name="正在巡查")).to_be_visible()
+    handset.page.clock.run_for(21 * 60_000)
+    expect(handset.page.get_by_role("heading", name="您还好吗？")).to_be_visible()
+    handset.page.clock.run_for(2 * 60_000 + 2000)
+    expect(handset.page.get_by_role("heading", name="辛苦了")).to_be_visible()
+    handset.is_sent()
+    with Session(service.engine) as db:
+        alert = db.scalars(select(Alert).where(Alert.person_id == person_id)).one()
+    assert alert.kind == "still", "the coordinator is told before it is closed"
+    (patrol,) = patrols_of(service, person_id)
+    assert patrol.settled_at is not None
 
 
 def test_a_second_phone_comes_in_when_the_coordinator_taps(

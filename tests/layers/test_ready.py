@@ -70,7 +70,7 @@ def test_the_walk_that_makes_ready_reaches_every_loop() -> None:
     for loop in (
         "means.running_mean", "means.spots_of", "ground.squares", "ground.touches", "ground.hops",
         "ground.returning", "switch.candidates", "switch.decided",
-        "runs.runs", "runs.leaps", "runs.twins", "runs.rivals", "runs.doubtful",
+        "runs.runs", "runs.leaps", "runs.twins", "doubt.rivals", "doubt.doubtful",
     ):  # fmt: skip
         assert f"layers.compiled.{loop}" in outer
 

@@ -114,7 +114,8 @@ export class Walking {
 
   async alert(kind) {
     const { patrol } = this;
-    const body = { kind, patrol_id: patrol.id, at: new Date().toISOString() };
+    const where = patrol.last ? { lon: patrol.last.lon, lat: patrol.last.lat } : {};
+    const body = { kind, patrol_id: patrol.id, at: new Date().toISOString(), ...where };
     const piece = { person: patrol.person, patrol: null, id: uuid(), method: "POST", path: "/api/v/alerts", body };
     await together(["pieces"], ({ pieces }) => result(pieces.add(piece)));
     this.app.outbox.wake();
