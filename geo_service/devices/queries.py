@@ -15,21 +15,35 @@ CARD, PHONE = "card", "phone"
 
 
 def people(
-    db: Session, where: ColumnElement[bool], person_ids: Iterable[uuid.UUID] | None = None
+    db: Session,
+    where: ColumnElement[bool],
+    person_ids: Iterable[uuid.UUID] | None = None,
+    *,
+    lock: bool = False,
 ) -> list[Person]:
-    """Return people that meet a condition and are not forgotten, by name."""
+    """Return people that meet a condition and are not forgotten, by name.
+
+    `lock`: until the end of the transaction nobody else makes cards for them.
+    """
     found = select(Person).where(where, Person.deleted_at.is_(None)).order_by(Person.name, Person.id)
+    if lock:
+        found = found.with_for_update(of=Person, key_share=True)
     if person_ids is not None:
         found = found.where(Person.id.in_(list(person_ids)))
     return list(db.scalars(found))
 
 
+def _is_a_volunteers() -> ColumnElement[bool]:
+    """Return the condition on `Account` for one that is a volunteer's and holds no other right."""
+    held = exists().where(Grant.account_id == Account.id).correlate(Account)
+    return held.where(Grant.right == Right.VOLUNTEER) & ~held.where(Grant.right != Right.VOLUNTEER)
+
+
 def account_of(db: Session, person_id: uuid.UUID) -> Account | None:
-    """Return the account by which a person is a volunteer, locked: what of it is counted stays so."""
-    volunteer = exists().where(Grant.account_id == Account.id, Grant.right == Right.VOLUNTEER)
+    """Return the account by which a person is a volunteer only, locked: what of it is counted stays so."""
     return db.scalars(
         select(Account)
-        .where(Account.person_id == person_id, volunteer)
+        .where(Account.person_id == person_id, _is_a_volunteers())
         .order_by(Account.created_at, Account.id)
         .limit(1)
         .with_for_update()
@@ -76,6 +90,7 @@ def card_by_secret(db: Session, secret_sha256: bytes) -> tuple[SignIn, Account, 
             SignIn.kind == CARD,
             SignIn.revoked_at.is_(None),
             Account.disabled_at.is_(None),
+            _is_a_volunteers(),
             Person.deleted_at.is_(None),
         )
         .with_for_update(of=Account)
@@ -86,6 +101,12 @@ def card_by_secret(db: Session, secret_sha256: bytes) -> tuple[SignIn, Account, 
 def phone_by_secret(db: Session, secret_sha256: bytes) -> SignIn | None:
     """Return a way in by its secret, whatever it is and whether or not it is in force."""
     return db.get(SignIn, secret_sha256, populate_existing=True)
+
+
+def ended_with_its_card(db: Session, phone: SignIn) -> bool:
+    """Tell whether a phone was put out of use together with its card, and not for itself."""
+    card = db.scalar(select(SignIn.revoked_at).where(SignIn.id == phone.from_id))
+    return card is not None and card == phone.revoked_at
 
 
 def phones(db: Session, account_id: uuid.UUID) -> Sequence[SignIn]:

@@ -85,7 +85,7 @@ def make_cards(
     """
     scope.demand(*CHANGE)
     wanted = set(person_ids)
-    people = queries.people(db, people_in(scope, *CHANGE), wanted)
+    people = queries.people(db, people_in(scope, *CHANGE), wanted, lock=True)
     if len(people) < len(wanted):
         raise NotFound("没有这个人员，或不在您的辖区内。")
     missing = queries.without_card(db, wanted) if only_missing else wanted
@@ -103,7 +103,7 @@ def _made(db: Session, scope: Scope, person: Person) -> Made:
 
 
 def enter(db: Session, card: str, phone_key: str, model: str, *, request_id: str | None) -> Entered:
-    """Let a phone in by a card; the same phone again is the same phone.
+    """Let a phone in by a card; the same phone again is the same phone, by another card of its person too.
 
     The key of a phone is made there and is its secret. Raises NotFound for a card that is not in force,
     Invalid for a key that could be guessed, Forbidden for a phone that was put out of use, TooMany if too
@@ -117,33 +117,38 @@ def enter(db: Session, card: str, phone_key: str, model: str, *, request_id: str
     way, account, person = found
     now, key = _now(), sha256_of(phone_key)
     phone = queries.phone_by_secret(db, key)
-    if phone is None:
-        phone = _first_seen(db, way, key, named(model), now)
-        actor = Actor(account_id=account.id, request_id=request_id)
-        is_first = phone.admitted_at is not None
-        _record(db, actor, "devices.enter", person.county_id, person.id, is_first=is_first)
-    elif phone.kind != PHONE or phone.account_id != account.id:
+    if phone is not None and (phone.kind != PHONE or phone.account_id != account.id):
         raise NotFound(_NO_CARD)
-    elif phone.revoked_at is not None:
+    if phone is not None and phone.revoked_at is None:
+        admitted_at = phone.admitted_at
+        queries.change(db, phone.id, used_at=now, from_id=way.id)
+    elif phone is not None and not queries.ended_with_its_card(db, phone):
         raise Forbidden("这部手机已经停用。如果还要用它，请打电话给协调员。")
     else:
-        queries.change(db, phone.id, used_at=now, from_id=way.id)
+        admitted_at = _admission(db, account.id, now)
+        values: dict[str, Any] = {"name": named(model), "from_id": way.id, "admitted_at": admitted_at}
+        if phone is None:
+            queries.add(db, account.id, PHONE, key, now, **values)
+        else:
+            queries.change(db, phone.id, used_at=now, revoked_at=None, **values)
+        actor = Actor(account_id=account.id, request_id=request_id)
+        is_first = admitted_at is not None
+        _record(db, actor, "devices.enter", person.county_id, person.id, is_first=is_first)
     queries.change(db, way.id, used_at=now)
-    return Entered(person.id, person.name, phone.admitted_at is not None)
+    return Entered(person.id, person.name, admitted_at is not None)
 
 
-def _first_seen(db: Session, card: SignIn, key: bytes, model: str, now: dt.datetime) -> SignIn:
-    """Take down a phone; the account is locked, so that of two at once only one is the first."""
-    others = queries.phones(db, card.account_id)
-    if sum(other.admitted_at is None for other in others) >= MOST_WAITING:
-        raise TooMany("有好几部手机在等协调员同意。请先打电话给协调员。")
-    is_first = all(other.admitted_at is None for other in others)
-    admitted_at = now if is_first else None
-    queries.add(db, card.account_id, PHONE, key, now, name=model, from_id=card.id, admitted_at=admitted_at)
-    phone = queries.phone_by_secret(db, key)
-    if phone is None:
-        raise NotFound(_NO_CARD)
-    return phone
+def _admission(db: Session, account_id: uuid.UUID, now: dt.datetime) -> dt.datetime | None:
+    """Return since when a phone that comes may be used: now if no other one may be, else it waits.
+
+    The account is locked, so that of two at once only one is the first. Raises TooMany.
+    """
+    others = queries.phones(db, account_id)
+    if any(other.admitted_at is not None for other in others):
+        if sum(other.admitted_at is None for other in others) >= MOST_WAITING:
+            raise TooMany("有好几部手机在等协调员同意。请先打电话给协调员。")
+        return None
+    return now
 
 
 def named(model: str) -> str:

@@ -78,9 +78,24 @@ def test_a_revoked_card_ends_its_phones_and_another_card_lets_the_same_phone_in_
         enter(db, card, own)
     assert service.ways(db, scope) == []
     (made,) = service.make_cards(db, scope, [walker.id])
-    with pytest.raises(Forbidden, match="停用"):
+    assert enter(db, made.secret, own).is_admitted, "no other phone is in use"
+    assert not enter(db, made.secret, key()).is_admitted
+
+
+def test_a_phone_that_was_put_out_of_use_for_itself_stays_out(
+    db: Session, scope: Scope, walker: Person, card: str
+) -> None:
+    own = key()
+    enter(db, card, own)
+    phone = next(way for way in service.ways(db, scope) if way.kind == "phone")
+    service.revoke(db, scope, phone.id)
+    with pytest.raises(Forbidden, match="协调员"):
+        enter(db, card, own)
+    old = next(way for way in service.ways(db, scope) if way.kind == "card")
+    service.revoke(db, scope, old.id)
+    (made,) = service.make_cards(db, scope, [walker.id])
+    with pytest.raises(Forbidden, match="协调员"):
         enter(db, made.secret, own)
-    assert enter(db, made.secret, key()).is_admitted, "no other phone is in use"
 
 
 def test_cards_stay_good_beside_each_other_and_only_who_has_none_gets_one_if_so_asked(
