@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
-from geo_service.tables import Account, Grant, Person, SignIn
-from layers.vocabulary import Right
+from geo_service.tables import Account, Area, Duty, Grant, Person, SignIn
+from layers.vocabulary import DutyKind, Right
 
 CARD, PHONE = "card", "phone"
 
@@ -129,6 +129,14 @@ def revoke_with_phones(db: Session, sign_in_id: int, now: dt.datetime) -> None:
     db.execute(update(SignIn).where(own, SignIn.revoked_at.is_(None)).values(revoked_at=now))
 
 
+def replace_cards(db: Session, account_id: uuid.UUID, card_id: int, now: dt.datetime) -> None:
+    """Take the other cards of an account out of force; the phones that they opened belong to this one now."""
+    of_account = SignIn.account_id == account_id, SignIn.revoked_at.is_(None)
+    db.execute(update(SignIn).where(*of_account, SignIn.kind == PHONE).values(from_id=card_id))
+    others = *of_account, SignIn.kind == CARD, SignIn.id != card_id
+    db.execute(update(SignIn).where(*others).values(revoked_at=now))
+
+
 def listed(db: Session, where: ColumnElement[bool], *conditions: ColumnElement[bool]) -> Sequence[Any]:
     """Return cards and phones of people that meet a condition: what is told of them, by person."""
     opened = aliased(SignIn)
@@ -151,6 +159,37 @@ def listed(db: Session, where: ColumnElement[bool], *conditions: ColumnElement[b
     ).all()  # fmt: skip
 
 
+def volunteers(
+    db: Session, where: ColumnElement[bool], area_ids: Iterable[int] | None, day: dt.date
+) -> list[Person]:
+    """Return people who live in some areas (None: anywhere), without those who are officials only."""
+
+    def holds(kind: DutyKind) -> ColumnElement[bool]:
+        return exists().where(
+            Duty.person_id == Person.id, Duty.kind == kind, Duty.in_force.contains(day)
+        ).correlate(Person)  # fmt: skip
+
+    kept = where & (holds(DutyKind.VOLUNTEER) | ~holds(DutyKind.OFFICIAL))
+    return people(db, kept if area_ids is None else kept & Person.area_id.in_(list(area_ids)))
+
+
+def disabled(db: Session, person_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Return those of some people whose account as a volunteer is out of use."""
+    found = select(Account.person_id).where(
+        Account.person_id.in_(list(person_ids)), Account.disabled_at.is_not(None), _is_a_volunteers()
+    )
+    return {id_ for id_ in db.scalars(found) if id_ is not None}
+
+
+def contacts(db: Session, county_id: int) -> dict[int, tuple[int | None, str | None, str | None]]:
+    """Return of each area the one above it, and name and number of whom its volunteers telephone."""
+    found = select(Area.id, Area.parent_id, Area.contact_name, Area.contact_phone)
+    return {
+        id_: (above, name, phone)
+        for id_, above, name, phone in db.execute(found.where(Area.county_id == county_id).order_by(Area.id))
+    }
+
+
 def without_card(db: Session, person_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Return those of some people who hold no card in force."""
     ids = list(person_ids)
@@ -159,4 +198,4 @@ def without_card(db: Session, person_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]
         .join(SignIn, SignIn.account_id == Account.id)
         .where(Account.person_id.in_(ids), SignIn.kind == CARD, SignIn.revoked_at.is_(None))
     )
-    return set(ids) - set(db.scalars(held))
+    return set(ids) - {id_ for id_ in db.scalars(held) if id_ is not None}

@@ -4,17 +4,18 @@ import datetime as dt
 import uuid
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_service.accounts import cookies
 from geo_service.accounts import service as accounts
-from geo_service.accounts.dependencies import SignedIn, request_id_of, require
+from geo_service.accounts.dependencies import InFull, SignedIn, request_id_of, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.db import Db
-from geo_service.devices import service
+from geo_service.devices import downloads, service, sheets
 from geo_service.devices.service import Way
+from geo_service.devices.sheets import Whom
 from geo_service.settings import Settings
 
 router = APIRouter(prefix="/api", tags=["devices"])
@@ -104,6 +105,20 @@ def make_card(request: Request, db: Db, scope: Changes, person_id: uuid.UUID) ->
     settings: Settings = request.app.state.settings
     who = Who(id=made.person_id, name=made.name)
     return CardOut(person=who, address=service.address(settings.address, made))
+
+
+@router.post("/cards", summary="Make cards for the volunteers of an area, as sheets to print")
+def make_sheets(
+    request: Request,
+    db: Db,
+    scope: Changes,
+    full: InFull,
+    area: Annotated[str | None, Query(max_length=40, description="Code of a township or village.")] = None,
+    whom: Annotated[Whom, Query(description="missing: who has none; again; replace.")] = Whom.MISSING,
+) -> Response:
+    """Return a PDF of cards that were just made: it cannot be had a second time."""
+    settings: Settings = request.app.state.settings
+    return downloads.pdf(sheets.make(db, scope, sheets.Asked(area, whom, full), settings.address))
 
 
 @router.get("/people/{person_id}/devices", summary="Cards and phones of a person")

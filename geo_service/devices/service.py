@@ -77,11 +77,17 @@ class Way:
 
 
 def make_cards(
-    db: Session, scope: Scope, person_ids: Iterable[uuid.UUID], *, only_missing: bool = False
+    db: Session,
+    scope: Scope,
+    person_ids: Iterable[uuid.UUID],
+    *,
+    only_missing: bool = False,
+    replace: bool = False,
 ) -> list[Made]:
     """Make a card for each of some people of the scope, by name; those they hold already stay good.
 
-    `only_missing`: none for who holds one. Raises NotFound.
+    `only_missing`: none for who holds one. `replace`: those they hold end, and their phones go on. Raises
+    NotFound.
     """
     scope.demand(*CHANGE)
     wanted = set(person_ids)
@@ -89,16 +95,18 @@ def make_cards(
     if len(people) < len(wanted):
         raise NotFound("没有这个人员，或不在您的辖区内。")
     missing = queries.without_card(db, wanted) if only_missing else wanted
-    return [_made(db, scope, person) for person in people if person.id in missing]
+    return [_made(db, scope, person, replace=replace) for person in people if person.id in missing]
 
 
-def _made(db: Session, scope: Scope, person: Person) -> Made:
+def _made(db: Session, scope: Scope, person: Person, *, replace: bool) -> Made:
     account = queries.account_of(db, person.id) or queries.add_account(db, scope.county_id, person)
     if account.disabled_at is not None:
         raise Forbidden(f"{person.name}的账号已停用，不能制卡；请先请管理员启用。")
     secret = secrets.token_urlsafe(32)
-    queries.add(db, account.id, CARD, sha256_of(secret), _now(), name=secret[-4:])
-    _record(db, scope.actor, "devices.card", scope.county_id, person.id)
+    card_id = queries.add(db, account.id, CARD, sha256_of(secret), _now(), name=secret[-4:])
+    if replace:
+        queries.replace_cards(db, account.id, card_id, _now())
+    _record(db, scope.actor, "devices.card", scope.county_id, person.id, replace=replace)
     return Made(person.id, person.name, person.number, secret)
 
 

@@ -448,6 +448,10 @@ WALKS: dict[tuple[str, str], Walk] = {
         lambda town: {"path": {"area_id": town.area.id}, "data": {"name": "张", "phone": "110"}},
         ok=303,
     ),
+    ("POST", "/api/cards"): Walk(STAFF, lambda town: {"params": {"area": town.area.code, "whom": "again"}}),
+    ("GET", "/cards"): Walk(STAFF, lambda town: {"params": {"area": town.area.code}}),
+    ("POST", "/cards/sheet"): Walk(STAFF, lambda town: {"data": {"area": town.area.code, "whom": "again"}}),
+    ("POST", "/people/{person_id}/cards/sheet"): Walk(STAFF, _of_walker),
     ("GET", "/people/{person_id}/cards"): Walk(STAFF, _of_walker, shows="people"),
     ("POST", "/people/{person_id}/cards"): Walk(STAFF, _of_walker, shows="people"),
     ("POST", "/people/{person_id}/cards/{device_id}/{action}"): Walk(
