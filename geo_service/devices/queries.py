@@ -1,4 +1,4 @@
-"""The SQL of cards and phones, which are ways in (`sign_in`) of a volunteer's account."""
+"""The SQL of cards, phones and recorders, which are ways in (`sign_in`) of a volunteer's account."""
 
 import datetime as dt
 import uuid
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from geo_service.tables import Account, Area, Duty, Grant, Person, SignIn
 from layers.vocabulary import DutyKind, Right
 
-CARD, PHONE = "card", "phone"
+CARD, PHONE, RECORDER = "card", "phone", "recorder"
 
 
 def people(
@@ -109,6 +109,34 @@ def ended_with_its_card(db: Session, phone: SignIn) -> bool:
     return card is not None and card == phone.revoked_at
 
 
+def recorder_by_secret(db: Session, secret_sha256: bytes) -> Any:
+    """Return a recorder in force, its person and the county; None if there is none."""
+    return db.execute(
+        select(SignIn.id, SignIn.name, SignIn.used_at, Person.id.label("person_id"), Person.county_id)
+        .join(Account, Account.id == SignIn.account_id)
+        .join(Person, Person.id == Account.person_id)
+        .where(
+            SignIn.secret_sha256 == secret_sha256,
+            SignIn.kind == RECORDER,
+            SignIn.revoked_at.is_(None),
+            Account.disabled_at.is_(None),
+            Person.deleted_at.is_(None),
+        )
+    ).first()
+
+
+def count_recorders(db: Session, account_id: uuid.UUID) -> int:
+    """Return how many recorders of an account are in force."""
+    own = SignIn.account_id == account_id, SignIn.kind == RECORDER, SignIn.revoked_at.is_(None)
+    return db.scalar(select(func.count()).select_from(SignIn).where(*own)) or 0
+
+
+def touch(db: Session, sign_in_id: int, now: dt.datetime) -> None:
+    """Note that a way in was used; not if another request of it is just noting it."""
+    free = select(SignIn.id).where(SignIn.id == sign_in_id).with_for_update(skip_locked=True)
+    db.execute(update(SignIn).where(SignIn.id.in_(free)).values(used_at=now))
+
+
 def phones(db: Session, account_id: uuid.UUID) -> Sequence[SignIn]:
     """Return the phones of an account that are in force, those that wait included."""
     return db.scalars(
@@ -138,7 +166,7 @@ def replace_cards(db: Session, account_id: uuid.UUID, card_id: int, now: dt.date
 
 
 def listed(db: Session, where: ColumnElement[bool], *conditions: ColumnElement[bool]) -> Sequence[Any]:
-    """Return cards and phones of people that meet a condition: what is told of them, by person."""
+    """Return cards, phones and recorders of people that meet a condition: what is told of them, by person."""
     opened = aliased(SignIn)
     phones_of_card = (
         select(func.count())
@@ -154,7 +182,7 @@ def listed(db: Session, where: ColumnElement[bool], *conditions: ColumnElement[b
         )
         .join(Account, Account.id == SignIn.account_id)
         .join(Person, Person.id == Account.person_id)
-        .where(where, SignIn.kind.in_([CARD, PHONE]), Person.deleted_at.is_(None), *conditions)
+        .where(where, SignIn.kind.in_([CARD, PHONE, RECORDER]), Person.deleted_at.is_(None), *conditions)
         .order_by(Person.name, SignIn.id)
     ).all()  # fmt: skip
 

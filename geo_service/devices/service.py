@@ -1,6 +1,7 @@
 """A card opens a phone: the first one at once, any other one when a coordinator says so.
 
-The secret of a card stands on the card alone, that of a phone on the phone alone: here are their hashes.
+The secret of a card stands on the card alone, that of a phone or of a recorder (another app that sends where
+it is) on the phone alone: here are their hashes.
 """
 
 import datetime as dt
@@ -21,16 +22,23 @@ from geo_service.accounts.narrow import CHANGE, people_in
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.columns import printable
 from geo_service.devices import queries
-from geo_service.devices.queries import CARD, PHONE
-from geo_service.errors import Forbidden, Invalid, NotFound, TooMany
-from geo_service.tables import Person, SignIn
+from geo_service.devices.queries import CARD, PHONE, RECORDER
+from geo_service.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
+from geo_service.tables import Account, Person, SignIn
+from layers.vocabulary import Word
 
 KEY_LENGTH = 43
 """Characters of 32 bytes in base64url."""
 MOST_WAITING = 5
 """Phones of one person that wait to be admitted."""
+MOST_RECORDERS = 5
+"""Of one person."""
 MODEL_LENGTH = 100
+_TOUCH = dt.timedelta(seconds=60)
+"""How exactly the last use of a recorder is noted: it sends every ten seconds."""
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+_NO_PERSON = "没有这个人员，或不在您的辖区内。"
+_NO_WAY = "没有这张卡片、这部手机或这个记录软件，或者已经停用。"
 _NO_CARD = "这张卡片不能用了，或者链接没有复制完整。请打电话给协调员，请他再给您一张卡片。"
 
 
@@ -42,6 +50,35 @@ class Made:
     name: str
     number: str | None
     secret: str
+
+
+class App(Word):
+    """An app of others that records a way and sends it."""
+
+    TRACCAR = "traccar", "Traccar Client"
+    OWNTRACKS = "owntracks", "OwnTracks"
+
+
+@dataclass(frozen=True)
+class MadeRecorder:
+    """A recorder with its new secret, which is for the app and is never seen again."""
+
+    id: int
+    person_id: uuid.UUID
+    name: str
+    app: App
+    secret: str
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """A recorder in force, as it is known by its secret."""
+
+    id: int
+    """Of its `sign_in` row: stays the same when the secret is changed."""
+    county_id: int
+    person_id: uuid.UUID
+    app: App
 
 
 @dataclass(frozen=True)
@@ -56,12 +93,12 @@ class Entered:
 
 @dataclass(frozen=True)
 class Way:
-    """A card or a phone in force, as it is listed."""
+    """A card, a phone or a recorder in force, as it is listed."""
 
     id: int
     kind: str
     name: str | None
-    """A card's last characters, a phone's model."""
+    """A card's last characters, a phone's model, which app it is."""
     person_id: uuid.UUID
     person: str
     created_at: dt.datetime
@@ -93,21 +130,62 @@ def make_cards(
     wanted = set(person_ids)
     people = queries.people(db, people_in(scope, *CHANGE), wanted, lock=True)
     if len(people) < len(wanted):
-        raise NotFound("没有这个人员，或不在您的辖区内。")
+        raise NotFound(_NO_PERSON)
     missing = queries.without_card(db, wanted) if only_missing else wanted
     return [_made(db, scope, person, replace=replace) for person in people if person.id in missing]
 
 
 def _made(db: Session, scope: Scope, person: Person, *, replace: bool) -> Made:
-    account = queries.account_of(db, person.id) or queries.add_account(db, scope.county_id, person)
-    if account.disabled_at is not None:
-        raise Forbidden(f"{person.name}的账号已停用，不能制卡；请先请管理员启用。")
+    account = _account(db, scope, person)
     secret = secrets.token_urlsafe(32)
     card_id = queries.add(db, account.id, CARD, sha256_of(secret), _now(), name=secret[-4:])
     if replace:
         queries.replace_cards(db, account.id, card_id, _now())
     _record(db, scope.actor, "devices.card", scope.county_id, person.id, replace=replace)
     return Made(person.id, person.name, person.number, secret)
+
+
+def _account(db: Session, scope: Scope, person: Person) -> Account:
+    account = queries.account_of(db, person.id) or queries.add_account(db, scope.county_id, person)
+    if account.disabled_at is not None:
+        raise Forbidden(f"{person.name}的账号已停用，不能制卡；请先请管理员启用。")
+    return account
+
+
+def make_recorder(db: Session, scope: Scope, person_id: uuid.UUID, app: App) -> MadeRecorder:
+    """Let an app of others send where a person of the scope walks. Raises NotFound, Forbidden, Conflict."""
+    scope.demand(*CHANGE)
+    found = queries.people(db, people_in(scope, *CHANGE), [person_id], lock=True)
+    if not found:
+        raise NotFound(_NO_PERSON)
+    account = _account(db, scope, found[0])
+    if queries.count_recorders(db, account.id) >= MOST_RECORDERS:
+        raise Conflict(f"{found[0].name}已经有 {MOST_RECORDERS} 个记录软件了。请先停用不再用的。")
+    secret = secrets.token_urlsafe(32)
+    id_ = queries.add(db, account.id, RECORDER, sha256_of(secret), _now(), name=app.value)
+    _record(db, scope.actor, "devices.recorder", scope.county_id, person_id, app=app.value)
+    return MadeRecorder(id_, person_id, found[0].name, app, secret)
+
+
+def rotate(db: Session, scope: Scope, way_id: int) -> MadeRecorder:
+    """Give a recorder another secret; what it sent so far stays its own. Raises NotFound."""
+    way = _found(db, scope, way_id)
+    if way.kind != RECORDER:
+        raise NotFound(_NO_WAY)
+    secret = secrets.token_urlsafe(32)
+    queries.change(db, way.id, secret_sha256=sha256_of(secret))
+    _record(db, scope.actor, "devices.rotate", scope.county_id, way.person_id)
+    return MadeRecorder(way.id, way.person_id, way.person, App(way.name or ""), secret)
+
+
+def recorder_of(db: Session, secret: str) -> Recorder | None:
+    """Return whose recorder sends under a secret, and note its use; None: it is not known, or out of use."""
+    found = queries.recorder_by_secret(db, sha256_of(secret))
+    if found is None:
+        return None
+    if found.used_at + _TOUCH <= (now := _now()):
+        queries.touch(db, found.id, now)
+    return Recorder(found.id, found.county_id, found.person_id, App(found.name))
 
 
 def enter(db: Session, card: str, phone_key: str, model: str, *, request_id: str | None) -> Entered:
@@ -176,7 +254,7 @@ def named(model: str) -> str:
 
 
 def ways(db: Session, scope: Scope, *, person_id: uuid.UUID | None = None) -> list[Way]:
-    """Return the cards and phones in force of a person, or of all people of the scope."""
+    """Return the cards, phones and recorders in force of a person, or of all people of the scope."""
     conditions = [SignIn.revoked_at.is_(None)] + ([Person.id == person_id] if person_id else [])
     return [_way(row) for row in queries.listed(db, people_in(scope, *CHANGE), *conditions)]
 
@@ -197,7 +275,7 @@ def admit(db: Session, scope: Scope, way_id: int) -> Way:
 
 
 def revoke(db: Session, scope: Scope, way_id: int) -> None:
-    """Take a card (with the phones that it opened) or a phone out of use. Raises NotFound."""
+    """Take a card (with the phones that it opened), a phone or a recorder out of use. Raises NotFound."""
     way = _found(db, scope, way_id)
     queries.revoke_with_phones(db, way.id, _now())
     _record(db, scope.actor, "devices.revoke", scope.county_id, way.person_id, kind=way.kind)
@@ -207,7 +285,7 @@ def _found(db: Session, scope: Scope, way_id: int) -> Way:
     scope.demand(*CHANGE)
     rows = queries.listed(db, people_in(scope, *CHANGE), SignIn.id == way_id, SignIn.revoked_at.is_(None))
     if not rows:
-        raise NotFound("没有这张卡片或这部手机，或者已经停用。")
+        raise NotFound(_NO_WAY)
     return _way(rows[0])
 
 
@@ -222,7 +300,7 @@ def person(db: Session, scope: Scope, person_id: uuid.UUID) -> Person:
     """Return a person of the scope. Raises NotFound."""
     found = queries.people(db, people_in(scope, *CHANGE), [person_id])
     if not found:
-        raise NotFound("没有这个人员，或不在您的辖区内。")
+        raise NotFound(_NO_PERSON)
     return found[0]
 
 

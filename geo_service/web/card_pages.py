@@ -1,4 +1,4 @@
-"""Pages of cards: those of a person with the phones that they opened, and sheets of cards for an area."""
+"""Pages of cards: a person's, with the phones that they opened and other recorders; sheets for an area."""
 
 import uuid
 from typing import Annotated
@@ -10,8 +10,9 @@ from geo_service.accounts.dependencies import require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.db import Db
-from geo_service.devices import downloads, sheets
+from geo_service.devices import downloads, links, sheets
 from geo_service.devices import service as devices
+from geo_service.devices.service import App, MadeRecorder
 from geo_service.devices.sheets import Asked, Whom
 from geo_service.errors import Invalid, NotFound
 from geo_service.settings import Settings
@@ -89,6 +90,8 @@ def _cards(
         "address": address,
         "code": devices.code(address) if address else None,
         "zone": frame.zone,
+        "apps": {app.value: app.zh for app in App},
+        "recorders_are_heard": links.are_heard(),
     }
     response = frame.show("cards.html", values)
     response.headers["Cache-Control"] = "no-store"
@@ -123,6 +126,40 @@ def change_card(
     else:
         raise Invalid("没有这个操作；请返回后再点一次。")
     return RedirectResponse(frame.link(f"/people/{person_id}/cards"), status_code=303)
+
+
+@router.post("/people/{person_id}/recorders", summary="Let an app of others record a person")
+def make_recorder(
+    request: Request, db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID, app: CodeField
+) -> Response:
+    """Make a secret for the app, and show the code that sets it up, once."""
+    if app not in set(App):
+        raise Invalid("请选 Traccar Client 或 OwnTracks。")
+    return _set_up(request, frame, devices.make_recorder(db, scope, person_id, App(app)))
+
+
+@router.post("/people/{person_id}/recorders/{device_id}", summary="Give a recorder another secret")
+def rotate_recorder(
+    request: Request, db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID, device_id: _Id
+) -> Response:
+    """Change the secret, and show the code that sets the app up, once."""
+    devices.person(db, scope, person_id)
+    return _set_up(request, frame, devices.rotate(db, scope, device_id))
+
+
+def _set_up(request: Request, frame: Frame, made: MadeRecorder) -> Response:
+    link = links.set_up(_address(request), made)
+    values = {
+        "made": made,
+        "link": link,
+        "code": devices.code(link),
+        "lines": links.by_hand(_address(request), made),
+        "is_https": _address(request).startswith("https://"),
+        "address": _address(request),
+    }
+    response = frame.show("recorder.html", values)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _address(request: Request) -> str:
