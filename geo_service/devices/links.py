@@ -45,10 +45,10 @@ def by_hand(address: str, made: MadeRecorder) -> list[tuple[str, str]]:
     """Return what somebody types who cannot scan: what the app calls it, and its value."""
     if made.app is App.TRACCAR:
         return [
-            ("服务器地址（Server URL）", f"{address}/osmand"), ("设备标识（Device identifier）", made.secret),
-            ("定位精度（Location accuracy）", "最高（highest）"), ("间隔（Interval）", "10 秒"),
-            ("距离（Distance）", "10 米"), ("角度（Angle）", "30 度"),
-            ("离线缓存（Offline buffering）", "打开"), ("停留检测（Stop detection）", "关闭"),
+            ("服务器地址", f"{address}/osmand"), ("设备标识符", made.secret),
+            ("定位精度", "最高"), ("间隔（秒）", "10"),
+            ("距离（米）", "10"), ("角度（度）", "30"),
+            ("离线缓冲", "打开"), ("静止检测", "关闭"),
         ]  # fmt: skip
     config = _owntracks(address, made)
     return [

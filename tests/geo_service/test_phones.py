@@ -10,9 +10,11 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from geo_service.accounts import register
 from geo_service.accounts import service as accounts
 from geo_service.accounts.cookies import CSRF_HEADER
-from geo_service.accounts.scope import Scope
+from geo_service.accounts.register import Ground, Manager
+from geo_service.accounts.scope import Actor, Scope
 from geo_service.app import create_app
 from geo_service.devices import service
 from geo_service.errors import NotFound
@@ -163,6 +165,23 @@ def test_no_secret_is_stored_readable(db: Session, card: str, phone: str) -> Non
 @pytest.fixture
 def client(db: Session) -> TestClient:
     return TestClient(create_app(Settings(_env_file=None), db.connection()), base_url="http://testserver")
+
+
+def test_the_start_page_tells_of_phones_that_wait_as_long_as_one_does(
+    db: Session, client: TestClient, scope: Scope, card: str, phone: str
+) -> None:
+    by = Manager(Actor(os_user="tester"))
+    account, _ = register.add(db, by, "clerk", Right.COORDINATOR, Ground(scope.county_id), is_program=True)
+    client.headers["Authorization"] = f"Bearer {register.token(db, by, account, 'desk', days=None)}"
+    assert "等待同意的手机" not in client.get("/").text
+    service.enter(db, card, secrets.token_urlsafe(32), "", request_id=None)
+    page = client.get("/").text
+    assert 'href="/care#phones"' in page
+    assert "有 1 部" in page
+    assert 'id="phones"' in client.get("/care").text
+    (waiting,) = service.waiting(db, scope)
+    service.admit(db, scope, waiting.id)
+    assert "等待同意的手机" not in client.get("/").text
 
 
 def test_the_door_is_narrow(client: TestClient, card: str) -> None:
