@@ -46,6 +46,7 @@ def cards(
         asked = Asked(area, whom, full)
         made = sheets.make(db, command_scope(db, county), asked, settings.address, most=None)
         write_cards(made.cards, file, made.about)
+        file.flush()  # a full disk is found out before the commit
     pages = -(-len(made.cards) // PER_SHEET)
     typer.echo(
         printable(f"已做好 {len(made.cards)} 张卡片，{pages} 页 A4，写在 {output}。打印后请删除这个文件。")
