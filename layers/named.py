@@ -98,6 +98,26 @@ class Named:
         return " ".join(filter(None, (self.name, self.post, "/".join(self.phones))))
 
 
+def surname(name: str) -> str:
+    """Return the surname of a Chinese name; of a name that is written otherwise all of it before a dot.
+
+    >>> surname("王秀英"), surname("欧阳修文"), surname("欧阳"), surname("阿依古丽·买买提")
+    ('王', '欧阳', '欧', '阿依古丽')
+    """
+    if "·" in name or name.isascii():
+        return name.partition("·")[0]
+    return name[:2] if name[:2] in _DOUBLE_SURNAMES and len(name) > 2 else name[:1]
+
+
+def addressed(name: str, gender: str | None) -> str:
+    """Return how somebody is addressed who is not named in full.
+
+    >>> addressed("王秀英", "女"), addressed("欧阳修文", "男"), addressed("李卫国", None)
+    ('王女士', '欧阳先生', '李老师')
+    """
+    return surname(name) + {"男": "先生", "女": "女士"}.get(gender or "", "老师")
+
+
 def phone(text: str) -> str:
     """Read one phone number as digits, a foreign one with its plus.
 

@@ -51,6 +51,7 @@ class Paper:
 A4_SHORT_MM = 210.0
 A4 = Paper("A4", A4_SHORT_MM, 297.0)
 A3 = Paper("A3", 297.0, 420.0)
+A5 = Paper("A5", 148.0, 210.0)
 FIGURE = Paper("插图", 160.0, 215.0)
 """A picture within a document: 160 mm wide, the text's width on A4, and at most so high."""
 PAPERS = {paper.name: paper for paper in (A4, A3)}
@@ -114,6 +115,12 @@ class Page:
         """The ground within the frame, in metres."""
         half = np.array([self.frame.width, self.frame.height]) * self.scale / 2000.0
         return Box(*(self.centre_m - half), *(self.centre_m + half))
+
+
+def bare(width_mm: float, height_mm: float, zoom: float = 1.0) -> Page:
+    """Return a page without a map, for words and codes."""
+    whole = Box(0.0, 0.0, width_mm, height_mm)
+    return Page(width_mm, height_mm, zoom, whole, whole, 1, np.zeros(2))
 
 
 def lay_out(paper: Paper, ground: Box, entries: int) -> Page:

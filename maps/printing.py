@@ -8,6 +8,7 @@ import datetime as dt
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
 from shapely.geometry.base import BaseGeometry
@@ -68,23 +69,27 @@ def pdf(sheets: Iterable[Sheet], file: IO[bytes], *, paper: Paper) -> None:
 
     Raises NothingToPrint for a page without anything; FontMissing.
     """
+    pages = iter(sheets)
+    if (first := next(pages, None)) is not None:
+        figures = (_drawn(sheet, paper) for sheet in chain([first], pages))
+        bind(figures, file, title=first.data.title, printed=first.printed)
+
+
+def bind(figures: Iterable["Figure"], file: IO[bytes], *, title: str, printed: dt.date) -> None:
+    """Write figures as the pages of one PDF; the same ones give the same bytes. None: nothing is written."""
     from matplotlib.backends.backend_pdf import FigureCanvasPdf, PdfPages  # noqa: PLC0415
 
+    made = dt.datetime.combine(printed, dt.time(), dt.UTC)
+    about = {"Title": title, "Creator": "Yinxun", "Producer": None, "CreationDate": made}
     pages: Any = None  # matplotlib does not say the types of its own
     try:
-        for sheet in sheets:
-            pages = pages or PdfPages(file, metadata=_about(sheet))
-            figure = _drawn(sheet, paper)
+        for figure in figures:
+            pages = pages or PdfPages(file, metadata=about)
             FigureCanvasPdf(figure)
             pages.savefig(figure)
     finally:
         if pages is not None:
             pages.close()
-
-
-def _about(sheet: Sheet) -> dict[str, Any]:
-    made = dt.datetime.combine(sheet.printed, dt.time(), dt.UTC)
-    return {"Title": sheet.data.title, "Creator": "Yinxun", "Producer": None, "CreationDate": made}
 
 
 def _drawn(sheet: Sheet, paper: Paper) -> "Figure":

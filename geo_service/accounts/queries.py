@@ -63,9 +63,10 @@ def add_sign_in(
 def sign_in_by_secret(
     db: Session, secret_sha256: bytes, kinds: Iterable[str]
 ) -> Row[*tuple[Any, ...]] | None:
-    """Return the way in with its account and whether that is an administrator or staff, if both are in force.
+    """Return the way in with its account and whether that is an administrator, if both are in force.
 
-    A phone is when it was admitted and its card is in force.
+    A phone is when it was admitted, its card is in force, and its account is a volunteer's and no more: what
+    stands on paper opens no other right.
     """
     administrator = exists().where(Grant.account_id == Account.id, Grant.right == Right.ADMINISTRATOR)
     staff = exists().where(Grant.account_id == Account.id, Grant.right != Right.VOLUNTEER)
@@ -80,7 +81,6 @@ def sign_in_by_secret(
             Account.login,
             Account.person_id,
             administrator.correlate(Account).label("is_administrator"),
-            staff.correlate(Account).label("is_staff"),
         )
         .join(Account, Account.id == SignIn.account_id)
         .outerjoin(card, card.id == SignIn.from_id)
@@ -89,7 +89,7 @@ def sign_in_by_secret(
             SignIn.kind.in_(list(kinds)),
             SignIn.revoked_at.is_(None),
             card.revoked_at.is_(None),
-            or_(SignIn.kind != "phone", SignIn.admitted_at.is_not(None)),
+            or_(SignIn.kind != "phone", SignIn.admitted_at.is_not(None) & ~staff.correlate(Account)),
             Account.disabled_at.is_(None),
         )
     )

@@ -117,7 +117,7 @@ def recognise(db: Session, secret: str, *, kinds: Sequence[str], staff_idle: dt.
     if found is None or (found.expires_at is not None and found.expires_at <= now):
         return None
     idle = min(staff_idle, ADMINISTRATOR_IDLE) if found.is_administrator else staff_idle
-    if found.kind == "phone" and not found.is_staff:
+    if found.kind == "phone":
         idle = PHONE_IDLE
     if found.kind != "token" and found.used_at + idle <= now:
         return None

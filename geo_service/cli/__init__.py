@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 from geo_service.cli import (
     accounts,
     areas_places,
+    cards,
     coverage_maps,
     demo,
     figures,
@@ -33,6 +34,7 @@ TOPICS = (
     demo.app,
     areas_places.app,
     people.app,
+    cards.app,
     patrols.app,
     services.app,
     figures.app,

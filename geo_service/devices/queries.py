@@ -1,4 +1,4 @@
-"""The SQL of cards and phones, which are ways in (`sign_in`) of a volunteer's account."""
+"""The SQL of cards, phones and recorders, which are ways in (`sign_in`) of a volunteer's account."""
 
 import datetime as dt
 import uuid
@@ -8,28 +8,42 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
-from geo_service.tables import Account, Grant, Person, SignIn
-from layers.vocabulary import Right
+from geo_service.tables import Account, Area, Duty, Grant, Person, SignIn
+from layers.vocabulary import DutyKind, Right
 
-CARD, PHONE = "card", "phone"
+CARD, PHONE, RECORDER = "card", "phone", "recorder"
 
 
 def people(
-    db: Session, where: ColumnElement[bool], person_ids: Iterable[uuid.UUID] | None = None
+    db: Session,
+    where: ColumnElement[bool],
+    person_ids: Iterable[uuid.UUID] | None = None,
+    *,
+    lock: bool = False,
 ) -> list[Person]:
-    """Return people that meet a condition and are not forgotten, by name."""
+    """Return people that meet a condition and are not forgotten, by name.
+
+    `lock`: until the end of the transaction nobody else makes cards for them.
+    """
     found = select(Person).where(where, Person.deleted_at.is_(None)).order_by(Person.name, Person.id)
+    if lock:
+        found = found.with_for_update(of=Person, key_share=True)
     if person_ids is not None:
         found = found.where(Person.id.in_(list(person_ids)))
     return list(db.scalars(found))
 
 
+def _is_a_volunteers() -> ColumnElement[bool]:
+    """Return the condition on `Account` for one that is a volunteer's and holds no other right."""
+    held = exists().where(Grant.account_id == Account.id).correlate(Account)
+    return held.where(Grant.right == Right.VOLUNTEER) & ~held.where(Grant.right != Right.VOLUNTEER)
+
+
 def account_of(db: Session, person_id: uuid.UUID) -> Account | None:
-    """Return the account by which a person is a volunteer, locked: what of it is counted stays so."""
-    volunteer = exists().where(Grant.account_id == Account.id, Grant.right == Right.VOLUNTEER)
+    """Return the account by which a person is a volunteer only, locked: what of it is counted stays so."""
     return db.scalars(
         select(Account)
-        .where(Account.person_id == person_id, volunteer)
+        .where(Account.person_id == person_id, _is_a_volunteers())
         .order_by(Account.created_at, Account.id)
         .limit(1)
         .with_for_update()
@@ -76,6 +90,7 @@ def card_by_secret(db: Session, secret_sha256: bytes) -> tuple[SignIn, Account, 
             SignIn.kind == CARD,
             SignIn.revoked_at.is_(None),
             Account.disabled_at.is_(None),
+            _is_a_volunteers(),
             Person.deleted_at.is_(None),
         )
         .with_for_update(of=Account)
@@ -86,6 +101,40 @@ def card_by_secret(db: Session, secret_sha256: bytes) -> tuple[SignIn, Account, 
 def phone_by_secret(db: Session, secret_sha256: bytes) -> SignIn | None:
     """Return a way in by its secret, whatever it is and whether or not it is in force."""
     return db.get(SignIn, secret_sha256, populate_existing=True)
+
+
+def ended_with_its_card(db: Session, phone: SignIn) -> bool:
+    """Tell whether a phone was put out of use together with its card, and not for itself."""
+    card = db.scalar(select(SignIn.revoked_at).where(SignIn.id == phone.from_id))
+    return card is not None and card == phone.revoked_at
+
+
+def recorder_by_secret(db: Session, secret_sha256: bytes) -> Any:
+    """Return a recorder in force, its person and the county; None if there is none."""
+    return db.execute(
+        select(SignIn.id, SignIn.name, SignIn.used_at, Person.id.label("person_id"), Person.county_id)
+        .join(Account, Account.id == SignIn.account_id)
+        .join(Person, Person.id == Account.person_id)
+        .where(
+            SignIn.secret_sha256 == secret_sha256,
+            SignIn.kind == RECORDER,
+            SignIn.revoked_at.is_(None),
+            Account.disabled_at.is_(None),
+            Person.deleted_at.is_(None),
+        )
+    ).first()
+
+
+def count_recorders(db: Session, account_id: uuid.UUID) -> int:
+    """Return how many recorders of an account are in force."""
+    own = SignIn.account_id == account_id, SignIn.kind == RECORDER, SignIn.revoked_at.is_(None)
+    return db.scalar(select(func.count()).select_from(SignIn).where(*own)) or 0
+
+
+def touch(db: Session, sign_in_id: int, now: dt.datetime) -> None:
+    """Note that a way in was used; not if another request of it is just noting it."""
+    free = select(SignIn.id).where(SignIn.id == sign_in_id).with_for_update(skip_locked=True)
+    db.execute(update(SignIn).where(SignIn.id.in_(free)).values(used_at=now))
 
 
 def phones(db: Session, account_id: uuid.UUID) -> Sequence[SignIn]:
@@ -108,8 +157,16 @@ def revoke_with_phones(db: Session, sign_in_id: int, now: dt.datetime) -> None:
     db.execute(update(SignIn).where(own, SignIn.revoked_at.is_(None)).values(revoked_at=now))
 
 
+def replace_cards(db: Session, account_id: uuid.UUID, card_id: int, now: dt.datetime) -> None:
+    """Take the other cards of an account out of force; the phones that they opened belong to this one now."""
+    of_account = SignIn.account_id == account_id, SignIn.revoked_at.is_(None)
+    db.execute(update(SignIn).where(*of_account, SignIn.kind == PHONE).values(from_id=card_id))
+    others = *of_account, SignIn.kind == CARD, SignIn.id != card_id
+    db.execute(update(SignIn).where(*others).values(revoked_at=now))
+
+
 def listed(db: Session, where: ColumnElement[bool], *conditions: ColumnElement[bool]) -> Sequence[Any]:
-    """Return cards and phones of people that meet a condition: what is told of them, by person."""
+    """Return cards, phones and recorders of people that meet a condition: what is told of them, by person."""
     opened = aliased(SignIn)
     phones_of_card = (
         select(func.count())
@@ -125,9 +182,40 @@ def listed(db: Session, where: ColumnElement[bool], *conditions: ColumnElement[b
         )
         .join(Account, Account.id == SignIn.account_id)
         .join(Person, Person.id == Account.person_id)
-        .where(where, SignIn.kind.in_([CARD, PHONE]), Person.deleted_at.is_(None), *conditions)
+        .where(where, SignIn.kind.in_([CARD, PHONE, RECORDER]), Person.deleted_at.is_(None), *conditions)
         .order_by(Person.name, SignIn.id)
     ).all()  # fmt: skip
+
+
+def volunteers(
+    db: Session, where: ColumnElement[bool], area_ids: Iterable[int] | None, day: dt.date
+) -> list[Person]:
+    """Return people who live in some areas (None: anywhere), without those who are officials only."""
+
+    def holds(kind: DutyKind) -> ColumnElement[bool]:
+        return exists().where(
+            Duty.person_id == Person.id, Duty.kind == kind, Duty.in_force.contains(day)
+        ).correlate(Person)  # fmt: skip
+
+    kept = where & (holds(DutyKind.VOLUNTEER) | ~holds(DutyKind.OFFICIAL))
+    return people(db, kept if area_ids is None else kept & Person.area_id.in_(list(area_ids)))
+
+
+def disabled(db: Session, person_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Return those of some people whose account as a volunteer is out of use."""
+    found = select(Account.person_id).where(
+        Account.person_id.in_(list(person_ids)), Account.disabled_at.is_not(None), _is_a_volunteers()
+    )
+    return {id_ for id_ in db.scalars(found) if id_ is not None}
+
+
+def contacts(db: Session, county_id: int) -> dict[int, tuple[int | None, str | None, str | None]]:
+    """Return of each area the one above it, and name and number of whom its volunteers telephone."""
+    found = select(Area.id, Area.parent_id, Area.contact_name, Area.contact_phone)
+    return {
+        id_: (above, name, phone)
+        for id_, above, name, phone in db.execute(found.where(Area.county_id == county_id).order_by(Area.id))
+    }
 
 
 def without_card(db: Session, person_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
@@ -138,4 +226,4 @@ def without_card(db: Session, person_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]
         .join(SignIn, SignIn.account_id == Account.id)
         .where(Account.person_id.in_(ids), SignIn.kind == CARD, SignIn.revoked_at.is_(None))
     )
-    return set(ids) - set(db.scalars(held))
+    return set(ids) - {id_ for id_ in db.scalars(held) if id_ is not None}

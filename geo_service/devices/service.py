@@ -1,6 +1,7 @@
 """A card opens a phone: the first one at once, any other one when a coordinator says so.
 
-The secret of a card stands on the card alone, that of a phone on the phone alone: here are their hashes.
+The secret of a card stands on the card alone, that of a phone or of a recorder (another app that sends where
+it is) on the phone alone: here are their hashes.
 """
 
 import datetime as dt
@@ -21,16 +22,23 @@ from geo_service.accounts.narrow import CHANGE, people_in
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.columns import printable
 from geo_service.devices import queries
-from geo_service.devices.queries import CARD, PHONE
-from geo_service.errors import Forbidden, Invalid, NotFound, TooMany
-from geo_service.tables import Person, SignIn
+from geo_service.devices.queries import CARD, PHONE, RECORDER
+from geo_service.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
+from geo_service.tables import Account, Person, SignIn
+from layers.vocabulary import Word
 
 KEY_LENGTH = 43
 """Characters of 32 bytes in base64url."""
 MOST_WAITING = 5
 """Phones of one person that wait to be admitted."""
+MOST_RECORDERS = 5
+"""Of one person."""
 MODEL_LENGTH = 100
+_TOUCH = dt.timedelta(seconds=60)
+"""How exactly the last use of a recorder is noted: it sends every ten seconds."""
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+_NO_PERSON = "没有这个人员，或不在您的辖区内。"
+_NO_WAY = "没有这张卡片、这部手机或这个记录软件，或者已经停用。"
 _NO_CARD = "这张卡片不能用了，或者链接没有复制完整。请打电话给协调员，请他再给您一张卡片。"
 
 
@@ -42,6 +50,35 @@ class Made:
     name: str
     number: str | None
     secret: str
+
+
+class App(Word):
+    """An app of others that records a way and sends it."""
+
+    TRACCAR = "traccar", "Traccar Client"
+    OWNTRACKS = "owntracks", "OwnTracks"
+
+
+@dataclass(frozen=True)
+class MadeRecorder:
+    """A recorder with its new secret, which is for the app and is never seen again."""
+
+    id: int
+    person_id: uuid.UUID
+    name: str
+    app: App
+    secret: str
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """A recorder in force, as it is known by its secret."""
+
+    id: int
+    """Of its `sign_in` row: stays the same when the secret is changed."""
+    county_id: int
+    person_id: uuid.UUID
+    app: App
 
 
 @dataclass(frozen=True)
@@ -56,12 +93,12 @@ class Entered:
 
 @dataclass(frozen=True)
 class Way:
-    """A card or a phone in force, as it is listed."""
+    """A card, a phone or a recorder in force, as it is listed."""
 
     id: int
     kind: str
     name: str | None
-    """A card's last characters, a phone's model."""
+    """A card's last characters, a phone's model, which app it is."""
     person_id: uuid.UUID
     person: str
     created_at: dt.datetime
@@ -77,33 +114,82 @@ class Way:
 
 
 def make_cards(
-    db: Session, scope: Scope, person_ids: Iterable[uuid.UUID], *, only_missing: bool = False
+    db: Session,
+    scope: Scope,
+    person_ids: Iterable[uuid.UUID],
+    *,
+    only_missing: bool = False,
+    replace: bool = False,
 ) -> list[Made]:
     """Make a card for each of some people of the scope, by name; those they hold already stay good.
 
-    `only_missing`: none for who holds one. Raises NotFound.
+    `only_missing`: none for who holds one. `replace`: those they hold end, and their phones go on. Raises
+    NotFound.
     """
     scope.demand(*CHANGE)
     wanted = set(person_ids)
-    people = queries.people(db, people_in(scope, *CHANGE), wanted)
+    people = queries.people(db, people_in(scope, *CHANGE), wanted, lock=True)
     if len(people) < len(wanted):
-        raise NotFound("没有这个人员，或不在您的辖区内。")
+        raise NotFound(_NO_PERSON)
     missing = queries.without_card(db, wanted) if only_missing else wanted
-    return [_made(db, scope, person) for person in people if person.id in missing]
+    return [_made(db, scope, person, replace=replace) for person in people if person.id in missing]
 
 
-def _made(db: Session, scope: Scope, person: Person) -> Made:
-    account = queries.account_of(db, person.id) or queries.add_account(db, scope.county_id, person)
-    if account.disabled_at is not None:
-        raise Forbidden(f"{person.name}的账号已停用，不能制卡；请先请管理员启用。")
+def _made(db: Session, scope: Scope, person: Person, *, replace: bool) -> Made:
+    account = _account(db, scope, person)
     secret = secrets.token_urlsafe(32)
-    queries.add(db, account.id, CARD, sha256_of(secret), _now(), name=secret[-4:])
-    _record(db, scope.actor, "devices.card", scope.county_id, person.id)
+    card_id = queries.add(db, account.id, CARD, sha256_of(secret), _now(), name=secret[-4:])
+    if replace:
+        queries.replace_cards(db, account.id, card_id, _now())
+    _record(db, scope.actor, "devices.card", scope.county_id, person.id, replace=replace)
     return Made(person.id, person.name, person.number, secret)
 
 
+def _account(db: Session, scope: Scope, person: Person) -> Account:
+    account = queries.account_of(db, person.id) or queries.add_account(db, scope.county_id, person)
+    if account.disabled_at is not None:
+        raise Forbidden(f"{person.name}的账号已停用，不能制卡；请先请管理员启用。")
+    return account
+
+
+def make_recorder(db: Session, scope: Scope, person_id: uuid.UUID, app: App) -> MadeRecorder:
+    """Let an app of others send where a person of the scope walks. Raises NotFound, Forbidden, Conflict."""
+    scope.demand(*CHANGE)
+    found = queries.people(db, people_in(scope, *CHANGE), [person_id], lock=True)
+    if not found:
+        raise NotFound(_NO_PERSON)
+    account = _account(db, scope, found[0])
+    if queries.count_recorders(db, account.id) >= MOST_RECORDERS:
+        raise Conflict(f"{found[0].name}已经有 {MOST_RECORDERS} 个记录软件了。请先停用不再用的。")
+    secret = secrets.token_urlsafe(32)
+    id_ = queries.add(db, account.id, RECORDER, sha256_of(secret), _now(), name=app.value)
+    _record(db, scope.actor, "devices.recorder", scope.county_id, person_id, app=app.value)
+    return MadeRecorder(id_, person_id, found[0].name, app, secret)
+
+
+def rotate(db: Session, scope: Scope, way_id: int) -> MadeRecorder:
+    """Give a recorder another secret; what it sent so far stays its own. Raises NotFound."""
+    way = _found(db, scope, way_id)
+    if way.kind != RECORDER:
+        raise NotFound(_NO_WAY)
+    secret = secrets.token_urlsafe(32)
+    queries.change(db, way.id, secret_sha256=sha256_of(secret))
+    _record(db, scope.actor, "devices.rotate", scope.county_id, way.person_id)
+    return MadeRecorder(way.id, way.person_id, way.person, App(way.name or ""), secret)
+
+
+def recorder_of(db: Session, secret: str) -> Recorder | None:
+    """Return whose recorder sends under a secret, and note its use; None: it is not known, or out of use."""
+    found = queries.recorder_by_secret(db, sha256_of(secret))
+    if found is None:
+        return None
+    if found.used_at + _TOUCH <= (now := _now()):
+        queries.touch(db, found.id, now)
+    return Recorder(found.id, found.county_id, found.person_id, App(found.name))
+
+
 def enter(db: Session, card: str, phone_key: str, model: str, *, request_id: str | None) -> Entered:
-    """Let a phone in by a card; the same phone again is the same phone.
+    """Let a phone in by a card; the same phone again is the same phone, by another card of its person too.
 
     The key of a phone is made there and is its secret. Raises NotFound for a card that is not in force,
     Invalid for a key that could be guessed, Forbidden for a phone that was put out of use, TooMany if too
@@ -117,33 +203,38 @@ def enter(db: Session, card: str, phone_key: str, model: str, *, request_id: str
     way, account, person = found
     now, key = _now(), sha256_of(phone_key)
     phone = queries.phone_by_secret(db, key)
-    if phone is None:
-        phone = _first_seen(db, way, key, named(model), now)
-        actor = Actor(account_id=account.id, request_id=request_id)
-        is_first = phone.admitted_at is not None
-        _record(db, actor, "devices.enter", person.county_id, person.id, is_first=is_first)
-    elif phone.kind != PHONE or phone.account_id != account.id:
+    if phone is not None and (phone.kind != PHONE or phone.account_id != account.id):
         raise NotFound(_NO_CARD)
-    elif phone.revoked_at is not None:
+    if phone is not None and phone.revoked_at is None:
+        admitted_at = phone.admitted_at
+        queries.change(db, phone.id, used_at=now, from_id=way.id)
+    elif phone is not None and not queries.ended_with_its_card(db, phone):
         raise Forbidden("这部手机已经停用。如果还要用它，请打电话给协调员。")
     else:
-        queries.change(db, phone.id, used_at=now, from_id=way.id)
+        admitted_at = _admission(db, account.id, now)
+        values: dict[str, Any] = {"name": named(model), "from_id": way.id, "admitted_at": admitted_at}
+        if phone is None:
+            queries.add(db, account.id, PHONE, key, now, **values)
+        else:
+            queries.change(db, phone.id, used_at=now, revoked_at=None, **values)
+        actor = Actor(account_id=account.id, request_id=request_id)
+        is_first = admitted_at is not None
+        _record(db, actor, "devices.enter", person.county_id, person.id, is_first=is_first)
     queries.change(db, way.id, used_at=now)
-    return Entered(person.id, person.name, phone.admitted_at is not None)
+    return Entered(person.id, person.name, admitted_at is not None)
 
 
-def _first_seen(db: Session, card: SignIn, key: bytes, model: str, now: dt.datetime) -> SignIn:
-    """Take down a phone; the account is locked, so that of two at once only one is the first."""
-    others = queries.phones(db, card.account_id)
-    if sum(other.admitted_at is None for other in others) >= MOST_WAITING:
-        raise TooMany("有好几部手机在等协调员同意。请先打电话给协调员。")
-    is_first = all(other.admitted_at is None for other in others)
-    admitted_at = now if is_first else None
-    queries.add(db, card.account_id, PHONE, key, now, name=model, from_id=card.id, admitted_at=admitted_at)
-    phone = queries.phone_by_secret(db, key)
-    if phone is None:
-        raise NotFound(_NO_CARD)
-    return phone
+def _admission(db: Session, account_id: uuid.UUID, now: dt.datetime) -> dt.datetime | None:
+    """Return since when a phone that comes may be used: now if no other one may be, else it waits.
+
+    The account is locked, so that of two at once only one is the first. Raises TooMany.
+    """
+    others = queries.phones(db, account_id)
+    if any(other.admitted_at is not None for other in others):
+        if sum(other.admitted_at is None for other in others) >= MOST_WAITING:
+            raise TooMany("有好几部手机在等协调员同意。请先打电话给协调员。")
+        return None
+    return now
 
 
 def named(model: str) -> str:
@@ -163,7 +254,7 @@ def named(model: str) -> str:
 
 
 def ways(db: Session, scope: Scope, *, person_id: uuid.UUID | None = None) -> list[Way]:
-    """Return the cards and phones in force of a person, or of all people of the scope."""
+    """Return the cards, phones and recorders in force of a person, or of all people of the scope."""
     conditions = [SignIn.revoked_at.is_(None)] + ([Person.id == person_id] if person_id else [])
     return [_way(row) for row in queries.listed(db, people_in(scope, *CHANGE), *conditions)]
 
@@ -184,7 +275,7 @@ def admit(db: Session, scope: Scope, way_id: int) -> Way:
 
 
 def revoke(db: Session, scope: Scope, way_id: int) -> None:
-    """Take a card (with the phones that it opened) or a phone out of use. Raises NotFound."""
+    """Take a card (with the phones that it opened), a phone or a recorder out of use. Raises NotFound."""
     way = _found(db, scope, way_id)
     queries.revoke_with_phones(db, way.id, _now())
     _record(db, scope.actor, "devices.revoke", scope.county_id, way.person_id, kind=way.kind)
@@ -194,7 +285,7 @@ def _found(db: Session, scope: Scope, way_id: int) -> Way:
     scope.demand(*CHANGE)
     rows = queries.listed(db, people_in(scope, *CHANGE), SignIn.id == way_id, SignIn.revoked_at.is_(None))
     if not rows:
-        raise NotFound("没有这张卡片或这部手机，或者已经停用。")
+        raise NotFound(_NO_WAY)
     return _way(rows[0])
 
 
@@ -209,7 +300,7 @@ def person(db: Session, scope: Scope, person_id: uuid.UUID) -> Person:
     """Return a person of the scope. Raises NotFound."""
     found = queries.people(db, people_in(scope, *CHANGE), [person_id])
     if not found:
-        raise NotFound("没有这个人员，或不在您的辖区内。")
+        raise NotFound(_NO_PERSON)
     return found[0]
 
 

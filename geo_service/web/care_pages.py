@@ -1,9 +1,8 @@
-"""Pages of care: who needs a look, what volunteers are told, whom they telephone; their cards and phones."""
+"""Pages of care: who needs a look, what volunteers are told, whom they telephone; phones that wait."""
 
-import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import APIRouter, Form, Path
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from geo_service.accounts.dependencies import require
@@ -13,7 +12,6 @@ from geo_service.db import Db
 from geo_service.devices import service as devices
 from geo_service.errors import Forbidden, Invalid
 from geo_service.notices import service
-from geo_service.settings import Settings
 from geo_service.web.frame import Frame, Framed
 from layers.errors import YinxunError
 from layers.vocabulary import NoticeKind
@@ -109,46 +107,3 @@ def contact(
 ) -> Response:
     """Set name and number of an area's contact."""
     return _done(db, frame, lambda: service.set_contact(db, scope, area_id, name, phone))
-
-
-@router.get("/people/{person_id}/cards", summary="Show a person's cards and phones")
-def cards(db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID) -> Response:
-    """Show what is in force."""
-    return _cards(db, frame, scope, person_id)
-
-
-def _cards(
-    db: Db, frame: Frame, scope: Scope, person_id: uuid.UUID, *, address: str | None = None
-) -> Response:
-    values = {
-        "person": devices.person(db, scope, person_id),
-        "ways": devices.ways(db, scope, person_id=person_id),
-        "address": address,
-        "code": devices.code(address) if address else None,
-        "zone": frame.zone,
-    }
-    response = frame.show("cards.html", values)
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-@router.post("/people/{person_id}/cards", summary="Make a card for a person")
-def make_card(request: Request, db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID) -> Response:
-    """Make a card and show its code, once."""
-    (made,) = devices.make_cards(db, scope, [person_id])
-    settings: Settings = request.app.state.settings
-    return _cards(db, frame, scope, person_id, address=devices.address(settings.address, made))
-
-
-@router.post("/people/{person_id}/cards/{device_id}/{action}", summary="Admit or revoke a card or phone")
-def change_card(
-    db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID, device_id: _Id, action: str
-) -> Response:
-    """Admit a phone, or revoke a phone or a card."""
-    if action == "admit":
-        devices.admit(db, scope, device_id)
-    elif action == "revoke":
-        devices.revoke(db, scope, device_id)
-    else:
-        raise Invalid("没有这个操作；请返回后再点一次。")
-    return RedirectResponse(frame.link(f"/people/{person_id}/cards"), status_code=303)

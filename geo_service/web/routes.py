@@ -16,9 +16,11 @@ from geo_service.coverage import answers, gaps, lists, walkable
 from geo_service.coverage.asked import FromTheAddress
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
+from geo_service.devices import service as devices
 from geo_service.patrols import again
 from geo_service.tables import County
 from geo_service.web import (
+    card_pages,
     care_pages,
     drawing_pages,
     figure_pages,
@@ -70,6 +72,7 @@ def start(request: Request, db: Db, who: SignedIn, county: str | None = None) ->
         "window": window,
         "register": service.register(db, scope, window),
         "coordinates": scope.holds(Right.COORDINATOR),
+        "waiting": len(devices.waiting(db, scope)) if scope.holds(Right.COORDINATOR) else 0,
         "audits": scope.areas(Right.AUDITOR) is None,
         "shares": service.shares(answers.coverage(db, scope, question), unassigned),
     }
@@ -247,6 +250,7 @@ def _record(db: Db, scope: Scope, **detail: Any) -> None:
 
 
 router.include_router(care_pages.router)
+router.include_router(card_pages.router)
 router.include_router(patrol_pages.router)
 router.include_router(service_pages.router)
 router.include_router(figure_pages.router)

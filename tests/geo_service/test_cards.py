@@ -1,5 +1,6 @@
 """A card opens the first phone at once, any other when a coordinator says so; a revoked one opens nothing."""
 
+import contextlib
 import secrets
 import threading
 import uuid
@@ -14,7 +15,7 @@ from geo_service.accounts.cookies import CSRF_HEADER
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.app import create_app
 from geo_service.db import transaction
-from geo_service.devices import service
+from geo_service.devices import queries, service
 from geo_service.errors import Forbidden, Invalid, NotFound, TooMany
 from geo_service.settings import Settings
 from geo_service.tables import Account, County, Grant, Person, SignIn
@@ -78,9 +79,24 @@ def test_a_revoked_card_ends_its_phones_and_another_card_lets_the_same_phone_in_
         enter(db, card, own)
     assert service.ways(db, scope) == []
     (made,) = service.make_cards(db, scope, [walker.id])
-    with pytest.raises(Forbidden, match="停用"):
+    assert enter(db, made.secret, own).is_admitted, "no other phone is in use"
+    assert not enter(db, made.secret, key()).is_admitted
+
+
+def test_a_phone_that_was_put_out_of_use_for_itself_stays_out(
+    db: Session, scope: Scope, walker: Person, card: str
+) -> None:
+    own = key()
+    enter(db, card, own)
+    phone = next(way for way in service.ways(db, scope) if way.kind == "phone")
+    service.revoke(db, scope, phone.id)
+    with pytest.raises(Forbidden, match="协调员"):
+        enter(db, card, own)
+    old = next(way for way in service.ways(db, scope) if way.kind == "card")
+    service.revoke(db, scope, old.id)
+    (made,) = service.make_cards(db, scope, [walker.id])
+    with pytest.raises(Forbidden, match="协调员"):
         enter(db, made.secret, own)
-    assert enter(db, made.secret, key()).is_admitted, "no other phone is in use"
 
 
 def test_cards_stay_good_beside_each_other_and_only_who_has_none_gets_one_if_so_asked(
@@ -186,6 +202,43 @@ def shared(engine: Engine, leaves_no_audit: None) -> Iterator[tuple[Engine, str]
         db.delete(db.get_one(Person, ids[1]))
         db.flush()
         db.delete(db.get_one(County, ids[0]))
+
+
+def test_two_who_make_the_first_card_at_the_same_moment_make_one_account(
+    shared: tuple[Engine, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, _ = shared
+    with transaction(engine) as db:
+        person = db.scalars(select(Person).where(Person.name == "赵六")).one()
+        for account in db.scalars(select(Account).where(Account.person_id == person.id)):
+            db.delete(account)
+        every = Scope(person.county_id, Actor(os_user="t"), dict.fromkeys(Right, None))
+        person_id = person.id
+    both, secrets_ = threading.Barrier(2), []
+    account_of = queries.account_of
+
+    def looked(db: Session, person_id: uuid.UUID) -> Account | None:
+        """Let who found no account wait for the other to find none either, as far as that can be."""
+        found = account_of(db, person_id)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(1.0 if found is None else 0.0)
+        return found
+
+    monkeypatch.setattr(queries, "account_of", looked)
+
+    def make() -> None:
+        with transaction(engine) as db:
+            (made,) = service.make_cards(db, every, [person_id])
+            secrets_.append(made.secret)
+
+    threads = [threading.Thread(target=make) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(secrets_)) == 2
+    with transaction(engine) as db:
+        assert db.scalar(select(func.count()).where(Account.person_id == person_id)) == 1
 
 
 def test_of_many_phones_at_the_same_moment_one_is_the_first(shared: tuple[Engine, str]) -> None:

@@ -68,7 +68,7 @@ class Scene:
 
 
 Ask = dict[str, Any]
-"""A request: `path` with its names filled in, and `params`."""
+"""A request: `path` with its names filled in, `params`, and `data` of a form."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,20 @@ ROUTES: dict[tuple[str, str], Leaving] = {
     ("POST", "/api/people/import"): SENT_BACK,
     ("POST", "/api/duties/import"): SENT_BACK,
     ("POST", "/api/rosters/import"): SENT_BACK,
+    ("POST", "/api/cards"): Leaving(
+        lambda _, path: [{"path": path, "params": {"area": "329902100000", "whom": "again"}, "prints": True}],
+        names=False,
+    ),
+    ("POST", "/cards/sheet"): Leaving(
+        lambda _, path: [
+            {"path": path, "data": {"area": "329902100000", "whom": "again"}, "params": {}, "prints": True}
+        ],
+        names=False,
+    ),
+    ("POST", "/people/{person_id}/cards/sheet"): Leaving(
+        lambda at, path: [{"path": path.format(person_id=at.town.person_id), "params": {}, "prints": True}],
+        names=False,
+    ),
     ("GET", "/api/rosters/workbook"): _one(_nothing, names=True, area="329902100000"),
     ("GET", "/api/coverage"): _files(*DRAWN, **MAY),
     ("GET", "/api/gaps"): _files(*DRAWN, **MAY, kind="neglected"),
@@ -192,6 +206,7 @@ COMMANDS: dict[str, Written] = {
     "service import": READ_BACK,
     "roster-sheet": Written(("--area", "329902100000"), ("xlsx",)),
     "people": Written(),
+    "cards": Written(("--area", "329902100000"), ("pdf",), names=False, prints=True),
     "duty-list": Written(endings=("csv", "xlsx", "json", "geojson", "gpkg")),
     "figures": Written(DATES, ("csv", "xlsx"), asks=tuple(("--rows", code.value) for code in Code)),
     "report": Written(DATES, ("xlsx",), into="--annex"),
@@ -215,6 +230,7 @@ PRINTED = {
     "map coverage": Written(DATES, ("pdf",), names=False, prints=True),
     "map gaps": Written(DATES, ("pdf",), names=False, prints=True),
 }
+"""Of commands that write other files too."""
 
 
 # --- what gives a file
@@ -397,7 +413,8 @@ def test_a_route_gives_names_masked(
     def got(**more: Any) -> list[str]:
         texts = []
         for ask in entry.asks(ground, path) if entry.asks else []:
-            answer = clerk.request(method, ask["path"], params={**ask["params"], **more})
+            params = {**ask["params"], **more}
+            answer = clerk.request(method, ask["path"], params=params, data=ask.get("data"))
             assert answer.status_code == 200, answer.text
             assert answer.headers["content-disposition"].startswith("attachment")
             texts.append("\n".join(drawn) if ask.get("prints") else _text(answer.content))

@@ -106,6 +106,7 @@ class Town:
     leave: Exemption
     device_id: int
     """A second phone of its volunteer that waits to be admitted."""
+    recorder_id: int
     alert_id: int
     notice_id: int
     places: list[str] = field(default_factory=list)
@@ -429,6 +430,18 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/api/people/{person_id}/cards"): Walk(STAFF, _of_walker, ok=201),
     ("GET", "/api/people/{person_id}/devices"): Walk(STAFF, _of_walker, beyond=200, shows="people"),
     ("GET", "/api/devices/waiting"): Walk(STAFF, shows="people"),
+    ("POST", "/api/people/{person_id}/recorders"): Walk(
+        STAFF, lambda town: {**_of_walker(town), "json": {"app": "owntracks"}}, ok=201
+    ),
+    ("POST", "/api/devices/{device_id}/rotate"): Walk(
+        STAFF, lambda town: {"path": {"device_id": town.recorder_id}}
+    ),
+    ("POST", "/people/{person_id}/recorders"): Walk(
+        STAFF, lambda town: {**_of_walker(town), "data": {"app": "traccar"}}, shows="people"
+    ),
+    ("POST", "/people/{person_id}/recorders/{device_id}"): Walk(
+        STAFF, lambda town: {"path": {"person_id": town.walker.id, "device_id": town.recorder_id}}
+    ),
     ("POST", "/api/devices/{device_id}/admit"): Walk(STAFF, _of_device),
     ("DELETE", "/api/devices/{device_id}"): Walk(STAFF, _of_device, ok=204),
     ("GET", "/care"): Walk(STAFF, shows="people"),
@@ -448,6 +461,10 @@ WALKS: dict[tuple[str, str], Walk] = {
         lambda town: {"path": {"area_id": town.area.id}, "data": {"name": "张", "phone": "110"}},
         ok=303,
     ),
+    ("POST", "/api/cards"): Walk(STAFF, lambda town: {"params": {"area": town.area.code, "whom": "again"}}),
+    ("GET", "/cards"): Walk(STAFF, lambda town: {"params": {"area": town.area.code}}),
+    ("POST", "/cards/sheet"): Walk(STAFF, lambda town: {"data": {"area": town.area.code, "whom": "again"}}),
+    ("POST", "/people/{person_id}/cards/sheet"): Walk(STAFF, _of_walker),
     ("GET", "/people/{person_id}/cards"): Walk(STAFF, _of_walker, shows="people"),
     ("POST", "/people/{person_id}/cards"): Walk(STAFF, _of_walker, shows="people"),
     ("POST", "/people/{person_id}/cards/{device_id}/{action}"): Walk(
@@ -760,7 +777,7 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
         x, area, river, grid, off_map, walker, neighbour, duty, patrol_id,
         service_id, _file(county, folder, f"service/{service_id}"), entry_id,
         _file(county, folder, f"figure_entry/{entry_id}"), report_id, photo_id, account, grant, sign_in,
-        *_expected_of(county, walker), _phone(county, walker), *_care(county, area, walker),
+        *_expected_of(county, walker), *_devices(county, walker), *_care(county, area, walker),
         places=[area.code, f"{name}河", f"{name}格", f"{name}待上图"],
         people=[f"{name}老王", str(walker.id), str(patrol_id), str(service_id)],
         not_own=[
@@ -770,14 +787,18 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
     )  # fmt: skip
 
 
-def _phone(county: SmallCounty, person: Person) -> int:
+def _devices(county: SmallCounty, person: Person) -> tuple[int, int]:
+    """Add a phone and a recorder."""
     account = Account(id=uuid.uuid4(), person_id=person.id, password_history=[])
     county.db.add(account)
     county.db.flush()
-    phone = SignIn(secret_sha256=uuid.uuid4().bytes, account_id=account.id, kind="phone", name="手机")
-    county.db.add(phone)
+    phone, recorder = (
+        SignIn(secret_sha256=uuid.uuid4().bytes, account_id=account.id, kind=kind, name=name)
+        for kind, name in (("phone", "手机"), ("recorder", "traccar"))
+    )
+    county.db.add_all([phone, recorder])
     county.db.flush()
-    return phone.id
+    return phone.id, recorder.id
 
 
 def _care(county: SmallCounty, area: Area, person: Person) -> tuple[int, int]:
