@@ -303,6 +303,29 @@ def test_each_sees_and_sends_only_his_own_on_one_phone(service: Service, handset
     assert_recorded(service, handset, first)
 
 
+def test_another_card_of_the_same_person_finds_the_same_phone(
+    service: Service, handset: Handset, person
+) -> None:
+    person_id, card = person("丢了卡")
+    _, neighbours = person("邻居")
+    handset.scan(neighbours)
+    expect(handset.page.get_by_role("heading", name="邻居，您好")).to_be_visible()
+    handset.scan(card)
+    handset.page.reload()
+    expect(handset.page.get_by_role("heading", name="丢了卡，您好")).to_be_visible()
+    with Session(service.engine) as db, db.begin():
+        scope = Scope(service.town.county.id, Actor(os_user="t"), dict.fromkeys(Right, None))
+        lost = next(way for way in devices.ways(db, scope, person_id=person_id) if way.kind == "card")
+        devices.revoke(db, scope, lost.id)
+        (made,) = devices.make_cards(db, scope, [person_id])
+    handset.scan(made.secret)
+    handset.page.reload()
+    expect(handset.page.get_by_role("heading", name="丢了卡，您好")).to_be_visible()
+    with Session(service.engine) as db:
+        kinds = [(way.kind, way.is_waiting) for way in devices.ways(db, scope, person_id=person_id)]
+    assert kinds == [("phone", False), ("card", False)] or kinds == [("card", False), ("phone", False)]
+
+
 def test_companions_are_chosen_by_name(service: Service, handset: Handset, person) -> None:
     person_id, card = person("同行甲")
     other, _ = person("同行乙")

@@ -28,7 +28,7 @@ class App {
     this.person = current ? known[current] : null;
     if (card && !(this.person && this.person.card === card)) {
       const own = Object.values(known).find((person) => person.card === card);
-      if (!(await this.arrive(own || { card, phone_key: key() }))) return;
+      if (!(await this.arrive(own || { card }))) return;
     }
     if (!this.person) { this.show("card"); return; }
     await this.use();
@@ -37,14 +37,11 @@ class App {
   /** Come in by a card for the first time, or change the person; return whether that was done. */
   async arrive(person) {
     try {
-      const { person: who, state } = await enter(person);
       const { known } = await people();
-      // Another card of somebody whom this phone knows: it stays the same phone.
+      let entered;
+      [person, entered] = await enterAs(person, Object.values(known));
+      const { person: who, state } = entered;
       const before = known[who.id];
-      if (before && before.phone_key !== person.phone_key) {
-        person = { ...person, phone_key: before.phone_key };
-        await enter(person);
-      }
       if (this.outbox) this.outbox.stop();
       this.person = { ...person, id: who.id, name: who.name, size: (before && before.size) || "large", state };
       await remember(this.person);
@@ -278,6 +275,25 @@ const SCREENS = {
     ]);
   },
 };
+
+/**
+ * Come in by a card; return the person with the key that opened it, and the answer.
+ *
+ * Another card of somebody whom this phone knows must find the same phone, so the keys that it has come first: of
+ * anybody else's the server says that it does not know them.
+ */
+async function enterAs(person, known) {
+  const keys = person.phone_key ? [person.phone_key] : [...known.map((one) => one.phone_key), key()];
+  for (const [k, phone_key] of keys.entries()) {
+    const own = { ...person, phone_key };
+    try {
+      return [own, await enter(own)];
+    } catch (error) {
+      if (!(error instanceof Refused && error.status === 404) || k === keys.length - 1) throw error;
+    }
+  }
+  throw new Error("no key");
+}
 
 /** Return what of an answer a person sees. */
 function shown(me) { return JSON.stringify({ ...me, now: null, csrf: null }); }
