@@ -1,11 +1,10 @@
 """Alerts over HTTP: from a volunteer's phone, and for the page of coordinators that looks for new ones."""
 
-import datetime as dt
 import uuid
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from geo_service.accounts.dependencies import Volunteer, require
 from geo_service.accounts.narrow import CHANGE
@@ -26,7 +25,7 @@ class AlertIn(BaseModel):
 
     kind: Own
     patrol_id: uuid.UUID
-    at: Annotated[dt.datetime | None, Field(description="When, by the phone's clock; only told.")] = None
+    at: Annotated[AwareDatetime | None, Field(description="When: it may come late. None: now.")] = None
     lon: Annotated[float | None, Field(ge=-180, le=180, description="WGS 84.")] = None
     lat: Annotated[float | None, Field(ge=-90, le=90)] = None
 
@@ -42,7 +41,7 @@ class CountOut(BaseModel):
 def alert(db: Db, scope: Volunteer, said: AlertIn) -> None:
     """Raise an alert about oneself; sent again it changes nothing."""
     position = (said.lon, said.lat) if said.lon is not None and said.lat is not None else None
-    service.alert(db, scope, AlertKind(said.kind), said.patrol_id, position=position)
+    service.alert(db, scope, AlertKind(said.kind), said.patrol_id, at=said.at, position=position)
 
 
 @router.post("/v/alerts/{kind}/{patrol_id}/close", status_code=204, summary="Tell that one is well")

@@ -48,13 +48,16 @@ def alert(
     kind: AlertKind,
     patrol_id: uuid.UUID,
     *,
+    at: dt.datetime | None = None,
     position: tuple[float, float] | None = None,
 ) -> None:
     """Raise an alert about oneself; again changes nothing."""
     lon, lat = position or (None, None)
+    raised_at = min(at or _now(), _now())
     raised = Alert(
-        county_id=scope.county_id, kind=kind, person_id=scope.person_id, patrol_id=patrol_id, lon=lon, lat=lat
-    )
+        county_id=scope.county_id, kind=kind, person_id=scope.person_id, patrol_id=patrol_id, lon=lon,
+        lat=lat, raised_at=raised_at,
+    )  # fmt: skip
     if queries.raise_(db, raised):
         _record(db, scope, "notices.alert", kind=kind)
 
@@ -124,8 +127,7 @@ def warn(
     words = printable(text).strip()
     if not 0 < len(words) <= 200:
         raise Invalid("请写要告诉志愿者的话，最多 200 字。")
-    life = dt.timedelta(hours=hours)
-    if not dt.timedelta(0) < life <= LONGEST_NOTICE:
+    if not 0 < hours <= LONGEST_NOTICE / dt.timedelta(hours=1):
         raise Invalid("请填多少小时内有效，最多 31 天。")
     if area_id is None:
         scope.demand_county(*CHANGE)
@@ -133,8 +135,8 @@ def warn(
         raise NotFound("没有这个辖区，或不在您的权限内。")
     now = _now()
     notice = Notice(
-        county_id=scope.county_id, area_id=area_id, kind=kind, text=words, since=now, until=now + life,
-        account_id=scope.actor.account_id,
+        county_id=scope.county_id, area_id=area_id, kind=kind, text=words, since=now,
+        until=now + dt.timedelta(hours=hours), account_id=scope.actor.account_id,
     )  # fmt: skip
     db.add(notice)
     db.flush()

@@ -1,7 +1,7 @@
 """A person's consent to have his way recorded: asked for once, by its words; withdrawn as easily as given.
 
 Location is sensitive personal information: PIPL articles 28 and 29 ask for a consent of its own, article
-15 for its withdrawal. Who does not agree checks in at plates or writes on paper.
+15 for its withdrawal. Who does not agree writes on paper.
 """
 
 import datetime as dt
@@ -25,9 +25,9 @@ VERSION = 1
 TITLE = "记录巡查路线，先请您同意"
 PARAGRAPHS = (
     "为了知道河、路和网格走到了哪里，手机会在您按“开始巡查”之后记下位置，按“结束”就停。平时不记。",
-    "您的路线只有本辖区的协调员能看，用来算走到的地方；出发和到家附近的一段不保存。",
-    "原始定位几天后删除，整理过的路线半年后删除，只留下走到过哪里，不留姓名。",
-    "不同意也没关系：可以扫公示牌打卡，或者填纸质记录，一样算数。",
+    "您的路线只有您自己、协调员和管理员能看，用来算走到的地方；出发和到家附近的一段不保存。",
+    "原始定位和整理过的路线到期就删除，只留下走到过哪里，不留姓名；几天到期可以问协调员。",
+    "不同意也没关系：可以填纸质记录，交给协调员登记。",
     "随时可以在“我的记录”里查看、下载、删除，或者撤回同意。",
 )
 PHONE, PAPER = "phone", "paper"
@@ -68,7 +68,9 @@ def state(db: Session, county_id: int, person_id: uuid.UUID) -> State:
 def demand(db: Session, county_id: int, person_id: uuid.UUID) -> None:
     """Raise ConsentMissing unless a person agreed to the words in force."""
     if not state(db, county_id, person_id).is_current:
-        raise ConsentMissing("还没有同意记录路线。请打开巡查页面，看过说明后点“同意”；也可以改用扫牌打卡。")
+        raise ConsentMissing(
+            "还没有同意记录路线。请打开巡查页面，看过说明后点“同意”；也可以改填纸质记录，交给协调员。"
+        )
 
 
 def give(db: Session, scope: Scope, person_id: uuid.UUID, version: int, *, channel: str = PHONE) -> State:

@@ -87,17 +87,6 @@ def notices(db: Session, county_id: int, area_ids: Sequence[int], now: dt.dateti
     ).all()
 
 
-def open_patrols(db: Session, scope: Scope) -> Sequence[Any]:
-    """Return a volunteer's patrols that have not come to their end, the newest first."""
-    own = Patrol.county_id == scope.county_id, Patrol.person_id == scope.person_id
-    return db.execute(
-        select(Patrol.id, Patrol.started_at)
-        .where(*own, Patrol.settled_at.is_(None), Patrol.voided_at.is_(None))
-        .order_by(Patrol.started_at.desc())
-        .limit(10)
-    ).all()
-
-
 def records(
     db: Session, scope: Scope, before: tuple[dt.datetime, uuid.UUID] | None, limit: int
 ) -> Sequence[Any]:

@@ -72,13 +72,6 @@ class NoticeOut(BaseModel):
     until: dt.datetime
 
 
-class OpenOut(BaseModel):
-    """A patrol without an end."""
-
-    patrol_id: uuid.UUID
-    started_at: dt.datetime
-
-
 class RulesOut(BaseModel):
     """When the phone asks, and when it ends a patrol by itself."""
 
@@ -100,7 +93,6 @@ class MeOut(BaseModel):
     places: list[PlaceOut]
     companions: list[Named]
     notices: list[NoticeOut]
-    open: list[OpenOut]
     rules: RulesOut
 
     @classmethod
@@ -116,7 +108,6 @@ class MeOut(BaseModel):
             places=[PlaceOut(layer_name=place.layer.zh, **vars(place)) for place in me.places],
             companions=[Named(id=id_, name=name) for id_, name in me.companions],
             notices=[NoticeOut(**vars(notice)) for notice in me.notices],
-            open=[OpenOut(patrol_id=id_, started_at=at) for id_, at in me.open],
             rules=RulesOut(**vars(me.rules)),
         )
 

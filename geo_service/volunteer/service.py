@@ -26,7 +26,7 @@ RECORDS = 20
 SIMPLE_DEGREES = 0.00002
 """Two metres: what a phone's map can show."""
 SOS_PHONE = "120"
-"""The emergency line, where no contact is known."""
+"""The emergency line: help that does not hang on whether somebody of the office answers."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,6 @@ class Me:
     places: Sequence[OwnPlace]
     companions: Sequence[tuple[uuid.UUID, str]]
     notices: Sequence[Warned]
-    open: Sequence[tuple[uuid.UUID, dt.datetime]]
     rules: Rules
 
 
@@ -130,7 +129,6 @@ def me(db: Session, scope: Scope, rules: Rules) -> Me:
         places=_own_places(db, scope, today),
         companions=[(id_, name) for id_, name in queries.companions(db, person, today)],
         notices=[Warned(n.id, NoticeKind(n.kind), NoticeKind(n.kind).zh, n.text, n.until) for n in warned],
-        open=[(id_, at) for id_, at in queries.open_patrols(db, scope)],
         rules=rules,
     )
 

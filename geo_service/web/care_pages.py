@@ -88,9 +88,11 @@ def warn(
     def written() -> None:
         if kind not in set(NoticeKind):
             raise Invalid("请在列表里选择提醒的种类。")
-        if not hours.replace(".", "", 1).isdigit() or (area and not area.isdigit()):
-            raise Invalid("请填多少小时内有效，例如 24。")
-        service.warn(db, scope, NoticeKind(kind), text, int(area) if area else None, hours=float(hours))
+        try:
+            where, life = int(area) if area else None, float(hours)
+        except ValueError as error:
+            raise Invalid("请填多少小时内有效，例如 24。") from error
+        service.warn(db, scope, NoticeKind(kind), text, where, hours=life)
 
     return _done(db, frame, written)
 

@@ -326,6 +326,31 @@ def test_another_card_of_the_same_person_finds_the_same_phone(
     assert sorted((way.kind, way.is_waiting) for way in ways) == [("card", False), ("phone", False)]
 
 
+def test_what_waits_goes_out_when_a_lost_card_was_replaced(
+    service: Service, handset: Handset, person
+) -> None:
+    """The card ends while something waits: that nobody may come in is no answer to what was recorded."""
+    person_id, card = person("换卡片")
+    begin(handset, card)
+    handset.context.set_offline(True)
+    handset.walk(30, 60, 90)
+    handset.end()
+    with Session(service.engine) as db, db.begin():
+        scope = Scope(service.town.county.id, Actor(os_user="t"), dict.fromkeys(Right, None))
+        lost = next(way for way in devices.ways(db, scope, person_id=person_id) if way.kind == "card")
+        devices.revoke(db, scope, lost.id)
+    handset.context.set_offline(False)
+    handset.page.goto(f"{handset.host}/v")
+    expect(handset.page.get_by_text("这张卡片不能用了")).to_be_visible()
+    expect(handset.page.get_by_text("条没上传")).to_be_visible()
+    with Session(service.engine) as db, db.begin():
+        (made,) = devices.make_cards(db, scope, [person_id])
+    handset.scan(made.secret)
+    handset.page.reload()
+    handset.is_sent()
+    assert_recorded(service, handset, person_id)
+
+
 def test_companions_are_chosen_by_name(service: Service, handset: Handset, person) -> None:
     person_id, card = person("同行甲")
     other, _ = person("同行乙")

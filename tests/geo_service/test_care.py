@@ -52,9 +52,11 @@ def test_a_call_is_seen_once_with_its_place_and_closed_with_what_was_found_out(
     db: Session, scope: Scope, own: Scope, walker: Person
 ) -> None:
     patrol_id = uuid.uuid4()
+    at = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)  # it waited for a signal
     for _ in range(2):  # before anything else of the patrol has come, and again
-        service.alert(db, own, AlertKind.SOS, patrol_id, position=(119.8, 32.9))
+        service.alert(db, own, AlertKind.SOS, patrol_id, at=at, position=(119.8, 32.9))
     (alert,) = service.open_alerts(db, scope)
+    assert alert.raised_at == at
     assert (alert.kind, alert.name, alert.position) == (AlertKind.SOS, "王秀英", (119.8, 32.9))
     assert (alert.patrol_id, alert.last_at) == (None, None)
     with pytest.raises(Invalid, match="怎么样"):
@@ -124,7 +126,8 @@ def test_a_notice_reaches_the_phones_of_its_area_and_below_while_it_holds(
     assert told == ["全县停电", "今天高温，早晚巡查"]
     service.take_back(db, scope, everywhere.id)
     assert [notice.text for notice in volunteer.me(db, own, PAGE).notices] == ["今天高温，早晚巡查"]
-    for text, hours in (("", 5), ("话" * 201, 5), ("话", 0), ("话", 24 * 40)):
+    without_end = [("话", float(word)) for word in ("inf", "nan")]
+    for text, hours in (("", 5), ("话" * 201, 5), ("话", 0), ("话", 24 * 40), *without_end):
         with pytest.raises(Invalid):
             service.warn(db, scope, NoticeKind.OTHER, text, None, hours=hours)
 

@@ -18,7 +18,7 @@ from geo_service.tables import Audit, Norm
 from layers.errors import BadNorm, YinxunError
 from layers.presets import PRESETS
 from tests.geo_service import watertown
-from tests.geo_service.test_norms import ALWAYS, TODAY
+from tests.geo_service.test_norms import ALWAYS, today
 from tests.geo_service.watertown import Watertown
 
 Run = Callable[..., Result]
@@ -73,9 +73,9 @@ def test_from_a_draft_to_what_is_due(run: Run, db: Session, town: Watertown) -> 
     assert "1 次巡查：有效 0（现在 1）、待核 0（现在 0）、暂未计入 1（现在 0）" in tried
     assert "应巡 2，实巡 0，巡查率 0.0%" in tried
     assert "不能早于今天" in refused(run("adopt", norm.id, "--from", "2026-05-01"))
-    assert "起执行" in done(run("adopt", norm.id, "--from", TODAY.isoformat()))
+    assert "起执行" in done(run("adopt", norm.id, "--from", today().isoformat()))
     assert "执行中" in done(run("list"))
-    assert "为止" in done(run("end", norm.id, "--on", TODAY.isoformat()))
+    assert "为止" in done(run("end", norm.id, "--on", today().isoformat()))
     norm.in_force = ALWAYS
     db.flush()
     told = done(run("due", "--from", "2026-05-01", "--until", "2026-05-31", "--by", "subject"))

@@ -45,7 +45,12 @@ from layers.vocabulary import (
 from tests.geo_service import watertown
 from tests.geo_service.conftest import SmallCounty
 
-TODAY = dt.datetime.now(ZoneInfo("Asia/Shanghai")).date()
+
+def today() -> dt.date:
+    """Return the county's day; it may change while the tests run."""
+    return dt.datetime.now(ZoneInfo("Asia/Shanghai")).date()
+
+
 DAY = dt.timedelta(days=1)
 MAY = Days(dt.date(2026, 5, 1), dt.date(2026, 5, 31))
 ALWAYS = Range(dt.date(2026, 1, 1), None)
@@ -63,7 +68,7 @@ class TestNorms:
         service.change(db, scope, norm_id, name="  泗县  做法 ", rule=WEEKLY)
         told = service.told(db, scope, norm_id)
         assert (told.name, told.rule, told.is_draft) == ("泗县 做法", WEEKLY, True)
-        assert told.state_on(TODAY) == "草稿"
+        assert told.state_on(today()) == "草稿"
         service.discard(db, scope, norm_id)
         with pytest.raises(NotFound):
             service.told(db, scope, norm_id)
@@ -76,52 +81,52 @@ class TestNorms:
         self, db: Session, scope: Scope
     ) -> None:
         norm_id = service.draft(db, scope, "每周", WEEKLY)
-        assert service.in_force(db, scope.county_id, Days(TODAY, TODAY)) == []
-        service.adopt(db, scope, norm_id, TODAY + DAY)
-        assert service.in_force(db, scope.county_id, Days(TODAY, TODAY)) == []
-        (there,) = service.in_force(db, scope.county_id, Days(TODAY, TODAY + DAY))
+        assert service.in_force(db, scope.county_id, Days(today(), today())) == []
+        service.adopt(db, scope, norm_id, today() + DAY)
+        assert service.in_force(db, scope.county_id, Days(today(), today())) == []
+        (there,) = service.in_force(db, scope.county_id, Days(today(), today() + DAY))
         assert (there.id, there.last_day) == (norm_id, None)
-        assert there.state_on(TODAY) == "将执行"
+        assert there.state_on(today()) == "将执行"
 
     def test_it_cannot_be_adopted_in_the_past_nor_changed_afterwards(self, db: Session, scope: Scope) -> None:
         norm_id = service.draft(db, scope, "每周", WEEKLY)
         with pytest.raises(Invalid, match="不能早于今天"):
-            service.adopt(db, scope, norm_id, TODAY - DAY)
-        service.adopt(db, scope, norm_id, TODAY)
+            service.adopt(db, scope, norm_id, today() - DAY)
+        service.adopt(db, scope, norm_id, today())
         for change in (
             lambda: service.change(db, scope, norm_id, rule=Rule(2, Period.WEEK)),
             lambda: service.change(db, scope, norm_id, name="别的"),
             lambda: service.discard(db, scope, norm_id),
-            lambda: service.adopt(db, scope, norm_id, TODAY + DAY),
+            lambda: service.adopt(db, scope, norm_id, today() + DAY),
         ):
             with pytest.raises(Conflict, match="已经采用"):
                 change()
 
     def test_what_it_replaces_ends_on_the_day_before(self, db: Session, scope: Scope) -> None:
         old, new = (service.draft(db, scope, name, WEEKLY) for name in ("旧", "新"))
-        service.adopt(db, scope, old, TODAY)
-        service.adopt(db, scope, new, TODAY + 7 * DAY, replaces=old)
-        assert service.told(db, scope, old).last_day == TODAY + 6 * DAY
-        days = [Days(TODAY + n * DAY, TODAY + n * DAY) for n in (6, 7)]
+        service.adopt(db, scope, old, today())
+        service.adopt(db, scope, new, today() + 7 * DAY, replaces=old)
+        assert service.told(db, scope, old).last_day == today() + 6 * DAY
+        days = [Days(today() + n * DAY, today() + n * DAY) for n in (6, 7)]
         assert [[n.id for n in service.in_force(db, scope.county_id, day)] for day in days] == [[old], [new]]
         drafts = [service.draft(db, scope, name, WEEKLY) for name in ("又", "还")]
         with pytest.raises(Conflict, match="没有在执行"):
-            service.adopt(db, scope, drafts[0], TODAY, replaces=drafts[1])
+            service.adopt(db, scope, drafts[0], today(), replaces=drafts[1])
         with pytest.raises(NotFound):
-            service.adopt(db, scope, drafts[0], TODAY, replaces=10**6)
+            service.adopt(db, scope, drafts[0], today(), replaces=10**6)
 
     def test_one_that_has_not_begun_becomes_a_draft_again(self, db: Session, scope: Scope) -> None:
         norm_id = service.draft(db, scope, "每周", WEEKLY)
-        service.adopt(db, scope, norm_id, TODAY + 3 * DAY)
-        service.end(db, scope, norm_id, TODAY)
+        service.adopt(db, scope, norm_id, today() + 3 * DAY)
+        service.end(db, scope, norm_id, today())
         assert service.told(db, scope, norm_id).is_draft
-        service.adopt(db, scope, norm_id, TODAY)
+        service.adopt(db, scope, norm_id, today())
         with pytest.raises(Invalid, match="最早今天结束"):
-            service.end(db, scope, norm_id, TODAY - DAY)
-        service.end(db, scope, norm_id, TODAY)
-        assert service.told(db, scope, norm_id).last_day == TODAY
+            service.end(db, scope, norm_id, today() - DAY)
+        service.end(db, scope, norm_id, today())
+        assert service.told(db, scope, norm_id).last_day == today()
         with pytest.raises(Conflict, match="不能再往后改"):
-            service.end(db, scope, norm_id, TODAY + DAY)
+            service.end(db, scope, norm_id, today() + DAY)
 
     @pytest.mark.parametrize("name", ["", "   ", "长" * 101, "a\0b"])
     def test_it_needs_a_name(self, db: Session, scope: Scope, name: str) -> None:
@@ -443,13 +448,13 @@ def test_the_pages_lead_from_a_preset_to_what_is_due(
     assert "1 次巡查" in trial.text
     past = signed.post(f"{where}/adopt", data={"first_day": "2026-05-01", "csrf_token": token})
     assert (past.status_code, "不能早于今天" in past.text) == (422, True)
-    adopted = signed.post(f"{where}/adopt", data={"first_day": TODAY.isoformat(), "csrf_token": token})
+    adopted = signed.post(f"{where}/adopt", data={"first_day": today().isoformat(), "csrf_token": token})
     assert adopted.status_code == 303
     page = signed.get("/due", headers=html, params={"by": "period"}).text
     assert "本县银发河长" in page
     assert "王桂兰" in page
     assert "执行中" in signed.get(where, headers=html).text
-    leave = {"kind": "leave", "person": "王桂兰", "first_day": TODAY.isoformat(), "csrf_token": token}
+    leave = {"kind": "leave", "person": "王桂兰", "first_day": today().isoformat(), "csrf_token": token}
     assert signed.post("/exemptions", data=leave).status_code == 303
     assert "王桂兰" in signed.get("/norms", headers=html).text
     twice = signed.post("/exemptions", data={**leave, "person": "无此人"})

@@ -56,12 +56,25 @@ export async function enter(person) {
   return answer;
 }
 
+/** Come in again; what bars the way in is said as that, and is no answer to what was asked. */
+async function enterAgain(person) {
+  let entered;
+  try {
+    entered = await enter(person);
+  } catch (error) {
+    if (!(error instanceof Refused) || error.status === 429 || error.status >= 500) throw new Unreachable(String(error));
+    throw new Refused(401, { detail: error.message, code: "no_way_in" });
+  }
+  if (!entered || entered.state !== "admitted") {
+    throw new Refused(401, { detail: "这部手机还在等协调员同意。", code: "waiting" });
+  }
+}
+
 /** Ask as a person; comes in again, once, where the session has lapsed. */
 export async function ask(person, method, path, body) {
   let [status, answer] = await fetched(method, path, body);
   if (status === 401 || (status === 403 && answer && answer.code === "forbidden")) {
-    const entered = await enter(person);
-    if (!entered || entered.state !== "admitted") throw new Refused(401, { detail: "这部手机还在等协调员同意。" });
+    await enterAgain(person);
     [status, answer] = await fetched(method, path, body);
   }
   if (status >= 200 && status < 300) return answer;

@@ -87,7 +87,8 @@ class App {
       await keep(`me:${this.person.id}`, me);
       return true;
     } catch (error) {
-      if (error instanceof Refused && error.status === 401) this.show("waits");
+      if (error instanceof Refused && error.code === "waiting") this.show("waits");
+      else if (error instanceof Refused && error.status === 401) this.show("card", error.message);
       else if (error instanceof Refused && error.status === 404) this.failed(error);
       else if (!this.me) this.failed(error);
       return false;
@@ -143,8 +144,10 @@ class App {
 }
 
 const SCREENS = {
-  card(app) {
-    app.put("请扫卡片", [h("p", { class: "big" }, "用微信或相机扫一扫卡片上的方块码，就能进来。"),
+  async card(app, why) {
+    app.put("请扫卡片", [why ? h("p", { role: "alert" }, why) : null,
+      h("p", { class: "big" }, "用微信或相机扫一扫卡片上的方块码，就能进来。"),
+      app.unsent ? h("p", { role: "status" }, app.unsentWords()) : null,
       h("p", null, "没有卡片，或者卡片不见了，请找社区的协调员再要一张。")]);
   },
 
@@ -210,7 +213,7 @@ const SCREENS = {
         h("li", null, "打开手机的“设置”，找到“应用”里的微信或浏览器。"),
         h("li", null, "点“权限”，再点“位置信息”。"),
         h("li", null, "选“使用期间允许”，回到这里再点“开始巡查”。")),
-      h("p", null, "弄不好也不要紧：可以扫公示牌打卡，或者请协调员帮忙。"),
+      h("p", null, "弄不好也不要紧：请协调员帮忙，或者填纸质记录。"),
       h("button", { class: "go", type: "button", onclick: () => start(app) }, "已经允许，再试一次"),
     ]);
   },
