@@ -938,32 +938,47 @@ class Notice(Table):
 
 
 class RecordedFix(Table):
-    """A fix from another recorder, until its person says what outing it belongs to."""
+    """A fix from another recorder, until its person says what outing it belongs to; then only its time."""
 
     __tablename__ = "recorded_fix"
+    __table_args__ = (
+        Index("ix_recorded_fix_patrol_id", "patrol_id"),
+        Index("ix_recorded_fix_received_at", "received_at"),
+    )
     county_id: Mapped[int] = _county()
     recorder_id: Mapped[int] = mapped_column(ForeignKey("sign_in.id", ondelete="CASCADE"), primary_key=True)
     time_s: Mapped[float] = mapped_column(primary_key=True)
-    lon: Mapped[float] = mapped_column(primary_key=True)
-    """WGS 84, like `lat`."""
-    lat: Mapped[float] = mapped_column(primary_key=True)
+    lon: Mapped[float | None]
+    """As it was sent, like `lat`; none: its person has decided."""
+    lat: Mapped[float | None]
     accuracy_m: Mapped[float | None] = mapped_column(REAL)
+    is_doubtful: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Sent by hand: some phones send such a fix, and only this, in GCJ-02."""
     received_at: Mapped[dt.datetime] = _now()
     decided_at: Mapped[dt.datetime | None]
     """When its person said that it is part of a patrol, or of none."""
+    patrol_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("patrol.id", ondelete="SET NULL"))
+    """The patrol that it is part of: what comes late for the time of this joins it."""
 
 
 class Quarantined(Table):
-    """What a device sent that nobody knows: kept for some days, in case it is made known."""
+    """A fix of a device that nobody knows: kept for some days, in case it is made known."""
 
     __tablename__ = "quarantined"
-    __table_args__ = (Index("ix_quarantined_key", "key_sha256", "received_at"),)
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    key_sha256: Mapped[bytes]
+    __table_args__ = (Index("ix_quarantined_received_at", "received_at"),)
+    key_sha256: Mapped[bytes] = mapped_column(primary_key=True)
     """Of the id under which it sends."""
-    wire: Mapped[str]
-    body: Mapped[Json]
-    """Its fixes as they were read."""
+    time_s: Mapped[float] = mapped_column(primary_key=True)
+    county_id: Mapped[int | None] = mapped_column(ForeignKey("county.id", ondelete="CASCADE"))
+    """In whose box it lies; none: in no county's."""
+    app: Mapped[str]
+    """In whose words it was sent."""
+    key_end: Mapped[str]
+    """The last characters of the id, by which its owner knows it."""
+    lon: Mapped[float]
+    lat: Mapped[float]
+    accuracy_m: Mapped[float | None] = mapped_column(REAL)
+    is_doubtful: Mapped[bool] = mapped_column(server_default=text("false"))
     received_at: Mapped[dt.datetime] = _now()
 
 

@@ -35,7 +35,7 @@ class Code(Word):
     GAPS = "R_GAPS", "轨迹中断多"
     LOW_ACC = "R_LOW_ACC", "定位精度差"
     CLOCK = "R_CLOCK", "时钟或位置跳变"
-    CRS_MIX = "R_CRS_MIX", "像是混了两种坐标系"
+    CRS_MIX = "R_CRS_MIX", "坐标系可能不对"
     DUPLICATE = "R_DUPLICATE", "与另一条轨迹相同"
     OVERLAP = "R_OVERLAP", "与本人另一次巡查时间重叠"
     POINT_ONLY = "R_POINT_ONLY", "没有轨迹"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from layers import crs as crs_
 from layers.errors import BadTrack, OutsideCounty
 from layers.tracks import EARLIEST_S, OUTAGE_S, Recording
+from layers.verdicts import Code
 from layers.vocabulary import Datum
 
 Floats = NDArray[np.float64]
@@ -37,12 +38,20 @@ _JUMP_STEPS = 5.0
 _M_PER_DEGREE = 111_320.0
 
 
+@dataclass(frozen=True)
+class Note:
+    """What the walker should know of his recording (Chinese), and which doubt it leaves."""
+
+    code: Code
+    words: str
+
+
 @dataclass(frozen=True, eq=False)
 class Examined:
-    """A recording in WGS 84 with believable times, and what its walker should know (Chinese)."""
+    """A recording in WGS 84 with believable times, and what its walker should know."""
 
     recording: Recording
-    notes: list[str]
+    notes: list[Note]
 
 
 def examined(recording: Recording, datum: Datum | None, *, box: Box | None, now_s: float) -> Examined:
@@ -75,22 +84,25 @@ def usable(recording: Recording, datum: Sequence[Datum], *, box: Box | None, rec
     if box is not None:
         far = ~_is_inside(lonlat, _around(box)) & np.isfinite(lonlat).all(axis=1)
         if far.sum() > MOST_LEFT_OUT * far.size:
-            notes.append(f"有 {int(far.sum())} 个定位点不在本县内，没有采用；请协调员核对坐标系。")
+            words = f"有 {int(far.sum())} 个定位点不在本县内，没有采用；请协调员核对坐标系。"
+            notes.append(Note(Code.CRS_MIX, words))
         lonlat = np.where(far[:, None], np.nan, lonlat)
     return Examined(Recording(time_s, lonlat, recording.accuracy_m), notes)
 
 
-def _plausible(time_s: Floats, received_s: Floats) -> tuple[Floats, list[str]]:
+def _plausible(time_s: Floats, received_s: Floats) -> tuple[Floats, list[Note]]:
     """Return epoch seconds with NaN for those that cannot be true, however many, and what to tell of them."""
     known = ~np.isnan(time_s)
     good = _good(time_s, received_s + CLOCK_SLACK_S)
     wrong = int((known & ~good).sum())
-    notes = []
+    notes: list[Note] = []
     if wrong > MOST_LEFT_OUT * known.sum():
-        notes.append(f"有 {wrong} 个定位点的时间不可能，没有采用；手机的时钟可能没有对准。")
+        words = f"有 {wrong} 个定位点的时间不可能，没有采用；手机的时钟可能没有对准。"
+        notes.append(Note(Code.CLOCK, words))
     if good.any() and np.ptp(time_s[good]) > LONGEST_S:
         good &= np.abs(time_s - np.median(time_s[good])) <= LONGEST_S / 2
-        notes.append("记录前后超过 24 小时，只采用了当中的 24 小时；一次巡查请当天结束。")
+        words = "记录前后超过 24 小时，只采用了当中的 24 小时；一次巡查请当天结束。"
+        notes.append(Note(Code.CLOCK, words))
     return np.where(good, time_s, np.nan), notes
 
 
@@ -102,7 +114,7 @@ def _good(time_s: Floats, latest_s: Floats | float) -> Bools:
     return np.asarray(good)
 
 
-def _in_wgs84(time_s: Floats, sent: Floats, datum: Datum) -> tuple[Floats, list[str]]:
+def _in_wgs84(time_s: Floats, sent: Floats, datum: Datum) -> tuple[Floats, list[Note]]:
     """Return lon, lat of a datum as WGS 84, a mixture of datums repaired, and what to tell of that."""
     sent = np.where(np.isfinite(sent), sent, np.nan)
     mixed = mixture(time_s, sent) if datum is not Datum.BD09 else None
@@ -110,9 +122,10 @@ def _in_wgs84(time_s: Floats, sent: Floats, datum: Datum) -> tuple[Floats, list[
         return crs_.to_wgs84(sent, datum), []
     if mixed.gcj02 is None:
         told = f"记录里有 {mixed.jumps} 处像是坐标系切换的跳动，但无法判断；请协调员核对轨迹。"
-        return crs_.to_wgs84(sent, datum), [told]
+        return crs_.to_wgs84(sent, datum), [Note(Code.CRS_MIX, told)]
     lonlat = np.where(mixed.gcj02[:, None], crs_.to_wgs84(sent, Datum.GCJ02), sent)
-    return lonlat, [f"记录里混有两种坐标系：{int(mixed.gcj02.sum())} 个点是 GCJ-02，已换算。"]
+    told = f"记录里混有两种坐标系：{int(mixed.gcj02.sum())} 个点是 GCJ-02，已换算。"
+    return lonlat, [Note(Code.CRS_MIX, told)]
 
 
 def _around(box: Box) -> Box:

@@ -35,6 +35,8 @@ from layers.vocabulary import Evidence, Layer, Verdict
 
 MEASURES = "measures"
 """Under this word the numbers stand in `Patrol.cleaning`."""
+DOUBTS = "doubts"
+"""And under this one the codes of what its recording had to be told of."""
 _VISITED = 1.0
 """The share of a compound: it was visited, or it is not among what a patrol saw."""
 Shares = tuple[float, float | None]
@@ -141,13 +143,14 @@ def gathered(
 def _case(
     patrol: Patrol, measures: Measures, facts: Facts, duties: Sequence[Held], *, is_mixed: bool = False
 ) -> Case:
+    # What was computed by an earlier release has only the words.
+    doubts_ = patrol.cleaning.get(DOUBTS, [Code.CLOCK] if patrol.cleaning.get("notes") else [])
     known = Numbers(
         evidence=Evidence(patrol.evidence),
         complete=patrol.batches_due is not None and facts.batches >= patrol.batches_due,
         walked_m=patrol.walked_m,
-        # What its recording had to be told of: a clock that is ahead, fixes elsewhere, more than a day.
-        clock_jump=bool(patrol.cleaning.get("notes")),
-        datum_mix=is_mixed,
+        clock_jump=Code.CLOCK in doubts_,
+        datum_mix=is_mixed or Code.CRS_MIX in doubts_,
         doubled=facts.is_doubled,
         overlap=facts.is_overlapping,
         record_complete=is_complete(patrol.record),

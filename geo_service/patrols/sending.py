@@ -197,7 +197,7 @@ def close_abandoned(db: Session, *, after: dt.timedelta, home_cut_m: float) -> i
         # Not waited for: whoever sends right now may wait for the outings of the county, which are ours.
         is_free = batch_queries.try_lock_patrol(db, patrol_id)
         if is_free and queries.stored(db, patrol_id).settled_at is None:
-            settling.settle(db, county, patrol_id, home_cut_m=home_cut_m)
+            settling.settle(db, county, patrol_id, home_cut_m=home_cut_m, by_program=True)
             closed += 1
     return closed
 
@@ -268,7 +268,9 @@ def _demand_row(word: _Word, first: dt.datetime, last: dt.datetime) -> None:
 def _taken(word: _Word, *, is_complete: bool) -> PatrolAnswer:
     """Compute the patrol if that was the last word it waited for, and tell how it stands."""
     if is_complete:
-        settling.settle(word.db, word.county, word.patrol_id, home_cut_m=word.rules.home_cut_m)
+        settling.settle(
+            word.db, word.county, word.patrol_id, home_cut_m=word.rules.home_cut_m, by_program=True
+        )
     if word.patrol is None:
         subject = f"patrol/{word.patrol_id}"
         audit.record(word.db, word.scope.actor, "patrols.take", county_id=word.county.id, subject=subject)

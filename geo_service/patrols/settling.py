@@ -6,7 +6,8 @@ same fixes give the same patrol.
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,14 +17,19 @@ from sqlalchemy.orm import Session
 from geo_service.areas import service as areas
 from geo_service.coverage import service as coverage
 from geo_service.coverage.computing import Neighbourhood
-from geo_service.patrols import batch_queries, doubts, outings, queries, track_queries
+from geo_service.patrols import batch_queries, datums, doubts, outings, queries, track_queries
 from geo_service.patrols.batch_queries import Fixes
-from geo_service.patrols.judging import settle_verdict
+from geo_service.patrols.datums import Found
+from geo_service.patrols.doubts import Note
+from geo_service.patrols.judging import DOUBTS, settle_verdict
 from geo_service.patrols.parties import crs_of
 from geo_service.patrols.queries import Computed
 from geo_service.tables import County, Json, Patrol
+from layers import crs as crs_
 from layers.errors import BadTrack
 from layers.tracks import CLEANING, Recording, Track, clean, home_cut
+from layers.verdicts import Code
+from layers.vocabulary import Datum
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,10 +48,13 @@ class Settled:
     """Why there is no track."""
 
 
-def settle(db: Session, county: County, patrol_id: uuid.UUID, *, home_cut_m: float) -> Settled:
+def settle(
+    db: Session, county: County, patrol_id: uuid.UUID, *, home_cut_m: float, by_program: bool = False
+) -> Settled:
     """Compute a patrol from all its fixes, and store track, coverage and verdict; again if it was before.
 
-    In the caller's transaction, which holds the locks of the patrol and of the county's outings.
+    `by_program`: what its fixes are in was said by a program, and is found out; a person was asked. In the
+    caller's transaction, which holds the locks of the patrol and of the county's outings.
     """
     patrol = queries.stored(db, patrol_id)
     was_together = outings.together(db, patrol_id)
@@ -53,6 +62,13 @@ def settle(db: Session, county: County, patrol_id: uuid.UUID, *, home_cut_m: flo
     recording, notes = _all_fixes(db, county, patrol, fixes)
     track, fault = _cleaned(recording, crs_of(county))
     near = coverage.neighbourhood(db, county, track) if len(track) else None
+    if by_program and near is not None and (said := _datum_said(fixes, notes)) is not None:
+        found = datums.found_out(db, county, patrol, track, near, said)
+        if found is not None:
+            notes.append(_told_datum(said, found))
+            if found.is_sure:
+                track, fault = _cleaned(_in_datum(recording, said, found.datum), crs_of(county))
+                near = coverage.neighbourhood(db, county, track)
     kept = _kept(track, near, home_cut_m) if near else track
     if patrol.settled_at is not None:
         coverage.forget(db, county.id, patrol_id)
@@ -67,12 +83,31 @@ def settle(db: Session, county: County, patrol_id: uuid.UUID, *, home_cut_m: flo
     return Settled(track, near, fault)
 
 
+def _datum_said(fixes: Fixes, notes: Sequence[Note]) -> Datum | None:
+    """Return the one datum in which all of a patrol's fixes are said to be; None: there is no such thing."""
+    said = set(fixes.datum)
+    is_mended = any(note.code is Code.CRS_MIX for note in notes)
+    return said.pop() if len(said) == 1 and not fixes.are_gone and not is_mended else None
+
+
+def _in_datum(recording: Recording, said: Datum, datum: Datum) -> Recording:
+    """Return a recording, taken for what was said, as it is if its fixes are in another datum."""
+    lonlat = crs_.to_wgs84(crs_.from_wgs84(recording.lonlat, said), datum)
+    return replace(recording, lonlat=lonlat)
+
+
+def _told_datum(said: Datum, found: Found) -> Note:
+    what = f"手机说坐标是 {said.zh}，按 {found.datum.zh} 才沿着您的对象"
+    done = "已换算，请协调员确认。" if found.is_sure else "没有换算，请协调员核对轨迹。"
+    return Note(Code.CRS_MIX, f"{what}；{done}")
+
+
 def moment(time_s: float, county: County) -> dt.datetime:
     """Return a time of a fix on the county's clock."""
     return dt.datetime.fromtimestamp(float(time_s), ZoneInfo(county.time_zone))
 
 
-def _all_fixes(db: Session, county: County, patrol: Patrol, fixes: Fixes) -> tuple[Recording, list[str]]:
+def _all_fixes(db: Session, county: County, patrol: Patrol, fixes: Fixes) -> tuple[Recording, list[Note]]:
     """Return every fix of a patrol once, in WGS 84 and in the one order, and what its walker should know."""
     once = _once(fixes)
     datum = [fixes.datum[k] for k in once.tolist()]
@@ -145,13 +180,14 @@ def _kept(track: Track, near: Neighbourhood, home_cut_m: float) -> Track:
     return cut.where(count[index] > 1) if len(cut) else cut
 
 
-def _computed(county: County, patrol: Patrol, track: Track, kept: Track, notes: list[str]) -> Computed:
+def _computed(county: County, patrol: Patrol, track: Track, kept: Track, notes: Sequence[Note]) -> Computed:
     started_at, ended_at = _times(county, patrol, track)
     cleaning: Json = {
         "version": CLEANING,
         "dropped": dict(track.dropped),
         "home_cut": len(track) - len(kept),
-        "notes": notes,
+        "notes": [note.words for note in notes],
+        DOUBTS: sorted({note.code.value for note in notes}),
     }
     walked_m = round(track.walked_m(crs_of(county)), 1)
     return Computed(started_at.date(), started_at, ended_at, walked_m, len(track), cleaning)
@@ -163,7 +199,12 @@ def _no_less(computed: Computed, patrol: Patrol) -> Computed:
     started_at = min(computed.started_at, patrol.started_at.astimezone(zone))
     was = patrol.cleaning
     dropped = {**computed.cleaning["dropped"], **was.get("dropped", {})}
-    told = {"dropped": dropped, "home_cut": max(computed.cleaning["home_cut"], was.get("home_cut", 0))}
+    told = {
+        "dropped": dropped,
+        "home_cut": max(computed.cleaning["home_cut"], was.get("home_cut", 0)),
+        "notes": list(dict.fromkeys([*was.get("notes", []), *computed.cleaning["notes"]])),
+        DOUBTS: sorted({*was.get(DOUBTS, []), *computed.cleaning[DOUBTS]}),
+    }
     return Computed(
         started_at.date(),
         started_at,

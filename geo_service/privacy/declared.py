@@ -117,8 +117,13 @@ PERSONAL: Mapping[str, Personal] = {
     "recorded_fix.lon": Personal("经度", _G, "recorded_fixes"),
     "recorded_fix.lat": Personal("纬度", _G, "recorded_fixes"),
     "recorded_fix.accuracy_m": Personal("定位精度", _G, "recorded_fixes"),
+    "recorded_fix.patrol_id": Personal("属于哪次巡查", _G, "recorded_fixes"),
     "quarantined.key_sha256": Personal("没有登记的设备的标识的校验值；不知道是谁，几天后自动删除", _N),
-    "quarantined.body": Personal("没有登记的设备发来的定位；不知道是谁，几天后自动删除", _N),
+    "quarantined.key_end": Personal("没有登记的设备的标识的最后几位；不知道是谁，几天后自动删除", _N),
+    "quarantined.time_s": Personal("没有登记的设备的定位时间；不知道是谁，几天后自动删除", _N),
+    "quarantined.lon": Personal("没有登记的设备的经度；不知道是谁，几天后自动删除", _N),
+    "quarantined.lat": Personal("没有登记的设备的纬度；不知道是谁，几天后自动删除", _N),
+    "quarantined.accuracy_m": Personal("没有登记的设备的定位精度；不知道是谁，几天后自动删除", _N),
     "area.contact_name": Personal("辖区联系人，是工作人员，由协调员登记", _R),
     "area.contact_phone": Personal("辖区联系电话", _R),
     "sign_in_failure.key_sha256": Personal("输错密码时登录名的校验值，一天内自动删除，不显示", _G),
@@ -181,7 +186,7 @@ _WORDS = """
     check_in.plate_id
     alert.kind
     notice.kind
-    quarantined.wire
+    quarantined.app
     audit.action
     job.kind job.state
     import.what

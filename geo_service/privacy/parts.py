@@ -259,7 +259,7 @@ def _recorded_fixes(whose: Whose) -> Rows:
     return (
         select(
             RecordedFix.recorder_id, RecordedFix.time_s, RecordedFix.lon, RecordedFix.lat,
-            RecordedFix.accuracy_m, RecordedFix.decided_at,
+            RecordedFix.accuracy_m, RecordedFix.decided_at, RecordedFix.patrol_id,
         )
         .join(SignIn, SignIn.id == RecordedFix.recorder_id)
         .join(Account, Account.id == SignIn.account_id)
@@ -362,7 +362,7 @@ PARTS = (
     ), _alerts, {"kind": AlertKind}),
     Part("recorded_fixes", "其他记录器发来的定位", (
         Column("recorder_id", "记录器", "whole"), Column("time_s", "时间（1970 年起的秒）"), *_POSITION,
-        Column("decided_at", "认定时间", "time"),
+        Column("decided_at", "认定时间", "time"), _OF_PATROL,
     ), _recorded_fixes),
     Part("files", "照片和文件", (
         _ID, Column("kind", "种类"), Column("name", "文件名"), Column("media_type", "格式"),

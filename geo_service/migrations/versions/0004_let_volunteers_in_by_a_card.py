@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 from geoalchemy2 import Geometry
-from sqlalchemy.dialects import postgresql
 
 revision = "0004"
 down_revision = "0003"
@@ -13,14 +12,22 @@ def upgrade() -> None:
     """Bring the tables forward."""
     op.create_table(
         "quarantined",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("key_sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("wire", sa.Text(), nullable=False),
-        sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("time_s", sa.Double(), nullable=False),
+        sa.Column("county_id", sa.Integer(), nullable=True),
+        sa.Column("app", sa.Text(), nullable=False),
+        sa.Column("key_end", sa.Text(), nullable=False),
+        sa.Column("lon", sa.Double(), nullable=False),
+        sa.Column("lat", sa.Double(), nullable=False),
+        sa.Column("accuracy_m", sa.REAL(), nullable=True),
+        sa.Column("is_doubtful", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantined")),
+        sa.ForeignKeyConstraint(
+            ["county_id"], ["county.id"], name=op.f("fk_quarantined_county_id_county"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("key_sha256", "time_s", name=op.f("pk_quarantined")),
     )
-    op.create_index("ix_quarantined_key", "quarantined", ["key_sha256", "received_at"], unique=False)
+    op.create_index("ix_quarantined_received_at", "quarantined", ["received_at"], unique=False)
     op.create_table(
         "notice",
         sa.Column("county_id", sa.Integer(), nullable=False),
@@ -149,11 +156,13 @@ def upgrade() -> None:
         sa.Column("county_id", sa.Integer(), nullable=False),
         sa.Column("recorder_id", sa.BigInteger(), nullable=False),
         sa.Column("time_s", sa.Double(), nullable=False),
-        sa.Column("lon", sa.Double(), nullable=False),
-        sa.Column("lat", sa.Double(), nullable=False),
+        sa.Column("lon", sa.Double(), nullable=True),
+        sa.Column("lat", sa.Double(), nullable=True),
         sa.Column("accuracy_m", sa.REAL(), nullable=True),
+        sa.Column("is_doubtful", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("patrol_id", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(
             ["county_id"], ["county.id"], name=op.f("fk_recorded_fix_county_id_county"), ondelete="CASCADE"
         ),
@@ -163,8 +172,13 @@ def upgrade() -> None:
             name=op.f("fk_recorded_fix_recorder_id_sign_in"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("recorder_id", "time_s", "lon", "lat", name=op.f("pk_recorded_fix")),
+        sa.ForeignKeyConstraint(
+            ["patrol_id"], ["patrol.id"], name=op.f("fk_recorded_fix_patrol_id_patrol"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("recorder_id", "time_s", name=op.f("pk_recorded_fix")),
     )
+    op.create_index("ix_recorded_fix_patrol_id", "recorded_fix", ["patrol_id"], unique=False)
+    op.create_index("ix_recorded_fix_received_at", "recorded_fix", ["received_at"], unique=False)
     op.add_column("area", sa.Column("contact_name", sa.Text(), nullable=True))
     op.add_column("area", sa.Column("contact_phone", sa.Text(), nullable=True))
     op.add_column("sign_in", sa.Column("from_id", sa.BigInteger(), nullable=True))
