@@ -36,6 +36,7 @@ from geo_service.patrols import routes as patrols
 from geo_service.people import routes as people
 from geo_service.places import routes as places
 from geo_service.privacy import routes as privacy
+from geo_service.recorders import routes as recorders
 from geo_service.room import lack_of_room
 from geo_service.rosters import routes as rosters
 from geo_service.services import routes as services
@@ -68,6 +69,7 @@ ROUTERS = (
     figures.router,
     privacy.router,
     devices.router,
+    recorders.router,
     notices.router,
     volunteers.router,
     volunteer_pages.router,

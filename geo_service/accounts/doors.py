@@ -18,6 +18,11 @@ from geo_service.errors import TooMany
 SIGNED_PER_MINUTE = 1200
 """Requests a minute of one session or token: a map of many tiles fits, a runaway program does not."""
 
+RECORDERS_PER_MINUTE = 20_000
+"""Sendings of recorders from one address: a carrier's, behind which all the phones of a county stand."""
+UNKNOWN_PER_MINUTE = 600
+"""And of those that nobody knows."""
+
 
 @dataclass(frozen=True)
 class Door:
@@ -37,6 +42,7 @@ def _door(methods: str, path: str, guard: str, per_minute: int | None) -> Door:
     return Door(frozenset(methods.split()), path, guard, per_minute)
 
 
+_OF_RECORDERS = "256-bit secret of a recorder, each counted for itself; what unknown ones send is kept aside"
 DOORS = (
     _door("GET", "/sign-in", "shows the form, sets the form's own cookie", 120),
     _door("POST", "/sign-in", "form token; 5 wrong passwords lock login and address", 20),
@@ -45,6 +51,18 @@ DOORS = (
     _door("POST", "/api/v/enter", "256-bit secret of a card; any phone but the first waits", 60),
     _door("GET", "/v", "the page of volunteers without any data", 240),
     _door("GET", "/v/{file}", "files of the release, the same for everybody", None),
+    _door(
+        "GET POST",
+        "/osmand",
+        "256-bit secret of a recorder, counted by it; unknown ones are kept aside",
+        RECORDERS_PER_MINUTE,
+    ),
+    _door(
+        "POST",
+        "/owntracks",
+        "256-bit secret of a recorder, counted by it; unknown ones are kept aside",
+        RECORDERS_PER_MINUTE,
+    ),
     _door("GET HEAD", "/health", "says only that the process lives", None),
     _door("GET HEAD", "/ready", "says only ready or not", 240),
     _door("GET HEAD", "/metrics", "loopback only", None),

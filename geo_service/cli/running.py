@@ -36,6 +36,7 @@ from geo_service.notices import service as notices
 from geo_service.patrols import again
 from geo_service.patrols import sending as patrol_sending
 from geo_service.privacy import retention, traces
+from geo_service.recorders import found
 from geo_service.settings import Settings, load
 from geo_service.tables import County, Json
 from layers.errors import YinxunError
@@ -204,7 +205,12 @@ def _work(settings: Settings) -> Work:
         raised = notices.look_who_is_overdue(db, after=dt.timedelta(hours=settings.overdue_hours))
         log.info("raised %d alerts of patrols that are not back", raised)
 
+    def put_late_fixes_in_place(db: Session, _payload: Json, _progress: Progress) -> None:
+        rules = patrol_sending.Rules(settings.home_cut_m, dt.timedelta(days=settings.late_days))
+        log.info("put %d late fixes of recorders in place", found.put_in_place(db, rules))
+
     schedules = [
+        Schedule(found.LATE, dt.timedelta(minutes=10)),
         Schedule(notices.OVERDUE, dt.timedelta(minutes=10)),
         Schedule(retention.JOB, dt.timedelta(days=1)),
         Schedule(patrol_sending.CLOSE, dt.timedelta(minutes=15)),
@@ -220,6 +226,7 @@ def _work(settings: Settings) -> Work:
             backups.JOB: back_up,
             patrol_sending.CLOSE: close_patrols,
             notices.OVERDUE: look_who_is_overdue,
+            found.LATE: put_late_fixes_in_place,
             again.JOB: again.by_job,
             walkable.JOB: walkable.by_job,
         },

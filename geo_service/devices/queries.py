@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
-from geo_service.tables import Account, Area, Duty, Grant, Person, SignIn
+from geo_service.tables import Account, Area, County, Duty, Grant, Person, SignIn
 from layers.vocabulary import DutyKind, Right
 
 CARD, PHONE, RECORDER = "card", "phone", "recorder"
@@ -112,9 +112,13 @@ def ended_with_its_card(db: Session, phone: SignIn) -> bool:
 def recorder_by_secret(db: Session, secret_sha256: bytes) -> Any:
     """Return a recorder in force, its person and the county; None if there is none."""
     return db.execute(
-        select(SignIn.id, SignIn.name, SignIn.used_at, Person.id.label("person_id"), Person.county_id)
+        select(
+            SignIn.id, SignIn.name, SignIn.used_at, Account.id.label("account_id"),
+            Person.id.label("person_id"), Person.county_id, County.time_zone,
+        )
         .join(Account, Account.id == SignIn.account_id)
         .join(Person, Person.id == Account.person_id)
+        .join(County, County.id == Person.county_id)
         .where(
             SignIn.secret_sha256 == secret_sha256,
             SignIn.kind == RECORDER,
@@ -122,7 +126,7 @@ def recorder_by_secret(db: Session, secret_sha256: bytes) -> Any:
             Account.disabled_at.is_(None),
             Person.deleted_at.is_(None),
         )
-    ).first()
+    ).first()  # fmt: skip
 
 
 def count_recorders(db: Session, account_id: uuid.UUID) -> int:

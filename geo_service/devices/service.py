@@ -77,6 +77,8 @@ class Recorder:
     id: int
     """Of its `sign_in` row: stays the same when the secret is changed."""
     county_id: int
+    time_zone: str
+    account_id: uuid.UUID
     person_id: uuid.UUID
     app: App
 
@@ -185,7 +187,9 @@ def recorder_of(db: Session, secret: str) -> Recorder | None:
         return None
     if found.used_at + _TOUCH <= (now := _now()):
         queries.touch(db, found.id, now)
-    return Recorder(found.id, found.county_id, found.person_id, App(found.name))
+    return Recorder(
+        found.id, found.county_id, found.time_zone, found.account_id, found.person_id, App(found.name)
+    )
 
 
 def enter(db: Session, card: str, phone_key: str, model: str, *, request_id: str | None) -> Entered:

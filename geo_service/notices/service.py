@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from geo_service import audit
 from geo_service.accounts.narrow import CHANGE, areas_in
-from geo_service.accounts.scope import Scope
+from geo_service.accounts.scope import Actor, Scope
 from geo_service.columns import printable
 from geo_service.errors import Invalid, NotFound
 from geo_service.notices import queries
@@ -52,14 +52,34 @@ def alert(
     position: tuple[float, float] | None = None,
 ) -> None:
     """Raise an alert about oneself; again changes nothing."""
+    if scope.person_id is None:
+        raise RuntimeError("the scope is no volunteer's")
+    alert_about(db, scope.county_id, scope.person_id, scope.actor, kind, patrol_id, at=at, position=position)
+
+
+def alert_about(
+    db: Session,
+    county_id: int,
+    person_id: uuid.UUID,
+    actor: Actor,
+    kind: AlertKind,
+    patrol_id: uuid.UUID,
+    *,
+    at: dt.datetime | None = None,
+    position: tuple[float, float] | None = None,
+) -> None:
+    """Raise an alert about a person whose phone or recorder says so; again changes nothing.
+
+    `patrol_id`: under what the same alert is known again; `position`: lon, lat.
+    """
     lon, lat = position or (None, None)
     raised_at = min(at or _now(), _now())
     raised = Alert(
-        county_id=scope.county_id, kind=kind, person_id=scope.person_id, patrol_id=patrol_id, lon=lon,
-        lat=lat, raised_at=raised_at,
+        county_id=county_id, kind=kind, person_id=person_id, patrol_id=patrol_id, lon=lon, lat=lat,
+        raised_at=raised_at,
     )  # fmt: skip
     if queries.raise_(db, raised):
-        _record(db, scope, "notices.alert", kind=kind)
+        audit.record(db, actor, "notices.alert", county_id=county_id, kind=kind)
 
 
 def answer_fine(db: Session, scope: Scope, kind: AlertKind, patrol_id: uuid.UUID) -> None:

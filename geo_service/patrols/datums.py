@@ -4,6 +4,8 @@ Some phones say WGS 84 and send GCJ-02, half a kilometre off. A way that goes al
 its walker as it was said, and along them in another datum, was in that one.
 """
 
+import datetime as dt
+import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
@@ -51,16 +53,16 @@ def found_out(
     `track`: cleaned, taken for what was said. Against the places of its walker's duties on its day and the
     one that it was for; without any, against all lines, which leaves a doubt.
     """
-    own = own_places(db, county.id, patrol)
+    own = own_places(db, county.id, patrol.person_id, patrol.day)
+    own |= {patrol.place_id} if patrol.place_id is not None else set()
     return fitting(track, near, own, said, lambda moved: coverage.neighbourhood(db, county, moved))
 
 
-def own_places(db: Session, county_id: int, patrol: Patrol) -> set[int]:
-    """Return the places at which a patrol is to be expected."""
-    asked = [] if patrol.person_id is None else [(patrol.person_id, patrol.day)]
+def own_places(db: Session, county_id: int, person_id: uuid.UUID | None, day: dt.date) -> set[int]:
+    """Return the places on the map of a person's duties on a day."""
+    asked = [] if person_id is None else [(person_id, day)]
     duties = verdict_queries.held(db, county_id, asked).values()
-    of_duties = {held.place_id for one in duties for held in one if held.on_map}
-    return of_duties | ({patrol.place_id} if patrol.place_id is not None else set())
+    return {held.place_id for one in duties for held in one if held.on_map}
 
 
 def fitting(

@@ -183,6 +183,11 @@ def end(
     return _taken(word, is_complete=is_complete)
 
 
+def datum_said(db: Session, patrol_id: uuid.UUID) -> Datum:
+    """Return the datum of the first sending of a patrol; WGS 84, where there is none."""
+    return next((sent.datum for sent in batch_queries.sent(db, patrol_id)), Datum.WGS84)
+
+
 def close_abandoned(db: Session, *, after: dt.timedelta, home_cut_m: float) -> int:
     """Compute the open patrols of which nothing came for so long; return how many.
 

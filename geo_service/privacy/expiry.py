@@ -13,13 +13,29 @@ from sqlalchemy import ColumnElement, Delete, Update, delete, exists, func, or_,
 from sqlalchemy.orm import Session
 
 from geo_service.settings import Settings
-from geo_service.tables import Batch, Companion, Import, Job, Patrol, Recomputation, StoredFile, Table
+from geo_service.tables import (
+    Alert,
+    Batch,
+    CheckIn,
+    Companion,
+    Import,
+    Job,
+    Notice,
+    Patrol,
+    Quarantined,
+    Recomputation,
+    RecordedFix,
+    StoredFile,
+    Table,
+)
 from layers.vocabulary import FileKind
 
 JOB_DAYS = 30
 """Days after which a job that ended is forgotten; what it was told goes after the raw retention."""
 RUN_DAYS = 30
 """Days after which a run of recompute that nobody adopted is dropped with what it holds of patrols."""
+WAIT_DAYS = 7
+"""Days after which what a recorder sent, and its person said nothing of, is dropped (domain.md 5)."""
 Condition = ColumnElement[bool]
 Counts = Counter[int | None]
 
@@ -33,6 +49,7 @@ class Limits:
     """For raw fixes of a patrol that is not settled yet."""
     track_days: int
     run_days: int = RUN_DAYS
+    wait_days: int = WAIT_DAYS
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -97,6 +114,36 @@ def _run_is_past(now: dt.datetime, limits: Limits) -> Condition:
     return Recomputation.adopted_at.is_(None) & (Recomputation.created_at < _before(now, limits.run_days))
 
 
+def _wait_is_past(now: dt.datetime, limits: Limits) -> Condition:
+    """Tell of fixes that nobody decided on; those that were decided on hold a time only, for the raw days."""
+    return or_(
+        RecordedFix.decided_at.is_(None) & (RecordedFix.received_at < _before(now, limits.wait_days)),
+        RecordedFix.received_at < _before(now, limits.raw_days),
+    )
+
+
+def _stranger_is_past(now: dt.datetime, limits: Limits) -> Condition:
+    return Quarantined.received_at < _before(now, limits.wait_days)
+
+
+def _check_in_is_past(now: dt.datetime, limits: Limits) -> Condition:
+    tells = or_(CheckIn.lon.is_not(None), CheckIn.lat.is_not(None), CheckIn.accuracy_m.is_not(None))
+    return tells & (CheckIn.received_at < _before(now, limits.raw_days))
+
+
+def _call_is_past(now: dt.datetime, limits: Limits) -> Condition:
+    tells = or_(Alert.lon.is_not(None), Alert.lat.is_not(None))
+    return tells & (Alert.raised_at < _before(now, limits.raw_days))
+
+
+def _alert_is_past(now: dt.datetime, limits: Limits) -> Condition:
+    return Alert.closed_at.is_not(None) & (Alert.raised_at < _before(now, limits.track_days))
+
+
+def _notice_is_past(now: dt.datetime, limits: Limits) -> Condition:
+    return Notice.until < _before(now, limits.run_days)
+
+
 EXPIRIES = (
     Expiry(
         "raw_fixes", "原始定位点（批）", "raw_days", Batch, _raw_is_past,
@@ -127,6 +174,30 @@ EXPIRIES = (
     Expiry(
         "recomputations", "没有采用的重算（次）", "run_days", Recomputation, _run_is_past,
         lambda past: [delete(Recomputation).where(past)],
+    ),
+    Expiry(
+        "recorded_fixes", "别的软件发来、本人没有认定的定位点（个）", "wait_days", RecordedFix, _wait_is_past,
+        lambda past: [delete(RecordedFix).where(past)],
+    ),
+    Expiry(
+        "quarantined", "没有登记的设备发来的定位点（个）", "wait_days", Quarantined, _stranger_is_past,
+        lambda past: [delete(Quarantined).where(past)],
+    ),
+    Expiry(
+        "check_in_positions", "打卡时的位置（次）", "raw_days", CheckIn, _check_in_is_past,
+        lambda past: [update(CheckIn).where(past).values(lon=None, lat=None, accuracy_m=None)],
+    ),
+    Expiry(
+        "alert_positions", "求助时的位置（次）", "raw_days", Alert, _call_is_past,
+        lambda past: [update(Alert).where(past).values(lon=None, lat=None)],
+    ),
+    Expiry(
+        "alerts", "处理完的关心提醒（条）", "track_days", Alert, _alert_is_past,
+        lambda past: [delete(Alert).where(past)],
+    ),
+    Expiry(
+        "notices", "过期的天气等提醒（条）", "run_days", Notice, _notice_is_past,
+        lambda past: [delete(Notice).where(past)],
     ),
 )  # fmt: skip
 

@@ -94,6 +94,7 @@ class MeOut(BaseModel):
     companions: list[Named]
     notices: list[NoticeOut]
     rules: RulesOut
+    found: Annotated[bool, Field(description="Whether an app of others recorded what he has not decided on.")]
 
     @classmethod
     def of(cls, me: Me, csrf: str) -> "MeOut":
@@ -109,6 +110,7 @@ class MeOut(BaseModel):
             companions=[Named(id=id_, name=name) for id_, name in me.companions],
             notices=[NoticeOut(**vars(notice)) for notice in me.notices],
             rules=RulesOut(**vars(me.rules)),
+            found=me.found,
         )
 
 

@@ -16,6 +16,7 @@ from geo_service.coverage.answers import CoverageTable
 from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query
 from geo_service.privacy import consents
+from geo_service.recorders import found
 from geo_service.tables import County
 from geo_service.volunteer import queries
 from layers.vocabulary import Evidence, Layer, NoticeKind, Verdict
@@ -85,6 +86,8 @@ class Me:
     companions: Sequence[tuple[uuid.UUID, str]]
     notices: Sequence[Warned]
     rules: Rules
+    found: bool
+    """Whether a recorder sent what he has not decided on."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ def me(db: Session, scope: Scope, rules: Rules) -> Me:
         companions=[(id_, name) for id_, name in queries.companions(db, person, today)],
         notices=[Warned(n.id, NoticeKind(n.kind), NoticeKind(n.kind).zh, n.text, n.until) for n in warned],
         rules=rules,
+        found=found.is_anything_waiting(db, person.id),
     )
 
 

@@ -1,6 +1,7 @@
 """Pages of cards: a person's, with the phones that they opened and other recorders; sheets for an area."""
 
 import uuid
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Path, Query, Request
@@ -15,10 +16,21 @@ from geo_service.devices import service as devices
 from geo_service.devices.service import App, MadeRecorder
 from geo_service.devices.sheets import Asked, Whom
 from geo_service.errors import Invalid, NotFound
+from geo_service.privacy import consents
+from geo_service.recorders import service as recorders
 from geo_service.settings import Settings
 from geo_service.web import queries
 from geo_service.web.frame import Frame, Framed
 from layers.errors import YinxunError
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a page answers to what was just done."""
+
+    words: str
+    is_wrong: bool = False
+
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -80,7 +92,13 @@ def cards(db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID) -> Respon
 
 
 def _cards(
-    db: Db, frame: Frame, scope: Scope, person_id: uuid.UUID, *, address: str | None = None
+    db: Db,
+    frame: Frame,
+    scope: Scope,
+    person_id: uuid.UUID,
+    *,
+    address: str | None = None,
+    said: Said | None = None,
 ) -> Response:
     person = devices.person(db, scope, person_id)
     values = {
@@ -92,8 +110,9 @@ def _cards(
         "zone": frame.zone,
         "apps": {app.value: app.zh for app in App},
         "recorders_are_heard": links.are_heard(),
+        "said": said,
     }
-    response = frame.show("cards.html", values)
+    response = frame.show("cards.html", values, status=422 if said and said.is_wrong else 200)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -145,6 +164,30 @@ def rotate_recorder(
     """Change the secret, and show the code that sets the app up, once."""
     devices.person(db, scope, person_id)
     return _set_up(request, frame, devices.rotate(db, scope, device_id))
+
+
+@router.post("/people/{person_id}/recordings", summary="Give a person what an unknown device sent")
+def make_known(
+    db: Db,
+    frame: Framed,
+    scope: Changes,
+    person_id: uuid.UUID,
+    device_id: Annotated[str, Form(min_length=1, max_length=200)],
+) -> Response:
+    """Give it to his recorder, and tell how much it was."""
+    try:
+        with db.begin_nested():
+            fixes = recorders.make_known(db, scope, person_id, device_id)
+    except (Invalid, NotFound, consents.ConsentMissing) as error:
+        devices.person(db, scope, person_id)  # who is out of scope is not there, whatever else is wrong
+        return _cards(db, frame, scope, person_id, said=Said(error.detail, is_wrong=True))
+    return _cards(
+        db,
+        frame,
+        scope,
+        person_id,
+        said=Said(f"转来了 {fixes} 个定位点。请他打开巡查页面，认一认哪些是巡查。"),
+    )
 
 
 def _set_up(request: Request, frame: Frame, made: MadeRecorder) -> Response:

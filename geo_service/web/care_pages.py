@@ -12,6 +12,7 @@ from geo_service.db import Db
 from geo_service.devices import service as devices
 from geo_service.errors import Forbidden, Invalid
 from geo_service.notices import service
+from geo_service.recorders import service as recorders
 from geo_service.web.frame import Frame, Framed
 from layers.errors import YinxunError
 from layers.vocabulary import NoticeKind
@@ -38,6 +39,7 @@ def _shown(db: Db, frame: Frame, error: YinxunError | None = None) -> Response:
         "notices": service.notices(db, scope),
         "areas": service.areas(db, scope),
         "whole_county": scope.areas(*CHANGE) is None,
+        "unknown": recorders.unknown(db, scope) if scope.areas(*CHANGE) is None else [],
         "kinds": list(NoticeKind),
         "zone": frame.zone,
         "error": error,

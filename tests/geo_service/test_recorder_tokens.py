@@ -33,7 +33,9 @@ def test_a_recorder_is_known_by_its_secret_alone(
     db: Session, scope: Scope, walker: Person, made: service.MadeRecorder
 ) -> None:
     known = service.recorder_of(db, made.secret)
-    assert known == service.Recorder(made.id, scope.county_id, walker.id, App.TRACCAR)
+    account_id = db.scalars(select(Account.id).where(Account.person_id == walker.id)).one()
+    whose = scope.county_id, "Asia/Shanghai", account_id, walker.id
+    assert known == service.Recorder(made.id, *whose, App.TRACCAR)
     (card,) = service.make_cards(db, scope, [walker.id])
     for other in (card.secret, "", str(made.id), made.secret[:-1], made.secret + "\0", "钥"):
         assert service.recorder_of(db, other) is None

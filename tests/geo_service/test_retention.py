@@ -26,15 +26,22 @@ from geo_service.privacy import retention
 from geo_service.privacy.retention import State
 from geo_service.settings import Settings
 from geo_service.tables import (
+    Account,
+    Alert,
     Audit,
     Batch,
+    CheckIn,
     Companion,
     County,
     Import,
     Job,
     LineDay,
+    Notice,
     Patrol,
     Person,
+    Quarantined,
+    RecordedFix,
+    SignIn,
     StoredFile,
 )
 from layers.vocabulary import FileKind, Layer, Right
@@ -117,6 +124,57 @@ class TestWhatExpires:
         before = office.contents()
         assert office.run() == {}
         assert office.contents() == before
+
+    def test_what_recorders_and_unknown_devices_sent_and_where_somebody_called_from(
+        self, office: Office, db: Session
+    ) -> None:
+        """What nobody decided on goes after a week, what was decided tells only when, until the raw days."""
+        office.settings = office.settings.model_copy(update={"raw_days": 20})
+        of = {"county_id": office.county.id}
+        account = Account(id=uuid.uuid4(), person_id=office.walker, password_history=[])
+        db.add(account)
+        db.flush()
+        sign_in = SignIn(secret_sha256=b"s", account_id=account.id, kind="recorder", name="traccar")
+        db.add(sign_in)
+        db.flush()
+        at = {"lon": 119.8, "lat": 32.9}
+        db.add_all(
+            [
+                RecordedFix(**of, recorder_id=sign_in.id, time_s=1.0, **at, received_at=ago(7.1)),
+                RecordedFix(**of, recorder_id=sign_in.id, time_s=2.0, **at, received_at=ago(6.9)),
+                RecordedFix(
+                    **of, recorder_id=sign_in.id, time_s=3.0, received_at=ago(19), decided_at=ago(18)
+                ),
+                RecordedFix(
+                    **of, recorder_id=sign_in.id, time_s=4.0, received_at=ago(21), decided_at=ago(18)
+                ),
+                Quarantined(
+                    key_sha256=b"k", time_s=1.0, app="traccar", key_end="1179", **at, received_at=ago(8)
+                ),
+                CheckIn(
+                    **of, id=uuid.uuid4(), patrol_id=office.patrol, sha256=b"x", at=NOW, **at, away_m=12.0,
+                    received_at=ago(21),
+                ),
+                Alert(
+                    **of, kind="sos", person_id=office.walker, patrol_id=uuid.uuid4(), **at, raised_at=ago(21)
+                ),
+                Alert(
+                    **of, kind="still", person_id=office.walker, patrol_id=uuid.uuid4(), raised_at=ago(181),
+                    closed_at=ago(180),
+                ),
+                Notice(**of, kind="heat", text="高温", since=ago(33), until=ago(31)),
+            ]
+        )  # fmt: skip
+        db.flush()
+        assert office.run() == {
+            "recorded_fixes": (2, 0), "quarantined": (1, 0), "check_in_positions": (1, 0),
+            "alert_positions": (1, 0), "alerts": (1, 0), "notices": (1, 0),
+        }  # fmt: skip
+        assert sorted(db.scalars(select(RecordedFix.time_s))) == [2.0, 3.0]
+        check_in = db.scalars(select(CheckIn)).one()
+        assert (check_in.lon, check_in.lat, check_in.away_m) == (None, None, 12.0)
+        assert db.scalars(select(Alert.lon)).all() == [None]
+        assert office.run() == {}
 
     def test_raw_fixes_originals_and_names_of_files_after_the_raw_days(
         self, office: Office, db: Session
@@ -316,6 +374,7 @@ class TestTheCommand:
 def test_the_service_does_it_daily(office: Office, db: Session) -> None:
     work = running._work(office.settings)
     assert [(s.kind, s.every) for s in work.schedules] == [
+        ("recorders.late", dt.timedelta(minutes=10)),
         ("notices.overdue", dt.timedelta(minutes=10)),
         ("retention", dt.timedelta(days=1)),
         ("patrols.close", dt.timedelta(minutes=15)),

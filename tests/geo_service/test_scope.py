@@ -5,6 +5,7 @@ sign-in, `geo_service.accounts.doors.DOORS` says what guards it).
 """
 
 import datetime as dt
+import hashlib
 import io
 import json
 import uuid
@@ -50,6 +51,7 @@ from geo_service.tables import (
     Patrol,
     Person,
     Place,
+    Quarantined,
     Service,
     ServicePerson,
     SignIn,
@@ -107,6 +109,8 @@ class Town:
     device_id: int
     """A second phone of its volunteer that waits to be admitted."""
     recorder_id: int
+    unknown_device: str
+    """The id of a device that sent from it, and that nobody knows."""
     alert_id: int
     notice_id: int
     places: list[str] = field(default_factory=list)
@@ -425,6 +429,20 @@ WALKS: dict[tuple[str, str], Walk] = {
     ),
     ("POST", "/api/v/alerts/{kind}/{patrol_id}/close"): Walk(
         about=lambda _: {"path": {"kind": "still", "patrol_id": uuid.uuid4()}}, ok=204, page=True
+    ),
+    ("GET", "/api/v/found"): Walk(page=True),
+    ("POST", "/api/v/found/{key}"): Walk(
+        # What was found is whose recorder found it: of any other key there is nothing.
+        about=lambda _: {"path": {"key": uuid.uuid4()}, "json": {"is_patrol": False}},
+        ok=404,
+        page=True,
+    ),
+    ("GET", "/api/devices/unknown"): Walk(STAFF, whole=True),
+    ("POST", "/api/people/{person_id}/recordings"): Walk(
+        STAFF, lambda town: {**_of_walker(town), "json": {"device_id": town.unknown_device}}
+    ),
+    ("POST", "/people/{person_id}/recordings"): Walk(
+        STAFF, lambda town: {**_of_walker(town), "data": {"device_id": town.unknown_device}}, shows="people"
     ),
     ("GET", "/api/alerts/count"): Walk(STAFF),
     ("POST", "/api/people/{person_id}/cards"): Walk(STAFF, _of_walker, ok=201),
@@ -787,8 +805,8 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
     )  # fmt: skip
 
 
-def _devices(county: SmallCounty, person: Person) -> tuple[int, int]:
-    """Add a phone and a recorder."""
+def _devices(county: SmallCounty, person: Person) -> tuple[int, int, str]:
+    """Add a phone and a recorder, and what a device sent that nobody knows."""
     account = Account(id=uuid.uuid4(), person_id=person.id, password_history=[])
     county.db.add(account)
     county.db.flush()
@@ -797,8 +815,15 @@ def _devices(county: SmallCounty, person: Person) -> tuple[int, int]:
         for kind, name in (("phone", "手机"), ("recorder", "traccar"))
     )
     county.db.add_all([phone, recorder])
+    unknown = f"device-of-{person.id}"
+    county.db.add(
+        Quarantined(
+            key_sha256=hashlib.sha256(unknown.encode()).digest(), time_s=1.0, county_id=county.id,
+            app="traccar", key_end="", lon=119.8, lat=32.9,
+        )
+    )  # fmt: skip
     county.db.flush()
-    return phone.id, recorder.id
+    return phone.id, recorder.id, unknown
 
 
 def _care(county: SmallCounty, area: Area, person: Person) -> tuple[int, int]:

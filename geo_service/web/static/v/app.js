@@ -169,6 +169,8 @@ const SCREENS = {
     app.put(`${app.person.name}，您好`, [
       ...app.me.notices.map((notice) => h("div", { class: "card warn", role: "alert" }, h("strong", null, icon("warn"), ` ${notice.title}`), h("p", null, notice.text))),
       h("button", { class: "go", type: "button", onclick: () => start(app) }, icon("start"), "开始巡查"),
+      app.me.found ? h("div", { class: "card" }, h("p", null, "别的软件记下了您的外出。"),
+        h("button", { class: "small", type: "button", onclick: () => app.show("found") }, "看看哪些是巡查")) : null,
       h("button", { type: "button", onclick: () => app.show("records") }, "我的记录"),
       h("button", { type: "button", onclick: () => app.show("contact") }, "联系人"),
       h("p", { "data-unsent": "", role: "status" }, app.unsentWords()),
@@ -255,6 +257,7 @@ const SCREENS = {
     }
   },
 
+  async found(app, told) { await (await import("./found.js")).show(app, told); },
   async records(app) { await (await import("./records.js")).show(app); },
   async record(app, id) { await (await import("./records.js")).one(app, id); },
 
