@@ -19,7 +19,7 @@ from layers.vocabulary import Datum
 
 app = typer.Typer()
 
-Files = Annotated[list[Path], typer.Argument(help="轨迹文件：GPX、KML、GeoJSON 或 CSV，可以写多个")]
+Files = Annotated[list[Path], typer.Argument(help="轨迹文件：GPX、KML、GeoJSON、CSV 或 FIT，可以写多个")]
 Who = Annotated[str, typer.Option("--person", help="谁走的：姓名、编号或人员 id")]
 Zone = Annotated[str | None, typer.Option("--tz", help="时间没写时区时用的时区，如 Asia/Shanghai")]
 StatedDatum = Annotated[Datum | None, typer.Option("--datum", help="坐标系；不写就按 WGS 84，看着不像会问")]

@@ -1,4 +1,4 @@
-"""Recordings as phones and apps write them: GPX, KML, GeoJSON and CSV, told apart by their content."""
+"""Recordings as phones, watches and apps write them, told apart by their content."""
 
 import codecs
 import gzip
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from zoneinfo import ZoneInfo
 
-from geo_service.patrols import markup, texts
+from geo_service.patrols import fit, markup, texts
 from geo_service.patrols.fixes import Chunk, collect
 from layers.errors import BadFile, UnknownTimeZone, YinxunError
 from layers.tracks import Recording
@@ -40,8 +40,8 @@ def parse(
 ) -> Recording:
     """Return the recording in a file: times in epoch seconds (UTC), lon, lat in degrees as the file has them.
 
-    GPX 1.0 and 1.1, KML (also KMZ), GeoJSON and CSV, also gzip-compressed; several tracks of one file are
-    one recording. `name` is what messages call the file; `time_zone` (IANA) is for times without a zone.
+    GPX 1.0 and 1.1, KML (also KMZ), GeoJSON, CSV and FIT, also gzip-compressed; several tracks of one file
+    are one recording. `name` is what messages call the file; `time_zone` (IANA) is for times without a zone.
 
     BadFile (not such a file, damaged, empty, too large), BadRow, BadTrack (no times), UnknownTimeZone.
     """
@@ -72,6 +72,8 @@ def _chunks(stream: BinaryIO) -> Iterator[Chunk]:
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
             raise BadFile(f"文件的内容是{what}，不是轨迹；请在手机应用里导出 GPX 后再传。")
+    if fit.is_fit(head):
+        return fit.chunks(head, stream)
     match _first_character(head):
         case "<":
             return markup.chunks(_blocks(head, stream))

@@ -28,7 +28,7 @@ router = APIRouter(prefix="/api/patrols", tags=["patrols"])
 Sends = Annotated[Scope, require(Right.COORDINATOR, Right.VOLUNTEER)]
 _TEXT = {"type": "string"}
 _SENDING = {
-    "file": {"type": "string", "format": "binary", "description": "GPX, KML, KMZ, GeoJSON or CSV"},
+    "file": {"type": "string", "format": "binary", "description": "GPX, KML, KMZ, GeoJSON, CSV or FIT"},
     "person": {**_TEXT, "description": "Name, number or id; a volunteer's own if left out"},
     "tz": {**_TEXT, "description": "IANA time zone of times that carry none"},
     "datum": {"type": "string", "enum": [datum.value for datum in Datum]},
