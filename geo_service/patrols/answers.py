@@ -44,7 +44,10 @@ class State:
     """How many batches its end named; None: no end came."""
     missing: int | None
     """How many of these have not come; None: no end came."""
+    received: int
+    """How many batches came."""
     batches: Sequence[Came]
+    """Those that came, the first first; the answer to a batch names this one only."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,10 @@ def answer(db: Session, scope: Scope, patrol: Patrol) -> PatrolAnswer:
     county = queries.county(db, scope.county_id)
     zone = ZoneInfo(county.time_zone)
     state = _state(db, patrol)
-    lines, areas, outages = _covered(db, county, patrol), _seen(db, county, patrol), _outages(patrol, zone)
+    # What is open covers nothing yet: a phone that sends every ten seconds does not have it looked for.
+    lines = [] if state.is_open else _covered(db, county, patrol)
+    areas = [] if state.is_open else _seen(db, county, patrol)
+    outages = _outages(patrol, zone)
     started_at, ended_at = patrol.started_at.astimezone(zone), patrol.ended_at.astimezone(zone)
     return PatrolAnswer(
         patrol_id=patrol.id,
@@ -212,7 +218,7 @@ def _state(db: Session, patrol: Patrol) -> State:
     due = patrol.batches_due
     missing = None if due is None else max(due - len(batches), 0)
     is_open = patrol.settled_at is None
-    return State(is_open, not is_open and missing == 0, due, missing, batches)
+    return State(is_open, not is_open and missing == 0, due, missing, len(batches), batches)
 
 
 def _covered(db: Session, county: County, patrol: Patrol) -> list[CoveredLine]:
@@ -271,7 +277,7 @@ def _sentence(
     areas: Sequence[SeenArea],
 ) -> str:
     if state.is_open:
-        return of_open(started_at, len(state.batches), state.missing)
+        return of_open(started_at, state.received, state.missing)
     if patrol.evidence != Evidence.TRACK:
         return of_paper(started_at)
     return sentence(started_at, ended_at, patrol.walked_m, lines, areas, _hint(patrol))

@@ -148,7 +148,7 @@ def take_batch(
     if batch_id in known:
         if (known[batch_id].sha256, known[batch_id].datum) != (sha256, said.datum):
             raise Conflict("这次发送的编号已经用过，内容却不同；原来的保持不变。请用新的编号发送。")
-        return _again(word)
+        return _of_one(_again(word), batch_id)
     _demand_open(word)
     first, last = _first_and_last(word, said.recording)
     _demand_in_time(word, last)
@@ -159,7 +159,7 @@ def take_batch(
     _demand_row(word, first, last)
     batch = NewBatch(batch_id, sha256, said.datum, said.device)
     batch_queries.insert_batch(db, word.county.id, patrol_id, batch, said.recording, word.now)
-    return _taken(word, is_complete=is_complete)
+    return _of_one(_taken(word, is_complete=is_complete), batch_id)
 
 
 def end(
@@ -280,6 +280,12 @@ def _taken(word: _Word, *, is_complete: bool) -> PatrolAnswer:
         subject = f"patrol/{word.patrol_id}"
         audit.record(word.db, word.scope.actor, "patrols.take", county_id=word.county.id, subject=subject)
     return answers.told(word.db, word.scope, word.patrol_id)
+
+
+def _of_one(answer: PatrolAnswer, batch_id: uuid.UUID) -> PatrolAnswer:
+    """Return an answer that names one batch: with all of them, a long patrol would pay for them each time."""
+    own = [came for came in answer.state.batches if came.batch_id == batch_id]
+    return dataclasses.replace(answer, state=dataclasses.replace(answer.state, batches=own))
 
 
 def _is_complete(word: _Word, batches: int, due: int | None) -> bool:
