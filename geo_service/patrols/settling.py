@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from geo_service.areas import service as areas
 from geo_service.coverage import service as coverage
 from geo_service.coverage.computing import Neighbourhood
-from geo_service.patrols import batch_queries, doubts, outings, queries, track_queries
+from geo_service.patrols import batch_queries, check_ins, doubts, outings, queries, track_queries
 from geo_service.patrols.batch_queries import Fixes
 from geo_service.patrols.judging import settle_verdict
 from geo_service.patrols.parties import crs_of
@@ -60,6 +60,7 @@ def settle(db: Session, county: County, patrol_id: uuid.UUID, *, home_cut_m: flo
     recorded = coverage.record(db, county, patrol_id, kept, near) if is_covering else None
     computed = _computed(county, patrol, track, kept, notes)
     queries.settle(db, patrol_id, _no_less(computed, patrol) if fixes.are_gone else computed, kept)
+    check_ins.absorb(db, patrol_id)
     settle_verdict(db, county, patrol_id, track, near, recorded)
     if is_covering:
         coverage.enter(db, county.id, patrol_id)
