@@ -35,6 +35,8 @@ from geo_service.patrols import paper_routes as patrol_papers
 from geo_service.patrols import routes as patrols
 from geo_service.people import routes as people
 from geo_service.places import routes as places
+from geo_service.plates import pages as plate_pages
+from geo_service.plates import routes as plates
 from geo_service.privacy import routes as privacy
 from geo_service.room import lack_of_room
 from geo_service.rosters import routes as rosters
@@ -69,6 +71,8 @@ ROUTERS = (
     privacy.router,
     devices.router,
     notices.router,
+    plates.router,
+    plate_pages.router,
     volunteers.router,
     volunteer_pages.router,
     web.router,

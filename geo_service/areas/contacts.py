@@ -25,7 +25,7 @@ class Contacts:
 
     def of(self, area_id: int | None) -> Contact | None:
         """Return the contact of an area; of none, or where there is none above: the county's own."""
-        while area_id in self.rows:
+        while area_id is not None and area_id in self.rows:
             above, name, phone = self.rows[area_id]
             if phone:
                 return Contact(name, phone)

@@ -132,8 +132,8 @@ def _card(
         name=called(person, full=full),
         address=service.address(service_address, made),
         number=person.number,
-        contact=contact and contact.name,
-        phone=contact and contact.phone,
+        contact=contact.name if contact else None,
+        phone=contact.phone if contact else None,
         mark=made.secret[-4:],
     )
 

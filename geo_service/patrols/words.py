@@ -73,8 +73,8 @@ def of_check_ins(started_at: dt.datetime, place: str | None, times: int, hint: s
 
     >>> of_check_ins(dt.datetime(2026, 5, 1, 8), "车路河", 1)
     '谢谢您！5月1日 08:00 在车路河打卡，已登记。打卡没有轨迹，不计算走到了哪里。'
-    >>> of_check_ins(dt.datetime(2026, 5, 1, 8), None, 3, "协调员会再看一眼，您不用做什么。")
-    '谢谢您！5月1日 08:00 起打卡 3 次，已登记。协调员会再看一眼，您不用做什么。打卡没有轨迹，不计算走到了哪里。'
+    >>> of_check_ins(dt.datetime(2026, 5, 1, 8), None, 3, "协调员会再看。")
+    '谢谢您！5月1日 08:00 起打卡 3 次，已登记。协调员会再看。打卡没有轨迹，不计算走到了哪里。'
     """
     where = f"在{place}" if place else ""
     told = f"起{where}打卡 {times} 次" if times > 1 else f" {where}打卡" if where else " 打卡"

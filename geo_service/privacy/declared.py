@@ -104,7 +104,6 @@ PERSONAL: Mapping[str, Personal] = {
     "check_in.lat": Personal("打卡的纬度", _G, "check_ins"),
     "check_in.accuracy_m": Personal("打卡的定位精度", _G, "check_ins"),
     "check_in.away_m": Personal("离公示牌多远", _G, "check_ins"),
-    "check_in.is_near": Personal("是不是在公示牌旁", _G, "check_ins"),
     "alert.person_id": Personal("谁的安全提醒", _G, "alerts"),
     "alert.patrol_id": Personal("哪次巡查的安全提醒", _G, "alerts"),
     "alert.lon": Personal("求助时的经度", _G, "alerts"),
