@@ -152,7 +152,7 @@ def make(request: Request, db: Db, scope: Changes, said: PlateIn) -> PlateOut:
 def print_plates(request: Request, db: Db, scope: Changes, said: SheetIn) -> Response:
     """Return a PDF, a plate a page; it can be had again."""
     settings: Settings = request.app.state.settings
-    asked = Asked(said.area, said.layer, said.place_ids, said.plate_id, said.missing)
+    asked = Asked(said.area, said.layer, said.place_ids, plate_id=said.plate_id, missing=said.missing)
     return downloads.pdf(sheets.make(db, scope, asked, settings.address), said.paper)
 
 

@@ -34,7 +34,6 @@ def degrees(text: str, what: str, most: float) -> float:
     except ValueError:
         found = float("nan")
     if not abs(found) <= most:
-        raise Invalid(
-            f"请在“{what}”里填度数，例如 {'119.8342' if most > 90 else '32.9417'}；不知道就都不填。"
-        )
+        example = "119.8342" if most > 90 else "32.9417"
+        raise Invalid(f"请在“{what}”里填度数，例如 {example}；不知道就都不填。")
     return found
