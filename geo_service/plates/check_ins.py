@@ -20,6 +20,7 @@ from geo_service.plates.queries import LonLat
 from geo_service.plates.service import Hung
 from geo_service.privacy import consents
 from geo_service.tables import CheckIn, County, Patrol, Plate
+from layers.verdicts import metres_words
 from layers.vocabulary import Datum, Evidence, Verdict
 
 NEAR_M = 100.0
@@ -124,7 +125,7 @@ def _told(db: Session, county: County, row: CheckIn, patrol: Patrol, *, already:
     if patrol.evidence == Evidence.TRACK:
         is_counted = row.is_near
     at = row.at.astimezone(ZoneInfo(county.time_zone))
-    words = f"已打卡，谢谢您！{clock(at)}，{place}。{_rest(row, patrol, is_counted=is_counted)}"
+    words = f"谢谢您！{clock(at)} 在{place}打卡，已收到。{_rest(row, patrol, is_counted=is_counted)}"
     return Told(place_id, place, row.away_m, is_counted, words, already)
 
 
@@ -137,6 +138,5 @@ def _rest(row: CheckIn, patrol: Patrol, *, is_counted: bool) -> str:
     if row.is_near:
         return "协调员会再看一眼，您不用做什么。"
     if row.away_m is not None:
-        far = f"{row.away_m / 1000:.1f} 公里" if row.away_m >= 1000 else f"{row.away_m:.0f} 米"
-        return f"手机定位离这里约 {far}，协调员会再看一眼。下次请走到牌子跟前再打卡。"
+        return f"手机定位离这里约 {metres_words(row.away_m)}，协调员会再看一眼。下次请走到牌子跟前再打卡。"
     return "没有核对到位置，协调员会再看一眼，您不用做什么。"

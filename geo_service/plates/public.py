@@ -21,7 +21,8 @@ class Shown:
     made_up: bool
     plate: Hung
     length: str | None
-    keepers: Sequence[Keeper]
+    posts: Sequence[tuple[str, Sequence[str]]]
+    """Who looks after the place, by post."""
     hotline: str | None
     last_day: dt.date | None
     """When somebody was there last, and did not have it taken out of the count."""
@@ -39,7 +40,14 @@ def shown(db: Session, plate_id: str) -> Shown | None:
         made_up=county.made_up,
         plate=plate,
         length=sheets.length_words(plate),
-        keepers=keepers.of_plates(db, [plate], today(county))[plate.id],
+        posts=_by_post(keepers.of_plates(db, [plate], today(county))[plate.id]),
         hotline=sheets.hotline(db, plate, of_county(db, county.id), areas),
         last_day=queries.last_day(db, plate.place_id),
     )
+
+
+def _by_post(found: Sequence[Keeper]) -> list[tuple[str, list[str]]]:
+    names: dict[str, list[str]] = {}
+    for keeper in found:
+        names.setdefault(keeper.post, []).append(keeper.name)
+    return list(names.items())

@@ -20,6 +20,7 @@ from geo_service.plates import ids, queries
 from geo_service.plates.queries import Condition, LonLat
 from geo_service.tables import County, Place, Plate
 from layers import crs
+from layers.verdicts import metres_words
 from layers.vocabulary import Datum, Layer
 
 FARTHEST_M = 300.0
@@ -198,7 +199,7 @@ def _demand_near(db: Session, county: County, place: Place, at: LonLat) -> None:
         raise Invalid(f"「{called}」还没有上图，不能核对牌子的位置；请先不填位置，或先画好这个对象。")
     if metres > FARTHEST_M:
         raise Invalid(
-            f"这个位置离「{called}」有 {metres:.0f} 米，超过 {FARTHEST_M:.0f} 米；请核对位置和坐标系。"
+            f"这个位置离「{called}」有 {metres_words(metres)}，超过 {FARTHEST_M:.0f} 米；请核对位置和坐标系。"
         )
 
 

@@ -85,7 +85,13 @@ def plates_of_place(request: Request, db: Db, frame: Framed, scope: Changes, pla
 
 
 def _place(
-    request: Request, db: Db, frame: Frame, scope: Scope, place_id: int, error: YinxunError | None = None
+    request: Request,
+    db: Db,
+    frame: Frame,
+    scope: Scope,
+    place_id: int,
+    said: dict[str, str] | None = None,
+    error: YinxunError | None = None,
 ) -> Response:
     place = queries.place(db, scope, place_id)
     if place is None or not queries.may_change(db, scope, place_id):
@@ -95,6 +101,7 @@ def _place(
         "plates": service.listed(db, scope, place_id=place_id),
         "farthest_m": service.FARTHEST_M,
         "datums": list(Datum),
+        "said": said or {},
         "error": error,
     }
     return frame.show("place_plates.html", values | _reach(request), status=200 if error is None else 422)
@@ -121,7 +128,8 @@ def make(
             raise Invalid("请在列表里选择坐标系。")
         service.make(db, scope, Wanted(place_id, name, at, Datum(datum)))
     except Invalid as error:
-        return _place(request, db, frame, scope, place_id, error)
+        said = {"name": name, "lon": lon, "lat": lat, "datum": datum}
+        return _place(request, db, frame, scope, place_id, said, error)
     return RedirectResponse(frame.link(f"/places/{place_id}/plates"), status_code=303)
 
 

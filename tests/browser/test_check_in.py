@@ -92,7 +92,7 @@ def test_from_the_plate_to_checked_in_in_two_taps_without_a_consent(
     assert "#" not in handset.page.url
     handset.tap("打卡")
     expect(handset.page.get_by_role("heading", name="已打卡")).to_be_visible()
-    expect(handset.page.get_by_text("已打卡，谢谢您！")).to_be_visible()
+    expect(handset.page.get_by_text("在中心河打卡，已收到")).to_be_visible()
     ((scan, outing),) = scans_of(service, person_id)
     assert (outing.evidence, outing.place_id) == ("check_in", service.town.rivers[0].id)
     assert (scan.lon, scan.is_near) == (None, True)
@@ -337,7 +337,7 @@ def test_a_coordinator_makes_prints_and_replaces_plates(service: Service, signed
     desk.get_by_role("button", name="做一块公示牌").click()
     expect(desk.get_by_role("alert")).to_contain_text("请核对位置")
     looked_at(desk, "place's plates refused", shot)
-    desk.get_by_label("挂在哪里").fill("路口东")
+    expect(desk.get_by_label("挂在哪里")).to_have_value("路口东")
     desk.get_by_label("经度").fill("")
     desk.get_by_label("纬度").fill("")
     desk.get_by_role("button", name="做一块公示牌").click()

@@ -89,7 +89,7 @@ def test_without_a_norm_a_check_in_is_for_review_and_covers_nothing(
 ) -> None:
     told = scan(db, own, plate)
     assert (told.place_id, told.place, told.away_m, told.is_counted) == (river.id, "车路河", 0.0, False)
-    assert "已打卡，谢谢您" in told.words
+    assert "在车路河打卡，已收到" in told.words
     assert "您不用做什么" in told.words
     (outing,) = outings(db)
     assert (outing.evidence, outing.place_id, outing.walked_m) == ("check_in", river.id, 0.0)
