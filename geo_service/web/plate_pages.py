@@ -101,7 +101,7 @@ def _place(
         "plates": service.listed(db, scope, place_id=place_id),
         "farthest_m": service.FARTHEST_M,
         "datums": list(Datum),
-        "said": said or {},
+        "said": said or dict.fromkeys(("name", "lon", "lat", "datum"), ""),
         "error": error,
     }
     return frame.show("place_plates.html", values | _reach(request), status=200 if error is None else 422)
