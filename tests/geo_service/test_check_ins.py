@@ -2,6 +2,8 @@
 
 import dataclasses
 import datetime as dt
+import threading
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -20,6 +22,7 @@ from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.coverage import answers as coverage
 from geo_service.coverage.ground import Query
+from geo_service.db import transaction
 from geo_service.errors import Conflict, NotFound, TooLate
 from geo_service.norms import due
 from geo_service.patrols import reviews, sending
@@ -527,3 +530,44 @@ def test_nobody_but_a_volunteer_checks_in(db: Session, client: TestClient, scope
     account, _ = register.add(db, by, "clerk", Right.COORDINATOR, Ground(scope.county_id), is_program=True)
     client.headers["Authorization"] = f"Bearer {register.token(db, by, account, 'v', days=None)}"
     assert client.put(f"/api/v/check-ins/{uuid.uuid4()}", json=body(plate)).status_code == 404
+
+
+# --- at the same time
+
+
+@pytest.mark.parametrize("same_id", [True, False])
+def test_two_scans_at_the_same_time_are_one_outing(apart: Engine, same_id: bool) -> None:
+    """The second waits for the first to be stored, and finds what that made."""
+    with Session(apart, expire_on_commit=False) as db, db.begin():
+        row = County(code=f"99991{int(same_id)}", name="试县", time_zone="Asia/Shanghai", crs=CRS)
+        db.add(row)
+        db.flush()
+        county = SmallCounty(db, row)
+        river = county.place(Layer.RIVER, "车路河", "LINESTRING (0 0, 2000 0)")
+        own = Scope(row.id, Actor(), {Right.VOLUNTEER: None}, person_id=county.person("王秀英"))
+        staff = Scope(row.id, Actor(os_user="t"), dict.fromkeys(Right, None))
+        plate = service.make(db, staff, Wanted(river.id, "桥头", at(500, 0)))
+    first_id = uuid.uuid4()
+    told: list[Told] = []
+
+    def second() -> None:
+        with transaction(apart) as db:
+            told.append(scan(db, own, plate, id_=first_id if same_id else uuid.uuid4()))
+
+    thread = threading.Thread(target=second)
+    with Session(apart) as db, db.begin():
+        scan(db, own, plate, id_=first_id)
+        thread.start()
+        with apart.connect() as beside:
+            waits = text("select count(*) from pg_locks where locktype = 'advisory' and not granted")
+            until = time.monotonic() + 30
+            while thread.is_alive() and not beside.scalar(waits) and time.monotonic() < until:
+                beside.rollback()
+                time.sleep(0.02)
+    thread.join(30)
+    assert [one.already for one in told] == [same_id]
+    with Session(apart) as db:
+        mine = Patrol.county_id == own.county_id
+        assert db.scalar(select(func.count()).select_from(Patrol).where(mine)) == 1
+        scans_ = select(func.count()).select_from(CheckIn).where(CheckIn.county_id == own.county_id)
+        assert db.scalar(scans_) == (1 if same_id else 2)
