@@ -35,6 +35,8 @@ from geo_service.patrols import paper_routes as patrol_papers
 from geo_service.patrols import routes as patrols
 from geo_service.people import routes as people
 from geo_service.places import routes as places
+from geo_service.plates import pages as plate_pages
+from geo_service.plates import routes as plates
 from geo_service.privacy import routes as privacy
 from geo_service.recorders import routes as recorders
 from geo_service.room import lack_of_room
@@ -71,6 +73,8 @@ ROUTERS = (
     devices.router,
     recorders.router,
     notices.router,
+    plates.router,
+    plate_pages.router,
     volunteers.router,
     volunteer_pages.router,
     web.router,

@@ -895,6 +895,8 @@ class CheckIn(Table):
     accuracy_m: Mapped[float | None]
     away_m: Mapped[float | None]
     """From the plate, or from its place."""
+    is_near: Mapped[bool]
+    """Whether that was near enough, as it was decided when it came."""
 
 
 class Alert(Table):

@@ -39,6 +39,7 @@ class Code(Word):
     DUPLICATE = "R_DUPLICATE", "与另一条轨迹相同"
     OVERLAP = "R_OVERLAP", "与本人另一次巡查时间重叠"
     POINT_ONLY = "R_POINT_ONLY", "没有轨迹"
+    NOT_THERE = "R_NOT_THERE", "打卡的位置没有对上公示牌"
     INCOMPLETE = "R_INCOMPLETE", "还没有收全"
 
 
@@ -137,6 +138,8 @@ class Numbers:
     record_complete: bool = False
     other_evidence: bool = False
     """A photo or a sheet shows it."""
+    was_there: bool = True
+    """Of check-ins: a position near a plate says that he was there, at least once."""
 
 
 def judge(numbers: Numbers, rule: Rule | None = None, *, roles: Iterable[Role] = ()) -> Judgement:
@@ -179,6 +182,9 @@ def _missed(numbers: Numbers, minima: Minima, roles: frozenset[Role]) -> Iterato
 
 
 def _is_timed(numbers: Numbers) -> bool:
+    """Tell whether it is known how long an outing took; check-ins only tell of moments within it."""
+    if numbers.evidence is Evidence.CHECK_IN:
+        return False
     return numbers.evidence is Evidence.TRACK or numbers.minutes > 0
 
 
@@ -196,6 +202,8 @@ def _doubts(numbers: Numbers, rule: Rule | None, *, may_ride: bool) -> Iterator[
         yield from _doubts_of_track(numbers, rule, may_ride=may_ride)
     elif not _is_accepted(numbers, rule):
         yield Reason(Code.POINT_ONLY)
+    if numbers.evidence is Evidence.CHECK_IN and not numbers.was_there:
+        yield Reason(Code.NOT_THERE)
     if numbers.doubled:
         yield Reason(Code.DUPLICATE)
     if numbers.overlap:

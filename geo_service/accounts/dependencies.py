@@ -78,6 +78,17 @@ SignedIn = Annotated[Identity, Depends(_checked)]
 """Who came, whatever he may do."""
 
 
+def _perhaps(request: Request, db: Db) -> Identity | None:
+    try:
+        return _identify(request, db)
+    except (NotSignedIn, MustChangePassword):
+        return None
+
+
+PerhapsSignedIn = Annotated[Identity | None, Depends(_perhaps)]
+"""Who came through an open door, if he is known; only to show him more, never to let him do anything."""
+
+
 async def demand_csrf(request: Request, secret: str | None) -> None:
     """Raise `Forbidden` unless the header or the form carries the token of the cookie's secret."""
     sent = request.headers.get(cookies.CSRF_HEADER)

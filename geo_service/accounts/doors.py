@@ -49,6 +49,7 @@ DOORS = (
     _door("GET", "/link", "shows the page that posts the secret in the fragment", 120),
     _door("POST", "/link", "form token; 256-bit secret, one use, 30 minutes", 20),
     _door("POST", "/api/v/enter", "256-bit secret of a card; any phone but the first waits", 60),
+    _door("GET", "/p/{plate_id}", "82-bit id of a plate; tells what stands on the plate", 240),
     _door("GET", "/v", "the page of volunteers without any data", 240),
     _door("GET", "/v/{file}", "files of the release, the same for everybody", None),
     _door(

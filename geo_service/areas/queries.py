@@ -59,6 +59,15 @@ def tree(db: Session, county_id: int) -> list[tuple[int, int | None]]:
     return [(id_, parent_id) for id_, parent_id in rows]
 
 
+def contacts(db: Session, county_id: int) -> dict[int, tuple[int | None, str | None, str | None]]:
+    """Return of each area the one above it, and name and number of whom one telephones there."""
+    found = select(Area.id, Area.parent_id, Area.contact_name, Area.contact_phone)
+    return {
+        id_: (above, name, phone)
+        for id_, above, name, phone in db.execute(found.where(Area.county_id == county_id).order_by(Area.id))
+    }
+
+
 @dataclass(frozen=True)
 class SeenArea:
     """An area as a list shows it."""

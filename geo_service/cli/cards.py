@@ -1,17 +1,14 @@
 """`geo-service cards`: cards for volunteers, as sheets to print."""
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
 from geo_service.accounts.service import command_scope
 from geo_service.cli.connect import connect
 from geo_service.cli.options import CountyCode
+from geo_service.cli.own_files import whole
 from geo_service.columns import printable
 from geo_service.db import transaction
 from geo_service.devices import sheets
@@ -39,7 +36,7 @@ def cards(
         raise Invalid(f"卡片要写成以 .pdf 结尾的文件，而不是「{output.name}」。")
     # Written before the commit: cards whose secrets stand nowhere would count as given out.
     with (
-        _whole(output) as file,
+        whole(output) as file,
         connect() as (engine, settings),
         transaction(engine) as db,
     ):
@@ -56,20 +53,3 @@ def cards(
     if not sheets.opens_on_phones(settings.address):
         told = f"注意：网址是 {settings.address}，别的手机打不开。请先设置 GEO_PUBLIC_URL，再做卡片。"
         typer.echo(told, err=True)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that nobody else may read and that is there only when all of it is. Raises Invalid."""
-    if path.is_dir():
-        raise Invalid(f"「{path}」是文件夹；请写出文件名，例如 {path / '卡片.pdf'}。")
-    try:
-        handle, part = tempfile.mkstemp(dir=path.parent, suffix=".pdf")
-    except OSError as error:
-        raise Invalid(f"写不了 {path}：{error.strerror}。请换一个位置。") from error
-    try:
-        with open(handle, "wb") as file:
-            yield file
-        os.replace(part, path)
-    finally:
-        Path(part).unlink(missing_ok=True)

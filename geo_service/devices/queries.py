@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
-from geo_service.tables import Account, Area, County, Duty, Grant, Person, SignIn
+from geo_service.tables import Account, County, Duty, Grant, Person, SignIn
 from layers.vocabulary import DutyKind, Right
 
 CARD, PHONE, RECORDER = "card", "phone", "recorder"
@@ -211,15 +211,6 @@ def disabled(db: Session, person_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
         Account.person_id.in_(list(person_ids)), Account.disabled_at.is_not(None), _is_a_volunteers()
     )
     return {id_ for id_ in db.scalars(found) if id_ is not None}
-
-
-def contacts(db: Session, county_id: int) -> dict[int, tuple[int | None, str | None, str | None]]:
-    """Return of each area the one above it, and name and number of whom its volunteers telephone."""
-    found = select(Area.id, Area.parent_id, Area.contact_name, Area.contact_phone)
-    return {
-        id_: (above, name, phone)
-        for id_, above, name, phone in db.execute(found.where(Area.county_id == county_id).order_by(Area.id))
-    }
 
 
 def without_card(db: Session, person_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:

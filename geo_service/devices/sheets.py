@@ -12,6 +12,7 @@ from geo_service import audit
 from geo_service.accounts.narrow import CHANGE, people_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.areas.contacts import Contacts, of_county
 from geo_service.clock import today
 from geo_service.devices import queries, service
 from geo_service.errors import Invalid, NotFound
@@ -92,7 +93,7 @@ def make(
             f"这里要做 {len(wanted)} 张，一次最多 {most} 张。请选一个村，或在服务器上用 geo-service cards。"
         )
     made = service.make_cards(db, scope, wanted, replace=asked.whom is Whom.REPLACE)
-    contacts = queries.contacts(db, scope.county_id)
+    contacts = of_county(db, scope.county_id)
     cards = [_card(people[one.person_id], one, contacts, service_address, full=asked.full) for one in made]
     audit.record(
         db, scope.actor, "devices.sheet", county_id=scope.county_id, cards=len(cards),
@@ -124,31 +125,17 @@ def _volunteers(db: Session, scope: Scope, asked: Asked, day: dt.date) -> list[P
 
 
 def _card(
-    person: Person, made: service.Made, contacts: "_Contacts", service_address: str, *, full: bool
+    person: Person, made: service.Made, contacts: Contacts, service_address: str, *, full: bool
 ) -> Card:
-    contact, phone = _contact(contacts, person.area_id)
+    contact = contacts.of(person.area_id)
     return Card(
         name=called(person, full=full),
         address=service.address(service_address, made),
         number=person.number,
-        contact=contact,
-        phone=phone,
+        contact=contact.name if contact else None,
+        phone=contact.phone if contact else None,
         mark=made.secret[-4:],
     )
-
-
-_Contacts = dict[int, tuple[int | None, str | None, str | None]]
-
-
-def _contact(contacts: _Contacts, area_id: int | None) -> tuple[str | None, str | None]:
-    """Return whom a volunteer of an area telephones: its own contact, else that of the one above it."""
-    while area_id in contacts:
-        above, name, phone = contacts[area_id]
-        if phone:
-            return name, phone
-        area_id = above
-    roots = ((name, phone) for above, name, phone in contacts.values() if above is None and phone)
-    return next(roots, (None, None))
 
 
 def _county(db: Session, scope: Scope) -> County:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import true
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.narrow import people_in
 from geo_service.accounts.scope import Scope
 from geo_service.coverage.service import CoveredLine, SeenArea
 from geo_service.errors import NotFound
-from geo_service.patrols import batch_queries, covered_queries, queries
+from geo_service.patrols import batch_queries, check_in_queries, covered_queries, queries
 from geo_service.patrols.how_words import how
-from geo_service.patrols.words import clock, of_open, of_paper, sentence
+from geo_service.patrols.words import clock, of_check_ins, of_open, of_paper, sentence
 from geo_service.tables import County, Json, Patrol
 from layers import masks
 from layers.verdicts import Judgement, Reason, hint, in_words
@@ -72,6 +73,20 @@ class ReasonTold:
 
 
 @dataclass(frozen=True)
+class Scanned:
+    """A check-in: a plate that was scanned."""
+
+    at: dt.datetime
+    """In the county's time zone."""
+    place: str | None
+    where: str | None
+    """Where the plate hangs, in words."""
+    away_m: float | None
+    """How far from it; None: the phone told no position."""
+    is_near: bool
+
+
+@dataclass(frozen=True)
 class Outage:
     """A time without a fix: nothing is known of it but where it began and ended."""
 
@@ -118,6 +133,8 @@ class PatrolAnswer:
     rides_count: bool
     """Whether what was ridden covers: there is no norm for its walker, or he may ride under it."""
     outages: Sequence[Outage]
+    check_ins: Sequence[Scanned]
+    """Plates that were scanned on it."""
     dropped: Mapping[str, int]
     """How many fixes each rule of the cleaning left out."""
     hidden: int
@@ -169,6 +186,7 @@ def answer(db: Session, scope: Scope, patrol: Patrol) -> PatrolAnswer:
     areas = [] if state.is_open else _seen(db, county, patrol)
     outages = _outages(patrol, zone)
     started_at, ended_at = patrol.started_at.astimezone(zone), patrol.ended_at.astimezone(zone)
+    scans = _scans(db, patrol, zone)
     return PatrolAnswer(
         patrol_id=patrol.id,
         person_id=patrol.person_id,
@@ -191,13 +209,16 @@ def answer(db: Session, scope: Scope, patrol: Patrol) -> PatrolAnswer:
         seen=areas,
         rides_count=patrol.rides_count,
         outages=outages,
+        check_ins=scans,
         dropped=patrol.cleaning.get("dropped", {}),
         hidden=patrol.cleaning.get("home_cut", 0),
         notes=[
             *_notes(db, patrol, state, zone),
             *how(lines, [outage.minutes for outage in outages], rides_count=patrol.rides_count),
         ],
-        told=_sentence(patrol, state, started_at, ended_at, lines, areas),
+        told=_of_check_ins(db, patrol, started_at, scans)
+        if patrol.evidence == Evidence.CHECK_IN
+        else _sentence(patrol, state, started_at, ended_at, lines, areas),
         norm_id=patrol.norm_id,
         reviewed_at=patrol.reviewed_at and patrol.reviewed_at.astimezone(zone),
         review_note=patrol.review_note,
@@ -266,6 +287,19 @@ def _notes(db: Session, patrol: Patrol, state: State, zone: ZoneInfo) -> list[st
         f"与 {clock(began.astimezone(zone))} 开始的另一次巡查时间重叠；两次都已保存。"
         for began in queries.overlapping(db, patrol)[:3]
     ]
+
+
+def _scans(db: Session, patrol: Patrol, zone: ZoneInfo) -> list[Scanned]:
+    rows = check_in_queries.scans(db, patrol.id)
+    return [
+        Scanned(at.astimezone(zone), place, where, away_m, is_near)
+        for at, place, where, away_m, is_near in rows
+    ]
+
+
+def _of_check_ins(db: Session, patrol: Patrol, started_at: dt.datetime, scans: Sequence[Scanned]) -> str:
+    place = None if patrol.place_id is None else queries.place(db, patrol.place_id, true())
+    return of_check_ins(started_at, place and place[1], len(scans), _hint(patrol))
 
 
 def _sentence(

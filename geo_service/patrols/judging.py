@@ -155,6 +155,7 @@ def _case(
         overlap=facts.is_overlapping,
         record_complete=is_complete(patrol.record),
         other_evidence=facts.has_files,
+        was_there=facts.was_near,
     )
     if known.evidence is not Evidence.TRACK and measures.minutes == 0:
         measures = replace(measures, minutes=(patrol.ended_at - patrol.started_at) / dt.timedelta(minutes=1))

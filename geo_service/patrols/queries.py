@@ -91,6 +91,8 @@ def overlapping(db: Session, patrol: Patrol) -> Sequence[dt.datetime]:
             ),
             Patrol.started_at < ended_at,
             Patrol.ended_at > started_at,
+            # Check-ins at the places of one walk are an outing each.
+            true() if patrol.evidence != Evidence.CHECK_IN else Patrol.evidence != Evidence.CHECK_IN,
         )
         .order_by(Patrol.started_at)
     ).all()

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from geo_service.areas import service as areas
 from geo_service.coverage import service as coverage
 from geo_service.coverage.computing import Neighbourhood
-from geo_service.patrols import batch_queries, datums, doubts, outings, queries, track_queries
+from geo_service.patrols import batch_queries, check_ins, datums, doubts, outings, queries, track_queries
 from geo_service.patrols.batch_queries import Fixes
 from geo_service.patrols.datums import Found
 from geo_service.patrols.doubts import Note
@@ -60,15 +60,8 @@ def settle(
     was_together = outings.together(db, patrol_id)
     fixes = batch_queries.fixes_of(db, patrol_id)
     recording, notes = _all_fixes(db, county, patrol, fixes)
-    track, fault = _cleaned(recording, crs_of(county))
-    near = coverage.neighbourhood(db, county, track) if len(track) else None
-    if by_program and near is not None and (said := _datum_said(fixes, notes)) is not None:
-        found = datums.found_out(db, county, patrol, track, near, said)
-        if found is not None:
-            notes.append(_told_datum(said, found))
-            if found.is_sure:
-                track, fault = _cleaned(_in_datum(recording, said, found.datum), crs_of(county))
-                near = coverage.neighbourhood(db, county, track)
+    said = _datum_said(fixes, notes) if by_program else None
+    track, near, fault = _tracked(db, county, patrol, recording, said, notes)
     kept = _kept(track, near, home_cut_m) if near else track
     if patrol.settled_at is not None:
         coverage.forget(db, county.id, patrol_id)
@@ -76,11 +69,36 @@ def settle(
     recorded = coverage.record(db, county, patrol_id, kept, near) if is_covering else None
     computed = _computed(county, patrol, track, kept, notes)
     queries.settle(db, patrol_id, _no_less(computed, patrol) if fixes.are_gone else computed, kept)
+    check_ins.absorb(db, patrol_id)
     settle_verdict(db, county, patrol_id, track, near, recorded)
     if is_covering:
         coverage.enter(db, county.id, patrol_id)
     outings.regroup(db, was_together)
     return Settled(track, near, fault)
+
+
+def _tracked(
+    db: Session,
+    county: County,
+    patrol: Patrol,
+    recording: Recording,
+    said: Datum | None,
+    notes: list[Note],
+) -> tuple[Track, Neighbourhood | None, BadTrack | None]:
+    """Return the cleaned track, the places around it, and why there is no track.
+
+    `said`: the datum that is to be found out, if it is another one; what that gives is added to the notes.
+    """
+    track, fault = _cleaned(recording, crs_of(county))
+    near = coverage.neighbourhood(db, county, track) if len(track) else None
+    found = datums.found_out(db, county, patrol, track, near, said) if near and said else None
+    if found is None or said is None:
+        return track, near, fault
+    notes.append(_told_datum(said, found))
+    if found.is_sure:
+        track, fault = _cleaned(_in_datum(recording, said, found.datum), crs_of(county))
+        near = coverage.neighbourhood(db, county, track)
+    return track, near, fault
 
 
 def _datum_said(fixes: Fixes, notes: Sequence[Note]) -> Datum | None:

@@ -18,7 +18,7 @@ from geo_service.tables import (
     Place,
     PlaceVersion,
 )
-from layers.vocabulary import DutyKind, ExemptionKind, Level, Role, Verdict
+from layers.vocabulary import DutyKind, Evidence, ExemptionKind, Level, Role, Verdict
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ class Facts:
     """Another patrol of the same person was under way at the same time."""
     has_files: bool
     """A photo or a sheet of it is kept."""
+    was_near: bool
+    """A check-in of it was near its plate."""
 
 
 _FACTS = text(
@@ -121,10 +123,13 @@ _FACTS = text(
         select from patrol other
         where other.county_id = :county_id and other.person_id = mine.person_id and other.id <> mine.id
           and other.voided_at is null and other.day between mine.day - 2 and mine.day + 2
-          and other.started_at < mine.ended_at and other.ended_at > mine.started_at),
+          and other.started_at < mine.ended_at and other.ended_at > mine.started_at
+          -- check-ins at the places of one walk are an outing each
+          and not (other.evidence = :check_in and mine.evidence = :check_in)),
       exists (
         select from stored_file
-        where county_id = :county_id and subject = 'patrol/' || mine.id and kind in ('photo', 'sheet'))
+        where county_id = :county_id and subject = 'patrol/' || mine.id and kind in ('photo', 'sheet')),
+      exists (select from check_in where patrol_id = mine.id and is_near)
     from patrol mine where mine.id = any(:patrol_ids)
     """
 )
@@ -132,7 +137,8 @@ _FACTS = text(
 
 def facts(db: Session, county_id: int, patrol_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Facts]:
     """Return what else is known of each of some patrols; others that were taken back do not count."""
-    rows = db.execute(_FACTS, {"county_id": county_id, "patrol_ids": list(patrol_ids)})
+    asked = {"county_id": county_id, "patrol_ids": list(patrol_ids), "check_in": Evidence.CHECK_IN.value}
+    rows = db.execute(_FACTS, asked)
     return {patrol_id: Facts(*known) for patrol_id, *known in rows}
 
 

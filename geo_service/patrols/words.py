@@ -68,6 +68,19 @@ def of_paper(started_at: dt.datetime) -> str:
     return f"谢谢您！{day}的巡查已按纸质记录登记。纸质记录没有轨迹，不计算走到了哪里。"
 
 
+def of_check_ins(started_at: dt.datetime, place: str | None, times: int, hint: str = "") -> str:
+    """Return what is told of an outing by check-in.
+
+    >>> of_check_ins(dt.datetime(2026, 5, 1, 8), "车路河", 1)
+    '谢谢您！5月1日 08:00 在车路河打卡，已登记。打卡没有轨迹，不计算走到了哪里。'
+    >>> of_check_ins(dt.datetime(2026, 5, 1, 8), None, 3, "协调员会再看。")
+    '谢谢您！5月1日 08:00 起打卡 3 次，已登记。协调员会再看。打卡没有轨迹，不计算走到了哪里。'
+    """
+    where = f"在{place}" if place else ""
+    told = f"起{where}打卡 {times} 次" if times > 1 else f" {where}打卡" if where else " 打卡"
+    return f"谢谢您！{clock(started_at)} {told.strip()}，已登记。{hint}打卡没有轨迹，不计算走到了哪里。"
+
+
 def clock(moment: dt.datetime) -> str:
     """Return a moment as people say it.
 

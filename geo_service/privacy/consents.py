@@ -1,7 +1,7 @@
 """A person's consent to have his way recorded: asked for once, by its words; withdrawn as easily as given.
 
 Location is sensitive personal information: PIPL articles 28 and 29 ask for a consent of its own, article
-15 for its withdrawal. Who does not agree writes on paper.
+15 for its withdrawal. Who does not agree checks in at plates or writes on paper.
 """
 
 import datetime as dt
@@ -24,10 +24,10 @@ VERSION = 1
 """Of the words below; changed words are a new version, and everybody is asked again."""
 TITLE = "记录巡查路线，先请您同意"
 PARAGRAPHS = (
-    "为了知道河、路和网格走到了哪里，手机会在您按“开始巡查”之后记下位置，按“结束”就停。平时不记。",
+    "为了知道河、路和网格走到了哪里，手机会在您按“开始巡查”之后记下位置，按“结束”就停；扫公示牌打卡时记一次。平时不记。",
     "您的路线只有您自己、协调员和管理员能看，用来算走到的地方；出发和到家附近的一段不保存。",
     "原始定位和整理过的路线到期就删除，只留下走到过哪里，不留姓名；几天到期可以问协调员。",
-    "不同意也没关系：可以填纸质记录，交给协调员登记。",
+    "不同意也没关系：可以到公示牌旁扫码打卡，或者填纸质记录，交给协调员登记。那时打卡的位置只用来核对离牌子多远，不保存。",
     "随时可以在“我的记录”里查看、下载、删除，或者撤回同意。",
 )
 PHONE, PAPER = "phone", "paper"
@@ -69,7 +69,8 @@ def demand(db: Session, county_id: int, person_id: uuid.UUID) -> None:
     """Raise ConsentMissing unless a person agreed to the words in force."""
     if not state(db, county_id, person_id).is_current:
         raise ConsentMissing(
-            "还没有同意记录路线。请打开巡查页面，看过说明后点“同意”；也可以改填纸质记录，交给协调员。"
+            "还没有同意记录路线。请打开巡查页面，看过说明后点“同意”；"
+            "也可以到公示牌旁扫码打卡，或者填纸质记录，交给协调员。"
         )
 
 

@@ -236,7 +236,7 @@ def _check_ins(whose: Whose) -> Rows:
     return (
         select(
             CheckIn.id, CheckIn.patrol_id, _place(Plate.place_id), CheckIn.at, CheckIn.lon, CheckIn.lat,
-            CheckIn.accuracy_m, CheckIn.away_m,
+            CheckIn.accuracy_m, CheckIn.away_m, CheckIn.is_near,
         )
         .outerjoin(Plate, Plate.id == CheckIn.plate_id)
         .where(CheckIn.patrol_id.in_(whose.outings.patrols))
@@ -353,7 +353,7 @@ PARTS = (
     ), _consents),
     Part("check_ins", "打卡", (
         _ID, _OF_PATROL, _PLACE, Column("at", "时间", "time"), *_POSITION,
-        Column("away_m", "离公示牌（米）", "number"),
+        Column("away_m", "离公示牌（米）", "number"), Column("is_near", "在公示牌旁", "flag"),
     ), _check_ins),
     Part("alerts", "安全提醒", (
         Column("kind", "种类"), _OF_PATROL, Column("lon", "经度"), Column("lat", "纬度"),

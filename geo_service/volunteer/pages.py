@@ -49,8 +49,8 @@ def file(file: str) -> Response:
     if file == "sw.js":
         lead = f"const VERSION = {json.dumps(version)};\nconst FILES = {json.dumps(names)};\n"
         script = lead + (_STATIC / "sw.js").read_text(encoding="utf-8")
-        # From its folder it would only keep what lies below.
-        headers = {"Cache-Control": "no-cache", "Service-Worker-Allowed": "/v"}
+        # From its folder it would only keep what lies below, and not see the plates.
+        headers = {"Cache-Control": "no-cache", "Service-Worker-Allowed": "/"}
         return Response(script, media_type="text/javascript", headers=headers)
     if file == "manifest.webmanifest":
         return JSONResponse(_manifest(version), media_type="application/manifest+json")

@@ -21,3 +21,19 @@ def day_of(text: str) -> dt.date:
 def day_if_any(text: str) -> dt.date | None:
     """Return the day that a field says, None for an empty one. Raises Invalid."""
     return day_of(text) if text.strip() else None
+
+
+def degrees(text: str, what: str, most: float) -> float:
+    """Return the degrees that a field says, at most so many. Raises Invalid.
+
+    >>> degrees(" 119.8342 ", "经度", 180)
+    119.8342
+    """
+    try:
+        found = float(text)
+    except ValueError:
+        found = float("nan")
+    if not abs(found) <= most:
+        example = "119.8342" if most > 90 else "32.9417"
+        raise Invalid(f"请在“{what}”里填度数，例如 {example}；不知道就都不填。")
+    return found

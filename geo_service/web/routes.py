@@ -29,6 +29,7 @@ from geo_service.web import (
     patrol_pages,
     people_pages,
     pictures,
+    plate_pages,
     prints,
     privacy_pages,
     queries,
@@ -251,6 +252,7 @@ def _record(db: Db, scope: Scope, **detail: Any) -> None:
 
 router.include_router(care_pages.router)
 router.include_router(card_pages.router)
+router.include_router(plate_pages.router)
 router.include_router(patrol_pages.router)
 router.include_router(service_pages.router)
 router.include_router(figure_pages.router)

@@ -147,7 +147,7 @@ class Life:
         self.add(Plate(id="PLATE", place_id=self.river.id))
         self.add(
             CheckIn(id=uuid.uuid4(), patrol_id=self.own, plate_id="PLATE", sha256=b"p" * 32, at=NOON,
-                    lon=HOME[0], lat=HOME[1], accuracy_m=5, away_m=3)
+                    lon=HOME[0], lat=HOME[1], accuracy_m=5, away_m=3, is_near=True)
         )  # fmt: skip
         self.add(Alert(kind="still", person_id=self.id, patrol_id=self.own, note=NOTE))
         self.add(

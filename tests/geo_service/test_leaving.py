@@ -39,8 +39,9 @@ from geo_service.accounts import register
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
 from geo_service.listing import As, Listing
+from geo_service.plates import ids
 from geo_service.settings import Settings
-from geo_service.tables import Audit, Norm, Patrol, Person, Service, ServicePerson
+from geo_service.tables import Audit, Norm, Patrol, Person, Plate, Service, ServicePerson
 from layers import masks
 from layers.figures import Code
 from layers.presets import preset
@@ -65,6 +66,8 @@ class Scene:
     """A norm by which his patrol would not have counted."""
     report: int = 0
     """An issued report."""
+    plate: str = ids.new()
+    """Of the river that he looks after."""
 
 
 Ask = dict[str, Any]
@@ -104,6 +107,11 @@ def _behind(_: Scene, path: str) -> list[Ask]:
     ]
 
 
+def _plated(at: Scene) -> list[int]:
+    """The places that he looks after."""
+    return [at.town.rivers[0].id]
+
+
 def _nothing(_: Scene) -> dict[str, Any]:
     return {}
 
@@ -135,6 +143,26 @@ ROUTES: dict[tuple[str, str], Leaving] = {
     ),
     ("POST", "/people/{person_id}/cards/sheet"): Leaving(
         lambda at, path: [{"path": path.format(person_id=at.town.person_id), "params": {}, "prints": True}],
+        names=False,
+    ),
+    ("POST", "/api/plates/sheet"): Leaving(
+        lambda at, path: [{"path": path, "params": {}, "json": {"place_ids": _plated(at)}, "prints": True}],
+        names=False,
+    ),
+    ("POST", "/plates/sheet"): Leaving(
+        lambda _, path: [
+            {"path": path, "data": {"layer": "grid", "missing": "true"}, "params": {}, "prints": True}
+        ],
+        names=False,
+    ),
+    ("POST", "/places/{place_id}/plates/{plate_id}/{action}"): Leaving(
+        lambda at, path: [
+            {
+                "path": path.format(place_id=_plated(at)[0], plate_id=at.plate, action="print"),
+                "params": {},
+                "prints": True,
+            }
+        ],
         names=False,
     ),
     ("GET", "/api/rosters/workbook"): _one(_nothing, names=True, area="329902100000"),
@@ -207,6 +235,7 @@ COMMANDS: dict[str, Written] = {
     "roster-sheet": Written(("--area", "329902100000"), ("xlsx",)),
     "people": Written(),
     "cards": Written(("--area", "329902100000"), ("pdf",), names=False, prints=True),
+    "plates": Written(("--place", "R1"), ("pdf",), names=False, prints=True),
     "duty-list": Written(endings=("csv", "xlsx", "json", "geojson", "gpkg")),
     "figures": Written(DATES, ("csv", "xlsx"), asks=tuple(("--rows", code.value) for code in Code)),
     "report": Written(DATES, ("xlsx",), into="--annex"),
@@ -347,7 +376,10 @@ def ground(db: Session) -> Scene:
     db.flush()
     db.add(ServicePerson(county_id=county_id, service_id=service.id, person_id=person.id))
     db.flush()
-    return Scene(town, draft.id)
+    scene = Scene(town, draft.id)
+    db.add(Plate(county_id=county_id, id=scene.plate, place_id=town.rivers[0].id))
+    db.flush()
+    return scene
 
 
 @pytest.fixture
@@ -414,7 +446,8 @@ def test_a_route_gives_names_masked(
         texts = []
         for ask in entry.asks(ground, path) if entry.asks else []:
             params = {**ask["params"], **more}
-            answer = clerk.request(method, ask["path"], params=params, data=ask.get("data"))
+            said = {"data": ask.get("data"), "json": ask.get("json")}
+            answer = clerk.request(method, ask["path"], params=params, **said)
             assert answer.status_code == 200, answer.text
             assert answer.headers["content-disposition"].startswith("attachment")
             texts.append("\n".join(drawn) if ask.get("prints") else _text(answer.content))

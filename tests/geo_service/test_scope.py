@@ -34,6 +34,7 @@ from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.app import create_app
 from geo_service.patrols import photos
+from geo_service.plates import ids
 from geo_service.privacy import consents
 from geo_service.settings import Settings
 from geo_service.tables import (
@@ -51,6 +52,7 @@ from geo_service.tables import (
     Patrol,
     Person,
     Place,
+    Plate,
     Quarantined,
     Service,
     ServicePerson,
@@ -113,6 +115,7 @@ class Town:
     """The id of a device that sent from it, and that nobody knows."""
     alert_id: int
     notice_id: int
+    plate_id: str
     places: list[str] = field(default_factory=list)
     """What only those may read who may see its places."""
     people: list[str] = field(default_factory=list)
@@ -170,6 +173,8 @@ class Walk:
     shows: str | None = None
     page: bool = False
     """It is of the volunteer's own page: for anybody else there is none."""
+    public: bool = False
+    """It tells what stands on a plate, which hangs where everybody reads it."""
     mates: bool = False
     """It tells a volunteer who shares his places, to take them along."""
 
@@ -294,6 +299,19 @@ def _of_walker(town: Town) -> Request:
 
 def _of_device(town: Town) -> Request:
     return {"path": {"device_id": town.device_id}}
+
+
+def _of_plate(town: Town) -> Request:
+    return {"path": {"plate_id": town.plate_id}}
+
+
+def _check_in(town: Town) -> Request:
+    said = {"plate": town.plate_id, "at": LATELY.isoformat()}
+    return {"path": {"check_in_id": uuid.uuid4()}, "json": said}
+
+
+def _plate_form(action: str) -> Callable[[Town], Request]:
+    return lambda town: {"path": {"place_id": town.river.id, "plate_id": town.plate_id, "action": action}}
 
 
 def _of_duty(town: Town) -> Request:
@@ -490,6 +508,19 @@ WALKS: dict[tuple[str, str], Walk] = {
         lambda town: {"path": {"person_id": town.walker.id, "device_id": town.device_id, "action": "admit"}},
         ok=303,
     ),
+    # plates: whoever walks may check in at any of the county
+    ("GET", "/api/plates"): Walk(STAFF, shows="places"),
+    ("POST", "/api/plates"): Walk(STAFF, lambda town: {"json": {"place_id": town.river.id}}, ok=201),
+    ("POST", "/api/plates/sheet"): Walk(STAFF, lambda town: {"json": {"place_ids": [town.river.id]}}),
+    ("POST", "/api/plates/{plate_id}/remake"): Walk(STAFF, _of_plate, ok=201),
+    ("DELETE", "/api/plates/{plate_id}"): Walk(STAFF, _of_plate, ok=204),
+    ("GET", "/api/v/plates/{plate_id}"): Walk(about=_of_plate, page=True, public=True),
+    ("PUT", "/api/v/check-ins/{check_in_id}"): Walk(about=_check_in, ok=201, page=True, public=True),
+    ("GET", "/plates"): Walk(STAFF, lambda town: {"params": {"area": town.area.code}}, shows="places"),
+    ("POST", "/plates/sheet"): Walk(STAFF, lambda town: {"data": {"area": town.area.code, "layer": "river"}}),
+    ("GET", "/places/{place_id}/plates"): Walk(STAFF, _of_river, shows="places"),
+    ("POST", "/places/{place_id}/plates"): Walk(STAFF, _of_river, ok=303),
+    ("POST", "/places/{place_id}/plates/{plate_id}/{action}"): Walk(STAFF, _plate_form("remake"), ok=303),
     ("GET", "/api/retention"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
     ("GET", "/retention"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
     # coverage: whoever sees no place gets an empty answer
@@ -796,6 +827,7 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
         service_id, _file(county, folder, f"service/{service_id}"), entry_id,
         _file(county, folder, f"figure_entry/{entry_id}"), report_id, photo_id, account, grant, sign_in,
         *_expected_of(county, walker), *_devices(county, walker), *_care(county, area, walker),
+        _plate(county, river),
         places=[area.code, f"{name}河", f"{name}格", f"{name}待上图"],
         people=[f"{name}老王", str(walker.id), str(patrol_id), str(service_id)],
         not_own=[
@@ -839,6 +871,13 @@ def _care(county: SmallCounty, area: Area, person: Person) -> tuple[int, int]:
     staff = Scope(county.id, Actor(os_user="tester"), {Right.ADMINISTRATOR: None})
     consents.give(county.db, staff, person.id, consents.VERSION, channel=consents.PAPER)
     return alert.id, notice.id
+
+
+def _plate(county: SmallCounty, place: Place) -> str:
+    plate_id = ids.new()
+    county.db.add(Plate(county_id=county.id, id=plate_id, place_id=place.id))
+    county.db.flush()
+    return plate_id
 
 
 def _service(county: SmallCounty, person: Person, place: Place) -> uuid.UUID:
@@ -1025,7 +1064,8 @@ def test_every_right_gets_what_is_its_own(world: World, method: str, path: str, 
         expected = _expected(walk, right, where, asked)
         told = f"{right} of {where} asked about {asked}: {answer.status_code} {answer.text[:300]}"
         assert answer.status_code == expected, told
-        _demand_no_secret(world, right, where, answer, made, mates=walk.mates)
+        on_plate = [world.towns[asked].river.name or ""] if walk.public else []
+        _demand_no_secret(world, right, where, answer, {**made, "plate": on_plate}, mates=walk.mates)
         if walk.shows and right in STAFF & walk.may and where in (asked, COUNTY):
             shown = getattr(world.towns[asked], walk.shows)
             assert any(secret in answer.text for secret in shown), f"{told}: nothing of {shown}"

@@ -51,7 +51,7 @@ def test_the_page_and_all_that_it_loads_are_small_and_of_one_release(client: Tes
 def test_the_worker_keeps_what_the_page_loads_and_may_keep_the_page(client: TestClient) -> None:
     worker = client.get("/v/sw.js")
     version, names = pages._release()
-    assert worker.headers["service-worker-allowed"] == "/v"
+    assert worker.headers["service-worker-allowed"] == "/"
     assert worker.headers["cache-control"] == "no-cache"
     assert f'VERSION = "{version}"' in worker.text
     assert all(f'"{name}"' in worker.text for name in names)

@@ -162,7 +162,22 @@ def test_a_norm_may_take_check_ins_and_paper() -> None:
     norm = rule(Minima(minutes=10, metres=300), None, Evidence.TRACK, Evidence.CHECK_IN)
     assert judge(Numbers(evidence=Evidence.CHECK_IN, minutes=30), norm).verdict is Verdict.COUNTED
     assert codes(judge(Numbers(evidence=Evidence.PAPER), norm)) == [Code.POINT_ONLY]
-    assert judge(Numbers(evidence=Evidence.CHECK_IN, minutes=3), norm).verdict is Verdict.NOT_COUNTED
+    assert judge(Numbers(evidence=Evidence.PAPER, minutes=3), norm).verdict is Verdict.NOT_COUNTED
+
+
+def test_scanning_again_never_makes_a_check_in_worth_less() -> None:
+    norm = rule(Minima(minutes=10), None, Evidence.CHECK_IN)
+    once, twice = (Numbers(evidence=Evidence.CHECK_IN, minutes=minutes) for minutes in (0, 3))
+    assert judge(once, norm) == judge(twice, norm)
+
+
+def test_a_check_in_that_no_position_confirms_is_for_review_under_any_norm() -> None:
+    nowhere = Numbers(evidence=Evidence.CHECK_IN, was_there=False)
+    taken = judge(nowhere, rule(Minima(), None, Evidence.CHECK_IN))
+    assert (taken.verdict, codes(taken)) == (Verdict.REVIEW, [Code.NOT_THERE])
+    assert codes(judge(nowhere)) == [Code.POINT_ONLY, Code.NOT_THERE]
+    paper = Numbers(evidence=Evidence.PAPER, was_there=False, other_evidence=True)
+    assert judge(paper).verdict is Verdict.COUNTED
 
 
 # --- properties

@@ -139,6 +139,7 @@ def upgrade() -> None:
         sa.Column("lat", sa.Double(), nullable=True),
         sa.Column("accuracy_m", sa.Double(), nullable=True),
         sa.Column("away_m", sa.Double(), nullable=True),
+        sa.Column("is_near", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["county_id"], ["county.id"], name=op.f("fk_check_in_county_id_county"), ondelete="CASCADE"
         ),

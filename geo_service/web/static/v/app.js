@@ -20,8 +20,10 @@ class App {
   }
 
   async open() {
-    if (navigator.serviceWorker) navigator.serviceWorker.register("/v/sw.js", { scope: "/v" }).catch(() => {});
-    const card = new URLSearchParams(location.hash.slice(1)).get("c");
+    serve();
+    const said = new URLSearchParams(location.hash.slice(1));
+    const card = said.get("c");
+    this.plate = said.get("p");
     // The secret must not stay in the address, where it is shown and shared.
     if (location.hash) history.replaceState(null, "", "/v");
     const { current, known } = await people();
@@ -30,7 +32,7 @@ class App {
       const own = Object.values(known).find((person) => person.card === card);
       if (!(await this.arrive(own || { card }))) return;
     }
-    if (!this.person) { this.show("card"); return; }
+    if (!this.person) { this.show("card", this.plate ? "打卡以前，请先扫一次自己的卡片，再扫公示牌。" : null); return; }
     await this.use();
   }
 
@@ -64,13 +66,17 @@ class App {
   async use() {
     document.documentElement.dataset.size = this.person.size || "large";
     this.me = (await kept(`me:${this.person.id}`)) || null;
+    if (this.outbox) this.outbox.stop();
     this.outbox = new Outbox(this.person, () => this.counted());
     await this.counted();
     const patrol = await recorder.underWay(this.person.id);
     const stored = this.me;
     if (!stored) await this.renew();
     if (!this.me) return;
-    if (patrol) this.show("again", patrol);
+    const { plate } = this;
+    this.plate = null;
+    if (plate) this.show("plate", plate);
+    else if (patrol) this.show("again", patrol);
     else this.show("home");
     this.outbox.wake();
     // Drawn again only for news: a screen that changes under the finger loses the touch.
@@ -102,6 +108,7 @@ class App {
     const words = this.unsentWords();
     for (const element of document.querySelectorAll("[data-unsent]")) element.textContent = words;
     if (this.shown === "ended" && this.outbox) this.refreshEnded();
+    if (this.shown === "scanned" && !this.scan.answer) this.show("scanned");
   }
 
   unsentWords() { return this.unsent ? `还有 ${this.unsent} 条没上传，有信号就会自动传。` : "都上传好了。"; }
@@ -175,6 +182,7 @@ const SCREENS = {
       h("button", { type: "button", onclick: () => app.show("contact") }, "联系人"),
       h("p", { "data-unsent": "", role: "status" }, app.unsentWords()),
       ...laid.slice(0, 3).map((piece) => h("div", { class: "card warn" }, h("p", null, `有一条记录没有收下：${piece.aside}`))),
+      app.me.consent.is_current ? null : h("p", null, "不记路线也可以：到公示牌旁，用微信或相机扫一扫，就能打卡。"),
       sizes,
     ]);
   },
@@ -203,7 +211,7 @@ const SCREENS = {
       consent.is_current
         ? h("div", null, h("p", { class: "big" }, "您已经同意。"), withdraw)
         : h("div", null, h("label", { class: "tick" }, tick, "我看过了，同意记录我的巡查路线"), agree,
-          h("button", { type: "button", onclick: () => app.show(next === "records" ? next : "home") }, "先不同意")),
+          h("button", { type: "button", onclick: () => app.show(next === "records" ? next : "byPlate") }, "先不同意")),
     ], consent.is_current ? () => app.show(next || "home") : null);
   },
 
@@ -215,7 +223,7 @@ const SCREENS = {
         h("li", null, "打开手机的“设置”，找到“应用”里的微信或浏览器。"),
         h("li", null, "点“权限”，再点“位置信息”。"),
         h("li", null, "选“使用期间允许”，回到这里再点“开始巡查”。")),
-      h("p", null, "弄不好也不要紧：请协调员帮忙，或者填纸质记录。"),
+      h("p", null, "弄不好也不要紧：可以到公示牌旁扫码打卡，不带位置也行；或者请协调员帮忙，填纸质记录。"),
       h("button", { class: "go", type: "button", onclick: () => start(app) }, "已经允许，再试一次"),
     ]);
   },
@@ -258,6 +266,10 @@ const SCREENS = {
   },
 
   async found(app, told) { await (await import("./found.js")).show(app, told); },
+  async plate(app, id) { await (await import("./plate.js")).show(app, id); },
+  async scanned(app) { await (await import("./plate.js")).scanned(app); },
+  async byPlate(app) { (await import("./plate.js")).how(app); },
+
   async records(app) { await (await import("./records.js")).show(app); },
   async record(app, id) { await (await import("./records.js")).one(app, id); },
 
@@ -301,6 +313,16 @@ async function enterAs(person, known) {
   throw new Error("no key");
 }
 
+/** Let the worker keep the page, and lead from a plate to it where there is no signal. */
+async function serve() {
+  if (!navigator.serviceWorker) return;
+  try {
+    await navigator.serviceWorker.register("/v/sw.js", { scope: "/v" });
+    await navigator.serviceWorker.ready;
+    await navigator.serviceWorker.register("/v/sw.js", { scope: "/p/" });
+  } catch (error) { /* A browser that keeps nothing shows the page all the same. */ }
+}
+
 /** Return what of an answer a person sees. */
 function shown(me) { return JSON.stringify({ ...me, now: null, csrf: null }); }
 
@@ -342,4 +364,6 @@ window.addEventListener("online", () => app.outbox && app.outbox.wake());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible" && app.outbox) app.outbox.wake();
 });
+// An installed page is handed the address without being loaded anew.
+window.addEventListener("hashchange", () => { if (location.hash.startsWith("#p=")) app.open(); });
 app.open();

@@ -53,26 +53,32 @@ export class Outbox {
   }
 
   async _send() {
+    // What waits for a consent is one walk; what was checked in does not wait for it.
+    let held = null;
     for (const piece of await this.waiting()) {
       if (this.stopped) return;
+      if (held && piece.patrol) continue;
       try {
         const answer = await ask(this.person, piece.method, piece.path, piece.body);
         await done(piece, answer);
         this.needsConsent = false;
       } catch (error) {
+        if (error instanceof Refused && error.code === "consent_missing") { held = error; continue; }
         const isFinal = error instanceof Refused && ![401, 403].includes(error.status);
         if (!isFinal) throw error;
         await together(["pieces"], ({ pieces }) => result(pieces.put({ ...piece, aside: error.message })));
       }
       await this.told();
     }
+    if (held) throw held;
   }
 }
 
-/** The server has a piece: it goes, and the answer to an end is kept with its patrol, in one step. */
+/** The server has a piece: it goes, and the answer to an end or a check-in is kept, in one step. */
 async function done(piece, answer) {
-  await together(["pieces", "patrols"], async ({ pieces, patrols }) => {
+  await together(["pieces", "patrols", "kept"], async ({ pieces, patrols, kept }) => {
     await result(pieces.delete(piece.n));
+    if (piece.scan) await result(kept.put(answer, `scan:${piece.scan}`));
     const patrol = piece.ends && (await result(patrols.get(piece.patrol)));
     if (patrol) await result(patrols.put({ ...patrol, answer }));
   });

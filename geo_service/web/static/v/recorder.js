@@ -111,6 +111,17 @@ function put(pieces, patrol, path, body, ends = false) {
   return result(pieces.add({ person: patrol.person, patrol: patrol.id, method: "PUT", path, body, ends }));
 }
 
+/** Put all that is recorded so far into pieces, with one more position if there is one. */
+export async function flush(id, at, now) {
+  if (at) await take(id, { time_s: now / 1000, ...at }, now);
+  return together(["patrols", "fixes", "pieces"], async (stores) => {
+    const patrol = await result(stores.patrols.get(id));
+    if (!patrol || patrol.state === "ended") return;
+    await cut(patrol, stores, now);
+    await result(stores.patrols.put(patrol));
+  });
+}
+
 /** Pause, or go on; the pause is written down as a gap. */
 export function pause(id, now, isPaused) {
   return change(id, (patrol) => {

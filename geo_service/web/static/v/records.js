@@ -47,9 +47,12 @@ export async function one(app, id) {
 export function verdict(app, answer) {
   const reasons = (answer.reasons || []).map((reason) => h("li", null, reason.words));
   const notes = (answer.notes || []).map((note) => h("p", null, note));
+  const scans = (answer.check_ins || []).map((scan) => h("li", null,
+    `${scan.at.slice(11, 16)} ${scan.place || ""} ${scan.is_near ? "在牌子旁" : "位置待核对"}`));
   return [
     h("p", { class: "big" }, answer.told),
     reasons.length ? h("div", { class: "card" }, h("h2", null, "说明"), h("ul", null, reasons)) : null,
+    scans.length ? h("div", { class: "card" }, h("h2", null, "打卡"), h("ul", null, scans)) : null,
     ...notes,
     h("div", { id: "map" }),
   ];

@@ -19,10 +19,25 @@ self.addEventListener("activate", (event) => {
   );
 });
 
+/** The page behind a plate; without a signal a volunteer can check in all the same. */
+async function plate(request, address) {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), 8000);
+  try {
+    return await fetch(request, { signal: stop.signal });
+  } catch (error) {
+    return Response.redirect(`${PAGE}#p=${encodeURIComponent(address.pathname.slice(3))}`, 302);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 self.addEventListener("fetch", (event) => {
   const address = new URL(event.request.url);
   if (event.request.method !== "GET" || address.origin !== location.origin) return;
-  if (address.pathname === PAGE) {
+  if (address.pathname.startsWith("/p/")) {
+    event.respondWith(plate(event.request, address));
+  } else if (address.pathname === PAGE) {
     // From the phone at once; a newer release comes with the worker, at the next opening.
     event.respondWith(caches.open(CACHE).then((cache) => cache.match(PAGE)).then((kept) => kept || fetch(event.request)));
   } else if (address.pathname.startsWith("/v/")) {
