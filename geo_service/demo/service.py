@@ -156,6 +156,7 @@ def _steps(made: DemoCounty) -> Iterator[Step]:
         what = f"登记网格服务、走访、议事、值守 {rows.start}/{len(made.activities)} 次"
         yield Step(f"services {rows.start}", what, 2, partial(_serve, made, rows))
     yield Step("figures", "填报协助处置的问题", 1, partial(_fill_in, made))
+    yield Step("consents", "登记同意书", 1, partial(_agree, made))
     for rows in _slices(len(made.outings), _WALKS_A_STEP):
         what = f"走一年的巡查 {rows.start}/{len(made.outings)} 次"
         yield Step(f"walks {rows.start}", what, 5, partial(_walk, made, rows))
@@ -167,6 +168,10 @@ def _serve(made: DemoCounty, rows: range, db: Session, _county: County, scope: S
 
 def _fill_in(made: DemoCounty, db: Session, _county: County, scope: Scope) -> None:
     steps.enter_figures(db, scope, made)
+
+
+def _agree(made: DemoCounty, db: Session, _county: County, scope: Scope) -> None:
+    steps.give_consents(db, scope, made)
 
 
 def _walk(made: DemoCounty, rows: range, db: Session, _county: County, scope: Scope) -> None:

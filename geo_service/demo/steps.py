@@ -29,6 +29,7 @@ from geo_service.patrols import service as patrols
 from geo_service.people import service as people
 from geo_service.people.drafts import DutyDraft, PersonDraft
 from geo_service.places import service as places
+from geo_service.privacy import consents
 from geo_service.services import service as services
 from geo_service.services.service import ServiceRequest
 from geo_service.tables import County
@@ -260,6 +261,11 @@ def enter_figures(db: Session, scope: Scope, made: DemoCounty) -> None:
     days = [dt.datetime.fromtimestamp(outing.start_s, TIME_ZONE).date() for outing in made.outings]
     note = f"问题台账第 1 至 {PROBLEMS} 号，各镇街汇总（虚构）"
     figures.enter(db, scope, EntryRequest(Code.X6, min(days), max(days), PROBLEMS, note))
+
+
+def give_consents(db: Session, scope: Scope, made: DemoCounty) -> None:
+    """Let everybody agree to have his way recorded: a phone of the demo works at once."""
+    consents.give_all(db, scope, [_person_id(person.number) for person in made.stewards.people])
 
 
 def take_walks(db: Session, scope: Scope, made: DemoCounty, rows: range) -> None:

@@ -160,7 +160,11 @@ class PatrolAnswer:
 
 def has_times(evidence: Evidence, started_at: dt.datetime, ended_at: dt.datetime) -> bool:
     """Tell whether the times of an outing (in the county's zone) are more than those of its day."""
-    return evidence is not Evidence.PAPER or started_at != ended_at or started_at.time() != dt.time()
+    return (
+        evidence not in (Evidence.PAPER, Evidence.STATED)
+        or started_at != ended_at
+        or started_at.time() != dt.time()
+    )
 
 
 def no_patrol() -> NotFound:
@@ -313,7 +317,7 @@ def _sentence(
     if state.is_open:
         return of_open(started_at, state.received, state.missing)
     if patrol.evidence != Evidence.TRACK:
-        return of_paper(started_at)
+        return of_paper(started_at, Evidence(patrol.evidence))
     return sentence(started_at, ended_at, patrol.walked_m, lines, areas, _hint(patrol))
 
 

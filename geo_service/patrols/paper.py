@@ -1,4 +1,4 @@
-"""Outings recorded on paper: who, when, where, what was noted. No track, so they cover nothing."""
+"""Outings without a phone, on paper or told by telephone: who, when, where. No track: they cover nothing."""
 
 import dataclasses
 import datetime as dt
@@ -30,7 +30,7 @@ MOST_PLACES = 50
 
 @dataclass(frozen=True)
 class Paper:
-    """One outing as a sheet of paper tells it."""
+    """One outing as a sheet of paper, or somebody on the telephone, tells it."""
 
     person_id: uuid.UUID
     day: dt.date
@@ -41,6 +41,8 @@ class Paper:
     """The places it was for, the first of them the main one."""
     companions: Sequence[uuid.UUID] = ()
     record: Json = field(default_factory=dict)
+    evidence: Evidence = Evidence.PAPER
+    """Paper, or only stated."""
 
     @property
     def along(self) -> list[uuid.UUID]:
@@ -50,7 +52,10 @@ class Paper:
     @cached_property
     def sha256(self) -> bytes:
         """The hash of what it says."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False, default=str)
+        said = dataclasses.asdict(self)
+        if self.evidence is Evidence.PAPER:
+            del said["evidence"]  # so that what was registered when paper was all there was is known again
+        text = json.dumps(said, sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode()).digest()
 
     def times(self, zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime]:
@@ -108,7 +113,7 @@ def _row(county: County, patrol_id: uuid.UUID, paper: Paper, now: dt.datetime) -
     started_at, ended_at = paper.times(ZoneInfo(county.time_zone))
     also = {"also_for": list(paper.place_ids[1:])} if len(paper.place_ids) > 1 else {}
     return {
-        "id": patrol_id, "county_id": county.id, "person_id": paper.person_id, "evidence": Evidence.PAPER,
+        "id": patrol_id, "county_id": county.id, "person_id": paper.person_id, "evidence": paper.evidence,
         "day": paper.day, "started_at": started_at, "ended_at": ended_at, "settled_at": now,
         "place_id": paper.place_ids[0] if paper.place_ids else None, "people": 1 + len(paper.along),
         "record": {**paper.record, **also}, "verdict": Verdict.REVIEW,

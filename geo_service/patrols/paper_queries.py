@@ -52,11 +52,13 @@ def insert_companions(db: Session, county_id: int, along: Sequence[tuple[uuid.UU
 
 
 def registered(db: Session, county_id: int, days: Collection[dt.date]) -> list[Registered]:
-    """Return the paper records of some days."""
+    """Return the outings of some days that were recorded on paper or told."""
     rows = db.execute(
         select(Patrol.id, Patrol.person_id, Patrol.place_id, Patrol.started_at, Patrol.voided_at.is_not(None))
         .where(
-            Patrol.county_id == county_id, Patrol.evidence == Evidence.PAPER, among(Patrol.day, days)
+            Patrol.county_id == county_id,
+            Patrol.evidence.in_([Evidence.PAPER, Evidence.STATED]),
+            among(Patrol.day, days),
         )
     )  # fmt: skip
     return [Registered(*row) for row in rows]

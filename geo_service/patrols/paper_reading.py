@@ -20,11 +20,12 @@ from geo_service.tables import County, Json
 from layers import masks, named, said
 from layers.drafts import Question
 from layers.sheets import Row
-from layers.vocabulary import Layer
+from layers.vocabulary import Evidence, Layer
 
 NOTED = {
     "weather": "weather", "stretch": "way", "start": "start_place", "end": "end_place",
     "content": "content", "problems": "problem", "handling": "action", "note": "note",
+    "told_to": "told_to",
 }  # fmt: skip
 """What is kept as it was written: the field, and its word in the record of a patrol."""
 MOST_TEXT = 2000
@@ -34,6 +35,10 @@ _IDS = uuid.UUID("8f0c2b54-3f0f-5a53-9d1e-6a0a5c7b9d42")
 """Name space of the ids of outings that come from sheets: the same row has the same id."""
 _BETWEEN = re.compile(r"[、，,;；/／|\n]+")
 _FROM_TO = re.compile(r"[-–—―─~～至到→]+")
+_EVIDENCE = {
+    Evidence.PAPER: (Evidence.PAPER.zh, "纸质", "纸质表", "记录表"),
+    Evidence.STATED: (Evidence.STATED.zh, "口头", "电话", "电话告知"),
+}
 T = TypeVar("T")
 
 
@@ -85,10 +90,11 @@ class Reader:
         people = _tried(found, row, ("person", "companions", "number", "phone"), lambda: self._people(row))
         places = _tried(found, row, (*_PLACES, "code", "township", "village"), lambda: self._places(row))
         record = _tried(found, row, tuple(NOTED), lambda: _noted(row.values))
-        if found or times is None or people is None or places is None or record is None:
+        evidence = _tried(found, row, ("evidence",), lambda: _evidence(row.values))
+        if found or times is None or people is None or places is None or record is None or evidence is None:
             return found
         (day, begins, ends), (walker, companions) = times, people
-        told = Paper(walker.id, day, begins, ends, places, companions, record)
+        told = Paper(walker.id, day, begins, ends, places, companions, record, evidence)
         _tried(found, row, ("day", "when"), lambda: paper.check(self.county, told))
         id_ = uuid.uuid5(_IDS, f"{self.county.code}/{told.sha256.hex()}")
         return found or Draft(row, walker.name, id_, told)
@@ -242,7 +248,18 @@ def _ends(begins: Sequence[dt.time], ends: Sequence[dt.time]) -> tuple[dt.time |
     return next(iter(begins), None), next(iter(ends), None)
 
 
-# --- what was noted
+# --- what it rests on, and what was noted
+
+
+def _evidence(values: Mapping[str, str]) -> Evidence:
+    """Return what a row says that it rests on; who took a call has heard it."""
+    written = values.get("evidence")
+    if written is None:
+        return Evidence.STATED if "told_to" in values else Evidence.PAPER
+    found = [word for word, texts in _EVIDENCE.items() if written in texts]
+    if not found:
+        raise Unclear(f"「{written[:20]}」不是这里登记的凭证，请写“纸质记录”或“口头告知”")
+    return found[0]
 
 
 def _noted(values: Mapping[str, str]) -> Json:

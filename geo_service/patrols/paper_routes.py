@@ -21,6 +21,7 @@ from geo_service.patrols.paper import MOST_PLACES, Paper
 from geo_service.patrols.parties import MOST_COMPANIONS
 from geo_service.patrols.record import Record
 from geo_service.people.imports import ImportOptions
+from layers.vocabulary import Evidence
 
 router = APIRouter(prefix="/api/patrols", tags=["patrols"])
 
@@ -32,7 +33,7 @@ Format = Annotated[
 
 
 class PaperIn(BaseModel):
-    """One outing as a sheet of paper tells it."""
+    """One outing as a sheet of paper, or somebody on the telephone, tells it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,12 +44,15 @@ class PaperIn(BaseModel):
     places: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(max_length=MOST_PLACES)] = []
     companions: Annotated[list[uuid.UUID], Field(max_length=MOST_COMPANIONS)] = []
     record: Record | None = None
+    evidence: Annotated[
+        Literal[Evidence.PAPER, Evidence.STATED], Field(description="stated: told, as by telephone.")
+    ] = Evidence.PAPER
 
 
 @router.put(
     "/{patrol_id}/paper",
     status_code=201,
-    summary="Register an outing that was recorded on paper, under an id of the client's",
+    summary="Register an outing on paper or told by telephone, under an id of the client's",
     responses={200: {"model": PatrolAnswer, "description": "It was registered before: nothing was added."}},
 )
 def take_paper(
@@ -63,6 +67,7 @@ def take_paper(
         said.places,
         said.companions,
         record.stored(said.record),
+        said.evidence,
     )
     answer = paper.take_paper(db, scope, patrol_id, told)
     response.status_code = 200 if answer.already else 201

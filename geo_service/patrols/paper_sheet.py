@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
@@ -40,15 +40,27 @@ def import_records(
     sheet = sheets.read(
         file, name, form.fields, required=form.required, encoding=options.encoding, fill_down=form.fill_down
     )
-    outings.lock(db, county.id)
-    rows, drafts = _read(sheet.rows, Reader(county, _names(db, scope), options.answers))
-    known = paper_queries.registered(db, county.id, {draft.paper.day for draft in drafts})
-    decided, added = _decided(county, drafts, known)
-    report = _report(name, sheet, [*rows, *decided], options)
+    rows, added, _ = decide(db, scope, county, sheet.rows, options.answers)
+    report = _report(name, sheet, rows, options)
     if added and not options.dry_run:
         paper.store(db, county, {draft.id: draft.paper for draft in added})
         record_import(db, scope, file, name, report, options.keep_in)
     return report
+
+
+def decide(
+    db: Session, scope: Scope, county: County, rows: Sequence[Row], answers: Mapping[str, str]
+) -> tuple[list[ReportRow], list[Draft], list[Draft]]:
+    """Return what becomes of each row, the outings that are to be stored, and those that are already.
+
+    Until the end of the transaction nobody else registers any in the county.
+    """
+    outings.lock(db, county.id)
+    left, drafts = _read(rows, Reader(county, _names(db, scope), answers))
+    known = paper_queries.registered(db, county.id, {draft.paper.day for draft in drafts})
+    decided, added = _decided(county, drafts, known)
+    there = {one.id for one in known if not one.is_voided}
+    return [*left, *decided], added, [draft for draft in drafts if draft.id in there]
 
 
 def _names(db: Session, scope: Scope) -> Names:
@@ -138,4 +150,4 @@ def _key(draft: Draft, zone: ZoneInfo) -> tuple[uuid.UUID, int | None, dt.dateti
 
 def _outline(told: Paper) -> str:
     along = f"，同行 {len(told.companions)} 人" if told.companions else ""
-    return f"纸质记录，{len(told.place_ids)} 处{along}，待核"
+    return f"{told.evidence.zh}，{len(told.place_ids)} 处{along}，待核"

@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import io
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,10 +17,11 @@ from geo_service.accounts.scope import Scope
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.patrols import batch_queries, queries
 from geo_service.patrols.answers import no_patrol
+from geo_service.patrols.judging import settle_untracked
 from geo_service.patrols.parties import WRITERS, county_of
 from geo_service.photos import MEDIA_TYPE, redrawn
 from geo_service.tables import Json, Patrol, StoredFile
-from layers.vocabulary import FileKind
+from layers.vocabulary import Evidence, FileKind
 
 MOST_PHOTOS = 30
 """Of one patrol."""
@@ -62,7 +64,39 @@ def keep(
     said |= {"lonlat": photo.lonlat} if photo.lonlat else {}
     queries.change_patrol(db, patrol_id, said={**patrol.said, "photos": {**known, str(photo_id): said}})
     audit.record(db, scope.actor, "patrols.photo", county_id=scope.county_id, subject=_subject(patrol_id))
+    _judge_again(db, patrol)
     return _kept(row, said)
+
+
+def keep_sheet(
+    db: Session, scope: Scope, folder: Path, patrol_ids: Collection[uuid.UUID], data: bytes
+) -> None:
+    """Keep the photo of a sheet of paper with each outing that stands on it; again changes nothing.
+
+    What the camera wrote (where, when) is of the office and not of the outings. Raises as `keep`.
+    """
+    photo = redrawn(data, zone=ZoneInfo(county_of(db, scope).time_zone))
+    sha256 = hashlib.sha256(data).hexdigest()
+    for patrol_id in patrol_ids:
+        batch_queries.lock_patrol(db, patrol_id)
+        patrol, photo_id = _writable(db, scope, patrol_id), uuid.uuid5(patrol_id, sha256)
+        known: Json = patrol.said.get("photos", {})
+        if str(photo_id) in known or len(known) >= MOST_PHOTOS:
+            continue
+        files.keep(
+            db, folder, io.BytesIO(photo.jpeg), county_id=scope.county_id, kind=FileKind.PHOTO,
+            subject=_subject(patrol_id), media_type=MEDIA_TYPE, file_id=photo_id,
+        )  # fmt: skip
+        photos = {**known, str(photo_id): {"sha256": sha256, "taken_at": None}}
+        queries.change_patrol(db, patrol_id, said={**patrol.said, "photos": photos})
+        audit.record(db, scope.actor, "patrols.photo", county_id=scope.county_id, subject=_subject(patrol_id))
+        _judge_again(db, patrol)
+
+
+def _judge_again(db: Session, patrol: Patrol) -> None:
+    """Judge an outing without a track once more: that its sheet is there, or gone, makes a difference."""
+    if patrol.evidence != Evidence.TRACK:
+        settle_untracked(db, queries.county(db, patrol.county_id), [patrol.id])
 
 
 def remove(db: Session, scope: Scope, patrol_id: uuid.UUID, photo_id: uuid.UUID) -> None:
@@ -75,6 +109,7 @@ def remove(db: Session, scope: Scope, patrol_id: uuid.UUID, photo_id: uuid.UUID)
     audit.record(
         db, scope.actor, "patrols.photo_remove", county_id=scope.county_id, subject=_subject(patrol_id)
     )
+    _judge_again(db, patrol)
 
 
 def find(db: Session, scope: Scope, patrol_id: uuid.UUID, photo_id: uuid.UUID) -> StoredFile:

@@ -54,6 +54,7 @@ class Record(BaseModel):
     start_place: Annotated[Words | None, Field(description="Where it began, in words.")] = None
     end_place: Words | None = None
     way: Annotated[Words | None, Field(description="The way, in words, where it has no two ends.")] = None
+    told_to: Annotated[Words | None, Field(description="Who took the call, of what was only told.")] = None
     gaps: Annotated[list[Gap], Field(max_length=MOST_GAPS)] = []
 
 
@@ -84,6 +85,7 @@ def told(record: Json) -> list[tuple[str, str]]:
     named = {
         "weather": "天气", "temperature_c": "气温", "start_place": "起点", "end_place": "终点",
         "way": "路线", "content": "巡查内容", "problem": "发现问题", "action": "当场处理", "note": "备注",
+        "told_to": "谁接的电话",
     }  # fmt: skip
     return [
         (zh, f"{record[key]} ℃" if key == "temperature_c" else str(record[key]))

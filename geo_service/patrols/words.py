@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from geo_service.coverage.service import CoveredLine, SeenArea
+from layers.vocabulary import Evidence
 
 _MOST = 8
 """Places that are called by name; more are counted."""
@@ -58,14 +59,16 @@ def of_open(started_at: dt.datetime, batches: int, missing: int | None) -> str:
     return f"{began}收齐后马上告诉您走到了哪里。"
 
 
-def of_paper(started_at: dt.datetime) -> str:
+def of_paper(started_at: dt.datetime, evidence: Evidence = Evidence.PAPER) -> str:
     """Return what is told of an outing without a track.
 
     >>> of_paper(dt.datetime(2026, 5, 1, 8))
-    '谢谢您！5月1日的巡查已按纸质记录登记。纸质记录没有轨迹，不计算走到了哪里。'
+    '谢谢您！5月1日的巡查已按纸质记录登记。没有轨迹，不计算走到了哪里。'
+    >>> of_paper(dt.datetime(2026, 5, 1, 8), Evidence.STATED)
+    '谢谢您！5月1日的巡查已按口头告知登记。没有轨迹，不计算走到了哪里。'
     """
     day = f"{started_at.month}月{started_at.day}日"
-    return f"谢谢您！{day}的巡查已按纸质记录登记。纸质记录没有轨迹，不计算走到了哪里。"
+    return f"谢谢您！{day}的巡查已按{evidence.zh}登记。没有轨迹，不计算走到了哪里。"
 
 
 def of_check_ins(started_at: dt.datetime, place: str | None, times: int, hint: str = "") -> str:

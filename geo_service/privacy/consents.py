@@ -7,6 +7,7 @@ Location is sensitive personal information: PIPL articles 28 and 29 ask for a co
 import datetime as dt
 import hashlib
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -14,9 +15,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from geo_service import audit
+from geo_service.accounts.narrow import CHANGE, people_in
 from geo_service.accounts.scope import Scope
-from geo_service.errors import Conflict, Forbidden
-from geo_service.tables import Consent
+from geo_service.errors import Conflict, Forbidden, NotFound
+from geo_service.tables import Consent, Person
 
 TRACK = "track"
 """The purpose: one's way on patrols."""
@@ -90,6 +92,34 @@ def give(db: Session, scope: Scope, person_id: uuid.UUID, version: int, *, chann
         )  # fmt: skip
         _record(db, scope, "privacy.consent", person_id)
     return state(db, scope.county_id, person_id)
+
+
+def give_all(db: Session, scope: Scope, person_ids: Collection[uuid.UUID], *, channel: str = PAPER) -> None:
+    """Write down that many people agree at once; of whom something is in force already nothing changes."""
+    of_all = {
+        "county_id": scope.county_id, "purpose": TRACK, "version": VERSION, "text_sha256": text_sha256(),
+        "channel": channel, "account_id": scope.actor.account_id,
+    }  # fmt: skip
+    rows = [of_all | {"person_id": person_id} for person_id in person_ids]
+    if rows:
+        db.execute(insert(Consent).on_conflict_do_nothing(), rows)
+        count = len(rows)
+        audit.record(db, scope.actor, "privacy.consents", county_id=scope.county_id, people=count)
+
+
+def on_paper(db: Session, scope: Scope, person_id: uuid.UUID, *, given: bool) -> State:
+    """Write down what a person signed on a sheet that the office keeps. Raises NotFound, Forbidden."""
+    scope.demand(*CHANGE)
+    known = db.scalar(
+        select(Person.id).where(
+            people_in(scope, *CHANGE), Person.id == person_id, Person.deleted_at.is_(None)
+        )
+    )
+    if known is None:
+        raise NotFound("没有这个人员，或不在您的辖区内。")
+    if given:
+        return give(db, scope, person_id, VERSION, channel=PAPER)
+    return withdraw(db, scope, person_id)
 
 
 def withdraw(db: Session, scope: Scope, person_id: uuid.UUID) -> State:

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BeforeValidator
 
 from geo_service.accounts.dependencies import require
+from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.columns import printable
 from geo_service.db import Db
@@ -80,7 +81,8 @@ def listed(
             "/patrols", verdict=verdict, before=last.started_at.isoformat(), behind=last.patrol_id
         )
     values = {"patrols": rows[:PAGE_ROWS], "more": more, "is_first": after is None}
-    return frame.show("patrols.html", values | {"verdicts": list(Verdict), "chosen": verdict})
+    values |= {"verdicts": list(Verdict), "chosen": verdict, "may_write": frame.own_scope.holds(*CHANGE)}
+    return frame.show("patrols.html", values)
 
 
 @router.get("/patrols/{patrol_id}", summary="Show what a patrol covered")

@@ -19,6 +19,7 @@ from geo_service.errors import NotFound
 from geo_service.people import lists, service
 from geo_service.people.drafts import PersonDraft
 from geo_service.people.service import DutyRequest
+from geo_service.privacy import consents
 from geo_service.web import queries
 from geo_service.web.fields import day_if_any, day_of
 from geo_service.web.frame import Frame, Framed
@@ -129,6 +130,21 @@ def charge(
     return _done(db, frame, person_id, lambda: service.add_duty(db, scope, request))
 
 
+@router.get("/consent-sheet", summary="Show the sheet on which people agree to be recorded, to print")
+def consent_sheet(frame: Framed, _scope: Changes) -> Response:
+    """Show the words in force in large type, with room to sign."""
+    asked = {"title": consents.TITLE, "paragraphs": consents.PARAGRAPHS, "version": consents.VERSION}
+    return frame.show("consent_sheet.html", asked)
+
+
+@router.post("/people/{person_id}/consent", summary="Enter that a person agreed on paper, or no longer does")
+def consent(
+    db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID, given: Annotated[bool, Form()]
+) -> Response:
+    """Write down what he signed."""
+    return _done(db, frame, person_id, lambda: consents.on_paper(db, scope, person_id, given=given))
+
+
 @router.post("/people/{person_id}/end", summary="End a duty of a person")
 def end(db: Db, frame: Framed, scope: Changes, person_id: uuid.UUID, duty: _Id, day: Word) -> Response:
     """Let a duty end on a day, inclusive."""
@@ -171,6 +187,7 @@ def _card(
         "duties": _records(lists.duties(db, scope, person_id=person_id)),
         "areas": queries.area_choices(db, scope) if changes else [],
         "changes": changes,
+        "consent": consents.state(db, scope.county_id, person_id) if changes else None,
         "takers": takers,
         "places": places,
         "q": q,

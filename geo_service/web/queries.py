@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.functions import coalesce
 
-from geo_service.accounts.narrow import CHANGE, areas_in, duties_in, patrols_in, places_in
+from geo_service.accounts.narrow import CHANGE, areas_in, duties_in, patrols_in, people_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.counting import covering
 from geo_service.tables import Area, County, Duty, Job, Patrol, Person, Place, PlaceArea, PlaceVersion
@@ -127,6 +127,42 @@ def area_choices(db: Session, scope: Scope) -> list[AreaChoice]:
         .order_by(Area.code)
     )
     return [AreaChoice(code, name, Level(level)) for code, name, level in rows]
+
+
+@dataclass(frozen=True)
+class Typable:
+    """A name that a field proposes, and what tells it from others of that name."""
+
+    name: str
+    described: str
+
+
+MOST_NAMES = 5000
+"""Names that one field proposes; any other can be typed in full."""
+
+
+def names_to_type(db: Session, scope: Scope) -> list[Typable]:
+    """Return the people of the scope whom one may enter outings for, by name."""
+    rows = db.execute(
+        select(Person.name, Person.number, Area.name)
+        .outerjoin(Area, Area.id == Person.area_id)
+        .where(people_in(scope, *CHANGE), Person.deleted_at.is_(None))
+        .order_by(Person.name, Person.number)
+        .limit(MOST_NAMES)
+    )
+    return [Typable(name, "，".join(filter(None, (number, area)))) for name, number, area in rows]
+
+
+def places_to_type(db: Session, scope: Scope) -> list[Typable]:
+    """Return the places of the scheme in the scope by name."""
+    rows = db.execute(
+        select(Place.name, Place.code, Place.layer)
+        .where(places_in(scope), Place.in_scheme, Place.name.is_not(None))
+        .order_by(Place.name, Place.code)
+        .limit(MOST_NAMES)
+    )
+    named = ((name, Layer(layer).zh, code) for name, code, layer in rows if name)
+    return [Typable(name, "，".join(filter(None, of))) for name, *of in named]
 
 
 def borders(db: Session, scope: Scope) -> list[tuple[str, Any]]:

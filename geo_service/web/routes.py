@@ -26,6 +26,7 @@ from geo_service.web import (
     figure_pages,
     import_pages,
     norm_pages,
+    paper_pages,
     patrol_pages,
     people_pages,
     pictures,
@@ -253,6 +254,7 @@ def _record(db: Db, scope: Scope, **detail: Any) -> None:
 router.include_router(care_pages.router)
 router.include_router(card_pages.router)
 router.include_router(plate_pages.router)
+router.include_router(paper_pages.router)
 router.include_router(patrol_pages.router)
 router.include_router(service_pages.router)
 router.include_router(figure_pages.router)

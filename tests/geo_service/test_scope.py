@@ -284,6 +284,10 @@ def _on_paper(town: Town) -> Request:
     return {"path": path, "json": {"person_id": str(town.walker.id), "day": DAY, "places": [town.river.id]}}
 
 
+def _typed(town: Town) -> Request:
+    return {"data": {"person": town.walker.name, "day": "2026-05-01", "place": town.river.code}}
+
+
 def _photo(town: Town) -> Request:
     path = {"patrol_id": town.patrol_id, "photo_id": uuid.uuid4()}
     return {"path": path, "content": PICTURE}
@@ -461,6 +465,12 @@ WALKS: dict[tuple[str, str], Walk] = {
     ),
     ("POST", "/people/{person_id}/recordings"): Walk(
         STAFF, lambda town: {**_of_walker(town), "data": {"device_id": town.unknown_device}}, shows="people"
+    ),
+    ("GET", "/paper"): Walk(STAFF, shows="people"),
+    ("POST", "/paper"): Walk(STAFF, _typed, beyond=422),
+    ("GET", "/consent-sheet"): Walk(STAFF),
+    ("POST", "/people/{person_id}/consent"): Walk(
+        STAFF, lambda town: {**_of_walker(town), "data": {"given": "true"}}, ok=303
     ),
     ("GET", "/api/alerts/count"): Walk(STAFF),
     ("POST", "/api/people/{person_id}/cards"): Walk(STAFF, _of_walker, ok=201),
