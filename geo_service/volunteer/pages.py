@@ -4,8 +4,10 @@ All files of a release have one version, the hash of them all. It stands in the 
 page and the worker of a release only ever meet files of the same one.
 """
 
+import gzip
 import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ router = APIRouter(include_in_schema=False)
 
 _STATIC = Path(web.__file__).parent / "static/v"
 _TEMPLATES = Jinja2Templates(Path(web.__file__).parent / "templates")
+_IMPORTED = re.compile(r'from "\./([a-z]+\.js)"')
 _LATER = frozenset({"sw.js"})
 """Files that the page does not load itself."""
 
@@ -37,13 +40,27 @@ def _release() -> tuple[str, tuple[str, ...]]:
 @router.get("/v", summary="The page of volunteers", response_class=HTMLResponse)
 def page(request: Request) -> Response:
     """Return the shell; what it shows comes from the interface, and from the phone's own store."""
-    response = _TEMPLATES.TemplateResponse(request, "v.html", {"version": _release()[0]})
+    values = {"version": _release()[0], "first": _loaded_first("app.js")}
+    response = _TEMPLATES.TemplateResponse(request, "v.html", values)
     response.headers["Cache-Control"] = "no-cache"
     return response
 
 
+@cache
+def _loaded_first(name: str) -> tuple[str, ...]:
+    """Return the files that a script imports before it runs: the page asks for all of them at once."""
+    found: dict[str, None] = {}
+    waiting = [name]
+    while waiting:
+        script = (_STATIC / waiting.pop()).read_text(encoding="utf-8")
+        new = [one for one in _IMPORTED.findall(script) if one not in found]
+        found |= dict.fromkeys(new)
+        waiting += new
+    return tuple(found)
+
+
 @router.get("/v/{file}", summary="A file of the page of volunteers")
-def file(file: str) -> Response:
+def file(request: Request, file: str) -> Response:
     """Return the worker, the manifest or a file of the release, which its version keeps for ever."""
     version, names = _release()
     if file == "sw.js":
@@ -58,12 +75,21 @@ def file(file: str) -> Response:
     if name == file or name not in names:
         raise NotFound("没有这个文件；请关闭页面后重新打开。")
     kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png"}
+    content, packed = _content(name)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        content, headers["Content-Encoding"] = packed, "gzip"
+    return Response(content, media_type=kinds[Path(name).suffix], headers=headers)
+
+
+@cache
+def _content(name: str) -> tuple[bytes, bytes]:
+    """Return a file as it is served, and the same compressed: by the river a kilobyte takes its time."""
     content = (_STATIC / name).read_bytes()
     if name.endswith(".js"):
         # What a file imports is of the same release.
-        content = content.replace(b'"./', f'"./{version}-'.encode())
-    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(content, media_type=kinds[Path(name).suffix], headers=headers)
+        content = content.replace(b'"./', f'"./{_release()[0]}-'.encode())
+    return content, gzip.compress(content, mtime=0)
 
 
 def _manifest(version: str) -> dict[str, Any]:

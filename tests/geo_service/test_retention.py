@@ -153,7 +153,7 @@ class TestWhatExpires:
                 ),
                 CheckIn(
                     **of, id=uuid.uuid4(), patrol_id=office.patrol, sha256=b"x", at=NOW, **at, away_m=12.0,
-                    received_at=ago(21),
+                    is_near=True, received_at=ago(21),
                 ),
                 Alert(
                     **of, kind="sos", person_id=office.walker, patrol_id=uuid.uuid4(), **at, raised_at=ago(21)
