@@ -14,7 +14,7 @@ from geo_service.errors import Invalid
 def whole(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that nobody else may read and that is there only when all of it is. Raises Invalid."""
     if path.is_dir():
-        raise Invalid(f"「{path}」是文件夹；请写出文件名，例如 {path / '卡片.pdf'}。")
+        raise Invalid(f"「{path}」是文件夹；请写出文件名，例如 {path / '打印.pdf'}。")
     try:
         handle, part = tempfile.mkstemp(dir=path.parent, suffix=".pdf")
     except OSError as error:

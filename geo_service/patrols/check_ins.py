@@ -15,7 +15,7 @@ from geo_service.patrols.judging import MEASURES, settle_untracked
 from geo_service.patrols.queries import NewPatrol
 from geo_service.tables import County
 from layers.measures import Measures
-from layers.vocabulary import Evidence, Verdict
+from layers.vocabulary import Evidence
 
 ABSORBED = "并入同一时间有轨迹的巡查"
 
@@ -58,13 +58,12 @@ def _begun(db: Session, county: County, person_id: uuid.UUID, place_id: int, at:
     return row.id
 
 
-def settle(db: Session, county: County, patrol_id: uuid.UUID) -> Verdict:
-    """Judge an outing by check-in with all its scans, and return how it stands; a walk stands as it did."""
+def settle(db: Session, county: County, patrol_id: uuid.UUID) -> None:
+    """Judge an outing by check-in with all its scans; a walk stands as it did."""
     if queries.stored(db, patrol_id).evidence == Evidence.CHECK_IN:
         was_together = outings.together(db, patrol_id)
         settle_untracked(db, county, [patrol_id])
         outings.regroup(db, was_together)
-    return Verdict(queries.stored(db, patrol_id).verdict)
 
 
 def absorb(db: Session, walk_id: uuid.UUID) -> None:

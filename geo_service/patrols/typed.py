@@ -58,7 +58,7 @@ class TypedRow:
     @property
     def is_taken(self) -> bool:
         """Whether it is registered now, or was before."""
-        return all(row.outcome in (Outcome.ADDED, Outcome.SAME) for row in self.report)
+        return bool(self.report) and all(row.outcome in (Outcome.ADDED, Outcome.SAME) for row in self.report)
 
 
 def register(db: Session, scope: Scope, sheet: TypedSheet, folder: Path) -> list[TypedRow]:

@@ -97,16 +97,6 @@ def without_plate(db: Session, *where: Condition) -> Sequence[int]:
     return db.scalars(select(Place.id).where(*where, Place.id.not_in(has)).order_by(Place.id)).all()
 
 
-def lies_in(county_id: int, area_ids: Collection[int]) -> Condition:
-    """Return the condition on `Place` for places of some areas; without geometry, by where it is listed."""
-    mapped = select(PlaceArea.place_version_id).where(
-        PlaceArea.county_id == county_id, among(PlaceArea.area_id, area_ids)
-    )
-    has_areas = select(PlaceArea.place_version_id).where(PlaceArea.county_id == county_id)
-    unmapped = or_(Place.version_id.is_(None), Place.version_id.not_in(has_areas.correlate(None)))
-    return or_(Place.version_id.in_(mapped.correlate(None)), and_(among(Place.area_id, area_ids), unmapped))
-
-
 # --- what is told behind a plate
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from geo_service.plates.queries import Condition, LonLat
 from geo_service.tables import County, Place, Plate
 from layers import crs
 from layers.verdicts import metres_words
-from layers.vocabulary import Datum, Layer
+from layers.vocabulary import Datum, Layer, Right
 
 FARTHEST_M = 300.0
 """A plate hangs so near to its place."""
@@ -114,8 +114,8 @@ def lying_in(db: Session, scope: Scope, area: str | None) -> list[Condition]:
     """Return the condition on `Place` for places of an area of the scope; none: anywhere in it."""
     if area is None:
         return []
-    root = areas.area_id_of(db, scope, area, *CHANGE)
-    return [queries.lies_in(scope.county_id, areas.descendants(db, scope.county_id, [root]))]
+    below = areas.descendants(db, scope.county_id, [areas.area_id_of(db, scope, area, *CHANGE)])
+    return [places_in(replace(scope, rights={Right.COORDINATOR: below}), *CHANGE)]
 
 
 def find(db: Session, scope: Scope, plate_id: str) -> Hung:

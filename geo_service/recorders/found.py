@@ -68,11 +68,6 @@ class Found:
     datum: Datum
 
 
-def is_anything_waiting(db: Session, person_id: uuid.UUID) -> bool:
-    """Tell whether recorders of a person sent anything that he has not decided on."""
-    return queries.is_anything_waiting(db, queries.recorders_of(db, person_id))
-
-
 def proposals(db: Session, scope: Scope) -> list[Found]:
     """Return the outings of a volunteer's recorders that are over and led along places, the latest first."""
     county = db.get_one(County, scope.county_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, func, literal, select, text, true, update
+from sqlalchemy import and_, delete, func, literal, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -89,16 +89,15 @@ def unknown_devices(db: Session, county_id: int) -> Sequence[Any]:
 
 
 def release(db: Session, county_id: int, key_sha256: bytes, recorder_id: int) -> int:
-    """Give what an unknown device sent to a recorder; return how many fixes that were."""
+    """Give what an unknown device sent, and not from another county, to a recorder; return how many fixes."""
+    here = or_(Quarantined.county_id == county_id, Quarantined.county_id.is_(None))
+    theirs = and_(Quarantined.key_sha256 == key_sha256, here)
     columns = "time_s", "lon", "lat", "accuracy_m", "is_doubtful", "received_at"
     whose = literal(county_id), literal(recorder_id)
-    sent = select(*whose, *(getattr(Quarantined, name) for name in columns)).where(
-        Quarantined.key_sha256 == key_sha256
-    )
+    sent = select(*whose, *(getattr(Quarantined, name) for name in columns)).where(theirs)
     into = insert(RecordedFix).from_select(["county_id", "recorder_id", *columns], sent)
     db.execute(into.on_conflict_do_nothing())
-    gone = delete(Quarantined).where(Quarantined.key_sha256 == key_sha256).returning(Quarantined.time_s)
-    return len(db.scalars(gone).all())
+    return len(db.scalars(delete(Quarantined).where(theirs).returning(Quarantined.time_s)).all())
 
 
 def recorders_of(db: Session, person_id: uuid.UUID) -> Sequence[int]:
@@ -126,12 +125,6 @@ def lock(db: Session, recorder_ids: Collection[int]) -> None:
         .order_by(SignIn.id)
         .with_for_update(key_share=True)
     )
-
-
-def is_anything_waiting(db: Session, recorder_ids: Collection[int]) -> bool:
-    """Tell whether anything of recorders waits for a word."""
-    here = select(RecordedFix.time_s).where(RecordedFix.recorder_id.in_(recorder_ids), _WAITS)
-    return db.scalar(here.limit(1)) is not None
 
 
 def recorders_with_waiting(db: Session, before: dt.datetime) -> Sequence[Any]:

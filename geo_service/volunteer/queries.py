@@ -1,4 +1,4 @@
-"""The SQL of a volunteer's page: his area, whom he may take along, whom he telephones, his outings."""
+"""The SQL of a volunteer's page: his area, whom he may take along, his outings."""
 
 import datetime as dt
 import uuid
@@ -20,24 +20,15 @@ def person(db: Session, person_id: uuid.UUID) -> Person:
     return db.get_one(Person, person_id)
 
 
-def areas_above(db: Session, county_id: int, area_id: int | None) -> Sequence[Any]:
-    """Return an area and those above it, from below, each with whom its volunteers telephone."""
-    columns = Area.id, Area.parent_id, Area.contact_name, Area.contact_phone
+def areas_above(db: Session, county_id: int, area_id: int | None) -> Sequence[int]:
+    """Return an area and those above it, from below."""
+    columns = Area.id, Area.parent_id
     start = select(*columns, literal(0).label("step")).where(Area.county_id == county_id, Area.id == area_id)
     chain = start.cte("chain", recursive=True)
     chain = chain.union_all(
         select(*columns, chain.c.step + 1).where(Area.county_id == county_id, Area.id == chain.c.parent_id)
     )
-    found = select(chain.c.id, chain.c.contact_name, chain.c.contact_phone).order_by(chain.c.step)
-    return db.execute(found).all()
-
-
-def root_contact(db: Session, county_id: int) -> Any:
-    """Return whom the volunteers of the county telephone whose areas name nobody."""
-    found = select(Area.contact_name, Area.contact_phone).where(
-        Area.county_id == county_id, Area.parent_id.is_(None), Area.contact_phone.is_not(None)
-    )
-    return db.execute(found.limit(1)).first()
+    return db.scalars(select(chain.c.id).order_by(chain.c.step)).all()
 
 
 def companions(db: Session, own: Person, today: dt.date) -> Sequence[Any]:

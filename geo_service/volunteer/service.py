@@ -11,6 +11,8 @@ import shapely
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
+from geo_service.areas import contacts
+from geo_service.areas.contacts import Contact
 from geo_service.coverage import answers
 from geo_service.coverage.answers import CoverageTable
 from geo_service.coverage.canvas import Canvas
@@ -38,14 +40,6 @@ class Rules:
     overdue_hours: int
     max_hours: int
     batch_seconds: int = 60
-
-
-@dataclass(frozen=True)
-class Contact:
-    """Whom a volunteer telephones."""
-
-    name: str | None
-    phone: str
 
 
 @dataclass(frozen=True)
@@ -80,6 +74,7 @@ class Me:
     person_id: uuid.UUID
     name: str
     contact: Contact | None
+    """Whom he telephones."""
     sos_phone: str
     consent: consents.State
     places: Sequence[OwnPlace]
@@ -87,7 +82,7 @@ class Me:
     notices: Sequence[Warned]
     rules: Rules
     found: bool
-    """Whether a recorder sent what he has not decided on."""
+    """Whether there are outings that a recorder sent and that he has not decided on."""
 
 
 @dataclass(frozen=True)
@@ -118,28 +113,20 @@ def me(db: Session, scope: Scope, rules: Rules) -> Me:
     now = dt.datetime.now(dt.UTC)
     today = now.astimezone(ZoneInfo(county.time_zone)).date()
     above = queries.areas_above(db, county.id, person.area_id)
-    contact = next((Contact(name, phone) for _, name, phone in above if phone), None) or _of_county(
-        db, county
-    )
-    warned = queries.notices(db, county.id, [id_ for id_, _, _ in above], now)
+    warned = queries.notices(db, county.id, above, now)
     return Me(
         now=now,
         person_id=person.id,
         name=person.name,
-        contact=contact,
+        contact=contacts.of_county(db, county.id).of(person.area_id),
         sos_phone=SOS_PHONE,
         consent=consents.state(db, county.id, person.id),
         places=_own_places(db, scope, today),
         companions=[(id_, name) for id_, name in queries.companions(db, person, today)],
         notices=[Warned(n.id, NoticeKind(n.kind), NoticeKind(n.kind).zh, n.text, n.until) for n in warned],
         rules=rules,
-        found=found.is_anything_waiting(db, person.id),
+        found=bool(found.proposals(db, scope)),
     )
-
-
-def _of_county(db: Session, county: County) -> Contact | None:
-    found = queries.root_contact(db, county.id)
-    return Contact(found[0], found[1]) if found and found[1] else None
 
 
 def _own_places(db: Session, scope: Scope, today: dt.date) -> list[OwnPlace]:

@@ -118,4 +118,4 @@ def _form(
         "people": queries.names_to_type(db, scope),
         "places": queries.places_to_type(db, scope),
     }
-    return frame.show("paper.html", values, status=422 if error or left else 200)
+    return frame.show("paper.html", values, status=422 if error or (left and len(left) == len(done)) else 200)

@@ -1,9 +1,8 @@
 """How a map leaves the service: as a document for a page, as a file to send, or as sheets to print."""
 
-import contextlib
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -12,8 +11,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
 from geo_service.attachments import attachment
-from geo_service.errors import Unavailable
 from geo_service.settings import Settings
+from geo_service.turns import turn
 from geo_service.web.prints import Atlas
 from maps import printing
 from maps.data import MapData
@@ -74,29 +73,18 @@ _SHEETS = threading.BoundedSemaphore(3)
 """A page takes seconds and a hundred megabytes: so many at a time, and the pages of others stay quick."""
 
 
-@contextlib.contextmanager
-def _turn(turns: threading.Semaphore, words: str) -> Iterator[None]:
-    """Take a turn if one is free at once. Raises Unavailable with the words."""
-    if not turns.acquire(blocking=False):
-        raise Unavailable(words)
-    try:
-        yield
-    finally:
-        turns.release()
-
-
 def print_(
     form: PrintForm, paper: PaperSize, sheet: Callable[[], Sheet], atlas: Callable[[], Atlas]
 ) -> Response:
     """Return a map to print as a download. Raises Unavailable while too many others are printed."""
     file = io.BytesIO()
     if form is PrintForm.ATLAS:
-        with _turn(_ONE_ATLAS, "正在生成另一本图册，大约要一分钟。请稍后再点一次。"):
+        with turn(_ONE_ATLAS, "正在生成另一本图册，大约要一分钟。请稍后再点一次。"):
             pages = (page for _, page in atlas().pages)
             first = next(pages)
             printing.pdf(chain([first], pages), file, paper=PAPERS[paper])  # one page in memory at a time
     else:
-        with _turn(_SHEETS, "正在打印好几张图。请稍后再点一次。"):
+        with turn(_SHEETS, "正在打印好几张图。请稍后再点一次。"):
             first = sheet()
             if form is PrintForm.PNG:
                 file.write(printing.png(first, paper=PAPERS[paper]))

@@ -15,6 +15,7 @@ import base64
 import datetime as dt
 import multiprocessing
 import os
+import secrets
 import sys
 import tempfile
 import time
@@ -30,13 +31,14 @@ import numpy as np
 import shapely
 from sqlalchemy import Engine, select, text
 
+from geo_service import warming
 from geo_service.accounts.cookies import CSRF_HEADER, csrf_token
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.db import make_engine, transaction
 from geo_service.devices import service as devices
 from geo_service.devices.service import App
 from geo_service.privacy import consents
-from geo_service.tables import Account, County, Person
+from geo_service.tables import County, Person
 from layers.crs import to_lonlat
 from layers.vocabulary import Right
 from tests.benchmarks.bench_upload import database, prepare, serving
@@ -207,15 +209,15 @@ def made(engine: Engine, count: int, rounds: int, begun_s: float) -> list[Phone]
             db.flush()
             consents.give(db, scope, person.id, consents.VERSION, channel=consents.PAPER)
             (card,) = devices.make_cards(db, scope, [person.id])
-            key = devices.secrets.token_urlsafe(32)
+            key = secrets.token_urlsafe(32)
             devices.enter(db, card.secret, key, "bench", request_id=None)
-            secrets = [devices.make_recorder(db, scope, person.id, app).secret for app in App]
+            of_apps = [devices.make_recorder(db, scope, person.id, app).secret for app in App]
             along = rng.uniform(0, 300) + np.arange(rounds) * EVERY_S * PACE_M_S
             xy = np.column_stack([along, np.full(rounds, (number % STREETS) * APART_M)])
             noisy = xy + rng.normal(0, 4, xy.shape) + ORIGIN
             phones.append(
                 Phone(
-                    number, key, *secrets, to_lonlat(noisy, CRS), begun_s,
+                    number, key, *of_apps, to_lonlat(noisy, CRS), begun_s,
                     batch_ids=[uuid.uuid4() for _ in range(rounds)],
                 )
             )  # fmt: skip
@@ -237,6 +239,7 @@ def apart(url: str) -> Iterator[str]:
 
 def _serve(url: str, pipe: Any) -> None:
     engine = make_engine(url)
+    warming.warm()  # as `serve` does
     with tempfile.TemporaryDirectory() as folder, serving(engine, Path(folder)) as address:
         pipe.send(address)
         pipe.recv()
@@ -297,8 +300,6 @@ def main() -> int:
         engine = make_engine(url)
         prepare(engine, streets)
         phones = made(engine, asked.phones, rounds, time.time() - 7200 - rounds * EVERY_S)
-        with engine.connect() as connection:
-            print(f"{connection.scalar(select(Account.id).limit(1)) is not None and len(phones)} phones")
         with apart(url) as address:
             is_good = asyncio.run(run(phones, engine, address, rounds, EVERY_S))
         engine.dispose()

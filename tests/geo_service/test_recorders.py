@@ -23,7 +23,8 @@ from geo_service.patrols.sending import Rules
 from geo_service.privacy import consents
 from geo_service.recorders import found, service
 from geo_service.recorders.queries import Waiting
-from geo_service.tables import Alert, Batch, County, Patrol, Person, Place, Quarantined, RecordedFix, SignIn
+from geo_service.tables import Alert, Batch, County, Patrol, Person, Place, Quarantined, RecordedFix
+from geo_service.volunteer import service as volunteer
 from layers import crs as crs_
 from layers.tracks import Recording
 from layers.vocabulary import Datum, Layer, Right, Verdict
@@ -33,6 +34,7 @@ from tests.geo_service.test_patrol_client import NOON, county, scope, walk, walk
 
 __all__ = ["county", "scope", "walker"]
 RULES = Rules(200.0, dt.timedelta(days=30))
+PHONE_RULES = volunteer.Rules(20, 3, 4)
 
 
 @pytest.fixture
@@ -282,6 +284,20 @@ class TestQuarantine:
         new.stream(new.query, part)
         assert len(kept(db, Quarantined)) == 2
 
+    def test_what_was_sent_from_another_county_is_not_given_away(
+        self, client: TestClient, db: Session, scope: Scope, recorder: MadeRecorder
+    ) -> None:
+        stranger = Sender(client, "48241179")
+        stranger.stream(stranger.query, Recording(RIVERSIDE.time_s[:2], RIVERSIDE.lonlat[:2]))
+        other = County(code="other", name="邻县", time_zone="Asia/Shanghai")
+        db.add(other)
+        db.flush()
+        db.execute(update(Quarantined).values(county_id=other.id))
+        with pytest.raises(NotFound):
+            service.make_known(db, scope, recorder.person_id, "48241179")
+        assert len(kept(db, Quarantined)) == 2
+        assert service.unknown(db, scope) == []
+
     def test_no_more_is_kept_than_there_is_room_for(
         self, client: TestClient, db: Session, county: County, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -314,7 +330,7 @@ class TestFound:
     ) -> None:
         friend = small_county.person("李建国")
         put(db, recorder, RIVERSIDE)
-        assert found.is_anything_waiting(db, recorder.person_id)
+        assert volunteer.me(db, own, PHONE_RULES).found
         (one,) = found.proposals(db, own)
         assert one.places == ("横泾河",)
         assert one.walked_m == pytest.approx(1200, abs=50)
@@ -325,6 +341,7 @@ class TestFound:
         patrol = db.get_one(Patrol, one.key)
         assert (patrol.person_id, patrol.people, patrol.evidence) == (own.person_id, 2, "track")
         assert found.proposals(db, own) == []
+        assert not volunteer.me(db, own, PHONE_RULES).found, "hours at home are no outing to be asked about"
         again = found.take(db, own, one.key, [str(friend)], RULES)
         assert (again.already, again.patrol_id) == (True, one.key)
         left = db.execute(select(RecordedFix.lon).where(RecordedFix.patrol_id == one.key)).scalars().all()
@@ -441,7 +458,6 @@ class TestFound:
         put(db, recorder, RIVERSIDE)
         devices.revoke(db, scope, recorder.id)
         assert len(found.proposals(db, own)) == 1
-        db.execute(update(SignIn).where(SignIn.id == recorder.id).values(used_at=NOON))
 
     def test_a_fix_that_was_sent_by_hand_is_put_on_the_way(
         self, db: Session, own: Scope, recorder: MadeRecorder, river: Place
