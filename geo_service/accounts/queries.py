@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,8 +163,10 @@ def grants_in_county(
     return [(Right(right), area_id, everywhere) for right, area_id, everywhere in db.execute(found)]
 
 
-def areas_below(db: Session, county_id: int, roots: Iterable[int]) -> dict[int, frozenset[int]]:
+def areas_below(db: Session, county_id: int, roots: Collection[int]) -> dict[int, frozenset[int]]:
     """Return for each root its own id and the ids of all areas below it."""
+    if not roots:  # who holds the whole county, as every volunteer does, asks with every request
+        return {}
     top = (
         select(Area.id.label("root"), Area.id.label("id"))
         .where(Area.county_id == county_id, Area.id.in_(list(roots)))

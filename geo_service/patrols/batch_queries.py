@@ -43,6 +43,8 @@ class Sent:
     sha256: bytes
     datum: Datum
     voided: bool
+    fixes: int
+    """How many raw fixes are stored of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,13 +94,16 @@ def _sent(db: Session, where: Condition) -> list[Sent]:
     rows = db.execute(
         select(
             Patrol.id, Batch.id, Patrol.county_id, Patrol.person_id, Batch.sha256, Batch.datum,
-            Patrol.voided_at.is_not(None),
+            Patrol.voided_at.is_not(None), func.cardinality(Batch.time_s),
         )
         .join(Batch, Batch.patrol_id == Patrol.id)
         .where(where)
         .order_by(Batch.received_at, Batch.id)
     )  # fmt: skip
-    return [Sent(*row[:5], Datum(row[5]), row[6]) for row in rows]
+    return [
+        Sent(patrol_id, id_, county_id, person_id, sha256, Datum(datum), voided, fixes)
+        for patrol_id, id_, county_id, person_id, sha256, datum, voided, fixes in rows
+    ]
 
 
 def is_elsewhere(db: Session, county_id: int, patrol_id: uuid.UUID, person_id: uuid.UUID) -> bool:
@@ -158,12 +163,6 @@ def insert_batch(
             "accuracy_m": None if accuracy_m is None else Reals(accuracy_m),
         },
     )
-
-
-def count_fixes(db: Session, patrol_id: uuid.UUID) -> int:
-    """Return how many raw fixes are stored of a patrol."""
-    counted = select(func.sum(func.cardinality(Batch.time_s))).where(Batch.patrol_id == patrol_id)
-    return int(db.scalar(counted) or 0)
 
 
 def fixes_of(db: Session, patrol_id: uuid.UUID) -> Fixes:

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.errors import Conflict, Invalid, NotFound, TooLate
 from geo_service.patrols import answers, batch_queries, outings, parties, queries, settling
 from geo_service.patrols.answers import PatrolAnswer
-from geo_service.patrols.batch_queries import NewBatch
+from geo_service.patrols.batch_queries import NewBatch, Sent
 from geo_service.patrols.content import sha256_of
 from geo_service.patrols.fixes import MAX_FIXES
 from geo_service.patrols.parties import county_of, crs_of
@@ -152,7 +152,7 @@ def take_batch(
     _demand_open(word)
     first, last = _first_and_last(word, said.recording)
     _demand_in_time(word, last)
-    _demand_room(word, len(known), said.recording)
+    _demand_room(known.values(), said.recording)
     is_complete = _is_complete(word, len(known) + 1, _due(word))
     if is_complete:
         outings.lock(db, word.county.id)
@@ -249,10 +249,10 @@ def _demand_in_time(word: _Word, at: dt.datetime) -> None:
         raise TooLate(f"这次巡查已超过 {days} 天，不能再从手机发送；请填写纸质巡查记录，交给协调员登记。")
 
 
-def _demand_room(word: _Word, batches: int, recording: Recording) -> None:
-    if batches >= MOST_BATCHES:
+def _demand_room(known: Collection[Sent], recording: Recording) -> None:
+    if len(known) >= MOST_BATCHES:
         raise Invalid(f"一次巡查最多分 {MOST_BATCHES} 次发送；请结束这次巡查，另开始一次。")
-    if batch_queries.count_fixes(word.db, word.patrol_id) + recording.time_s.size > MAX_FIXES:
+    if sum(sent.fixes for sent in known) + recording.time_s.size > MAX_FIXES:
         raise Invalid(f"一次巡查最多 {MAX_FIXES} 个定位点；请结束这次巡查，另开始一次。")
 
 
