@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from geo_service.accounts.narrow import accounts_in, grants_in
@@ -60,6 +60,39 @@ def add_sign_in(
     return db.execute(row.returning(SignIn.id)).scalar_one()
 
 
+def _by_secret() -> Select[*tuple[Any, ...]]:
+    administrator = exists().where(Grant.account_id == Account.id, Grant.right == Right.ADMINISTRATOR)
+    staff = exists().where(Grant.account_id == Account.id, Grant.right != Right.VOLUNTEER)
+    card = aliased(SignIn)
+    return (
+        select(
+            SignIn.id, SignIn.kind, SignIn.used_at, SignIn.expires_at, Account.id.label("account_id"),
+            Account.login, Account.person_id,
+            administrator.correlate(Account).label("is_administrator"),
+        )
+        .join(Account, Account.id == SignIn.account_id)
+        .outerjoin(card, card.id == SignIn.from_id)
+        .where(
+            SignIn.secret_sha256 == bindparam("secret_sha256"),
+            SignIn.kind.in_(bindparam("kinds", expanding=True)),
+            SignIn.revoked_at.is_(None),
+            card.revoked_at.is_(None),
+            or_(SignIn.kind != "phone", SignIn.admitted_at.is_not(None) & ~staff.correlate(Account)),
+            Account.disabled_at.is_(None),
+        )
+    )  # fmt: skip
+
+
+# Asked with every request: made once, since making it takes longer than the database takes to answer.
+_BY_SECRET = _by_secret()
+_HELD = (
+    select(County.id, County.code, County.name, Grant.right, Grant.area_id, Grant.county_id.is_(None))
+    .join(Grant, or_(Grant.county_id.is_(None), Grant.county_id == County.id))
+    .where(Grant.account_id == bindparam("account_id"))
+    .order_by(County.code)
+)
+
+
 def sign_in_by_secret(
     db: Session, secret_sha256: bytes, kinds: Iterable[str]
 ) -> Row[*tuple[Any, ...]] | None:
@@ -68,32 +101,7 @@ def sign_in_by_secret(
     A phone is when it was admitted, its card is in force, and its account is a volunteer's and no more: what
     stands on paper opens no other right.
     """
-    administrator = exists().where(Grant.account_id == Account.id, Grant.right == Right.ADMINISTRATOR)
-    staff = exists().where(Grant.account_id == Account.id, Grant.right != Right.VOLUNTEER)
-    card = aliased(SignIn)
-    found = (
-        select(
-            SignIn.id,
-            SignIn.kind,
-            SignIn.used_at,
-            SignIn.expires_at,
-            Account.id.label("account_id"),
-            Account.login,
-            Account.person_id,
-            administrator.correlate(Account).label("is_administrator"),
-        )
-        .join(Account, Account.id == SignIn.account_id)
-        .outerjoin(card, card.id == SignIn.from_id)
-        .where(
-            SignIn.secret_sha256 == secret_sha256,
-            SignIn.kind.in_(list(kinds)),
-            SignIn.revoked_at.is_(None),
-            card.revoked_at.is_(None),
-            or_(SignIn.kind != "phone", SignIn.admitted_at.is_not(None) & ~staff.correlate(Account)),
-            Account.disabled_at.is_(None),
-        )
-    )
-    return db.execute(found).one_or_none()
+    return db.execute(_BY_SECRET, {"secret_sha256": secret_sha256, "kinds": list(kinds)}).one_or_none()
 
 
 def touch(db: Session, sign_in_id: int, now: dt.datetime) -> None:
@@ -153,14 +161,24 @@ def reached_counties(db: Session, account_id: uuid.UUID | None) -> list[Reached]
     return [Reached(*row) for row in db.execute(counties)]
 
 
-def grants_in_county(
-    db: Session, account_id: uuid.UUID, county_id: int
-) -> list[tuple[Right, int | None, bool]]:
-    """Return the account's grants that hold in a county: right, area, and whether in every county."""
-    found = select(Grant.right, Grant.area_id, Grant.county_id.is_(None)).where(
-        Grant.account_id == account_id, or_(Grant.county_id.is_(None), Grant.county_id == county_id)
-    )
-    return [(Right(right), area_id, everywhere) for right, area_id, everywhere in db.execute(found)]
+@dataclass(frozen=True)
+class Held:
+    """A grant of an account as it holds in a county."""
+
+    county: Reached
+    right: Right
+    area_id: int | None
+    everywhere: bool
+    """Whether it holds in every county."""
+
+
+def held(db: Session, account_id: uuid.UUID) -> list[Held]:
+    """Return the account's grants in each county in which they hold, by the county's code."""
+    rows = db.execute(_HELD, {"account_id": account_id})
+    return [
+        Held(Reached(id_, code, name), Right(right), area_id, everywhere)
+        for id_, code, name, right, area_id, everywhere in rows
+    ]
 
 
 def areas_below(db: Session, county_id: int, roots: Collection[int]) -> dict[int, frozenset[int]]:

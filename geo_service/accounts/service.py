@@ -237,19 +237,23 @@ def scope_of(
 
     Raises `Invalid` when the county must be named, `NotFound` when it is out of reach or none is there.
     """
-    reached = choose_county(queries.reached_counties(db, account_id), county)
-    grants = queries.grants_in_county(db, account_id, reached.id)
-    below = queries.areas_below(db, reached.id, {area for _, area, _ in grants if area is not None})
+    held = queries.held(db, account_id)
+    reached = choose_county(list({grant.county: None for grant in held}), county)
+    grants = [grant for grant in held if grant.county == reached]
+    below = queries.areas_below(db, reached.id, {one.area_id for one in grants if one.area_id is not None})
     rights: dict[Right, frozenset[int] | None] = {}
-    for right, area_id, _ in grants:
-        held = rights.get(right, frozenset())
-        rights[right] = None if area_id is None or held is None else held | below.get(area_id, frozenset())
+    for grant in grants:
+        areas = rights.get(grant.right, frozenset())
+        if grant.area_id is None or areas is None:
+            rights[grant.right] = None
+        else:
+            rights[grant.right] = areas | below.get(grant.area_id, frozenset())
     return Scope(
         reached.id,
         Actor(account_id=account_id, request_id=request_id),
         rights,
         person_id,
-        frozenset(right for right, _, everywhere in grants if everywhere),
+        frozenset(grant.right for grant in grants if grant.everywhere),
     )
 
 

@@ -180,11 +180,14 @@ def told(db: Session, scope: Scope, patrol_id: uuid.UUID) -> PatrolAnswer:
     return answer(db, scope, patrol)
 
 
-def answer(db: Session, scope: Scope, patrol: Patrol) -> PatrolAnswer:
-    """Build the answer from what is stored, so that every answer to a sending is the same."""
+def answer(db: Session, scope: Scope, patrol: Patrol, came: Sequence[Came] | None = None) -> PatrolAnswer:
+    """Build the answer from what is stored, so that every answer to a sending is the same.
+
+    `came`: the patrol's batches, for who has read them.
+    """
     county = queries.county(db, scope.county_id)
     zone = ZoneInfo(county.time_zone)
-    state = _state(db, patrol)
+    state = _state(patrol, _came(db, patrol) if came is None else came)
     # What is open covers nothing yet: a phone that sends every ten seconds does not have it looked for.
     lines = [] if state.is_open else _covered(db, county, patrol)
     areas = [] if state.is_open else _seen(db, county, patrol)
@@ -238,8 +241,11 @@ def _companions(db: Session, scope: Scope, patrol: Patrol) -> list[Along]:
     ]
 
 
-def _state(db: Session, patrol: Patrol) -> State:
-    batches = [Came(id_, sha256.hex(), at) for id_, sha256, at in batch_queries.received(db, patrol.id)]
+def _came(db: Session, patrol: Patrol) -> list[Came]:
+    return [Came(id_, sha256.hex(), at) for id_, sha256, at in batch_queries.received(db, patrol.id)]
+
+
+def _state(patrol: Patrol, batches: Sequence[Came]) -> State:
     due = patrol.batches_due
     missing = None if due is None else max(due - len(batches), 0)
     is_open = patrol.settled_at is None

@@ -43,6 +43,7 @@ class Sent:
     sha256: bytes
     datum: Datum
     voided: bool
+    received_at: dt.datetime
     fixes: int
     """How many raw fixes are stored of it."""
 
@@ -94,15 +95,15 @@ def _sent(db: Session, where: Condition) -> list[Sent]:
     rows = db.execute(
         select(
             Patrol.id, Batch.id, Patrol.county_id, Patrol.person_id, Batch.sha256, Batch.datum,
-            Patrol.voided_at.is_not(None), func.cardinality(Batch.time_s),
+            Patrol.voided_at.is_not(None), Batch.received_at, func.cardinality(Batch.time_s),
         )
         .join(Batch, Batch.patrol_id == Patrol.id)
         .where(where)
         .order_by(Batch.received_at, Batch.id)
     )  # fmt: skip
     return [
-        Sent(patrol_id, id_, county_id, person_id, sha256, Datum(datum), voided, fixes)
-        for patrol_id, id_, county_id, person_id, sha256, datum, voided, fixes in rows
+        Sent(patrol_id, id_, county_id, person_id, sha256, Datum(datum), voided, received_at, fixes)
+        for patrol_id, id_, county_id, person_id, sha256, datum, voided, received_at, fixes in rows
     ]
 
 

@@ -22,7 +22,7 @@ from geo_service.accounts.narrow import CHANGE, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.errors import Conflict, Invalid, NotFound, TooLate
 from geo_service.patrols import answers, batch_queries, outings, parties, queries, settling
-from geo_service.patrols.answers import PatrolAnswer
+from geo_service.patrols.answers import Came, PatrolAnswer
 from geo_service.patrols.batch_queries import NewBatch, Sent
 from geo_service.patrols.content import sha256_of
 from geo_service.patrols.fixes import MAX_FIXES
@@ -159,6 +159,10 @@ def take_batch(
     _demand_row(word, first, last)
     batch = NewBatch(batch_id, sha256, said.datum, said.device)
     batch_queries.insert_batch(db, word.county.id, patrol_id, batch, said.recording, word.now)
+    if word.patrol is not None and not is_complete:  # by far the most: an open patrol, which only gets longer
+        came = [Came(sent.batch_id, sent.sha256.hex(), sent.received_at) for sent in known.values()]
+        came.append(Came(batch_id, sha256.hex(), word.now))
+        return _of_one(answers.answer(db, scope, word.patrol, came), batch_id)
     return _of_one(_taken(word, is_complete=is_complete), batch_id)
 
 
