@@ -984,6 +984,247 @@ class Quarantined(Table):
     received_at: Mapped[dt.datetime] = _now()
 
 
+class CategoryEdition(Table):
+    """A county's tree of problem categories; the latest is in use, and a case keeps its own."""
+
+    __tablename__ = "category_edition"
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    name: Mapped[str]
+    categories: Mapped[list[Any]]
+    """As `layers.categories` reads them."""
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class CaseRuleSet(Table):
+    """What a county says of handling cases, as `layers.case_rules` reads it."""
+
+    __tablename__ = "case_rule_set"
+    county_id: Mapped[int] = mapped_column(ForeignKey("county.id", ondelete="CASCADE"), primary_key=True)
+    rules: Mapped[Json]
+    changed_at: Mapped[dt.datetime] = _now()
+
+
+class CalendarDay(Table):
+    """A day of which the office says whether it is a working day."""
+
+    __tablename__ = "calendar_day"
+    county_id: Mapped[int] = mapped_column(ForeignKey("county.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    is_working: Mapped[bool]
+    name: Mapped[str | None]
+
+
+class Unit(Table):
+    """A unit that handles problems: a station, a company, a village committee; often without an account."""
+
+    __tablename__ = "unit"
+    __table_args__ = (UniqueConstraint("county_id", "name"),)
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    name: Mapped[str]
+    contact: Mapped[str | None]
+    phone: Mapped[str | None]
+    retired_at: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class UnitTask(Table):
+    """What a unit handles: a kind or category of problems (none: all) in an area (none: the county)."""
+
+    __tablename__ = "unit_task"
+    __table_args__ = (
+        UniqueConstraint("county_id", "unit_id", "category", "area_id", postgresql_nulls_not_distinct=True),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id", ondelete="CASCADE"))
+    category: Mapped[str | None]
+    area_id: Mapped[int | None] = mapped_column(ForeignKey("area.id", ondelete="CASCADE"))
+
+
+class UnitMember(Table):
+    """An account that handles the cases of a unit."""
+
+    __tablename__ = "unit_member"
+    __table_args__ = (Index("ix_unit_member_account_id", "account_id"),)
+    county_id: Mapped[int] = _county()
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
+class Case(Table):
+    """A problem and its handling: where it lies, whose it is, how far it is (`layers.cases.Standing`)."""
+
+    __tablename__ = "case"
+    __table_args__ = (
+        UniqueConstraint("county_id", "number"),
+        Index("ix_case_due", "county_id", "due_at", postgresql_where=text("due_at is not null")),
+        Index("ix_case_opened", "county_id", "opened_at"),
+        Index("ix_case_area", "county_id", "area_id"),
+        Index("ix_case_unit", "unit_id"),
+        Index("ix_case_place", "county_id", "place_id", "kind", "at_dm"),
+        Index("ix_case_point", "point", postgresql_using="gist"),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    number: Mapped[str]
+    """What people call it: the year and a running number."""
+    category_edition_id: Mapped[int | None] = mapped_column(ForeignKey("category_edition.id"))
+    """None: the tree that comes with the service."""
+    kind: Mapped[str]
+    category: Mapped[str]
+    severity: Mapped[str]
+    words: Mapped[str | None]
+    """What it is about, in a sentence."""
+    point: Mapped[Any | None] = mapped_column(_geometry("POINT"))
+    place_id: Mapped[int | None] = mapped_column(ForeignKey("place.id", ondelete="SET NULL"))
+    at_dm: Mapped[int | None]
+    """Where along a line it lies, on the version in force when it was told, in decimetres."""
+    place_version_id: Mapped[int | None] = mapped_column(ForeignKey("place_version.id", ondelete="SET NULL"))
+    away_m: Mapped[float | None]
+    """How far from the place."""
+    area_id: Mapped[int | None] = mapped_column(ForeignKey("area.id", ondelete="SET NULL"))
+    """The smallest area in which it lies."""
+    opened_at: Mapped[dt.datetime]
+    """When the first report of it came."""
+    dispatched_at: Mapped[dt.datetime | None]
+    done_at: Mapped[dt.datetime | None]
+    closed_at: Mapped[dt.datetime | None]
+    state: Mapped[str]
+    since: Mapped[dt.datetime]
+    due_at: Mapped[dt.datetime | None]
+    limit_s: Mapped[float | None]
+    left_s: Mapped[float | None]
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    into_id: Mapped[int | None] = mapped_column(ForeignKey("case.id"))
+    asked_days: Mapped[int | None]
+    is_late: Mapped[bool] = mapped_column(server_default=text("false"))
+    reworks: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    reopened: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    supervision: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    reminded: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    hands: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    """Who took which part, by the keys of `layers.cases.Doer`."""
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class CaseStep(Table):
+    """One step of a case, append-only: who, when, from where to where, with what."""
+
+    __tablename__ = "case_step"
+    __table_args__ = (Index("ix_case_step_case", "case_id", "id"),)
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case.id", ondelete="CASCADE"))
+    move: Mapped[str]
+    at: Mapped[dt.datetime]
+    from_state: Mapped[str | None]
+    to_state: Mapped[str]
+    account_id: Mapped[uuid.UUID | None]
+    person_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
+    """The volunteer who took it, or who told the report."""
+    os_user: Mapped[str | None]
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    """To whom it was given, or whose step it is."""
+    words: Mapped[str | None]
+    data: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    """What it came with: days, the case it joined, what was corrected from what to what."""
+
+
+class Report(Table):
+    """A problem as one person told it; several can join one case."""
+
+    __tablename__ = "report"
+    __table_args__ = (
+        Index("ix_report_case", "case_id"),
+        Index("ix_report_person", "county_id", "person_id"),
+        Index("ix_report_patrol", "patrol_id"),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    """Chosen by the client, so that a repeated sending is recognised by `sha256`."""
+    case_id: Mapped[int] = mapped_column(ForeignKey("case.id", ondelete="CASCADE"))
+    channel: Mapped[str]
+    person_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
+    """The volunteer who told it; none: somebody else, or he was forgotten."""
+    account_id: Mapped[uuid.UUID | None]
+    """Who entered it."""
+    sha256: Mapped[bytes]
+    at: Mapped[dt.datetime]
+    """When it was seen: at the shutter."""
+    received_at: Mapped[dt.datetime] = _now()
+    category: Mapped[str]
+    words: Mapped[str | None]
+    lon: Mapped[float | None]
+    """WGS 84, like `lat`; none: only the place was told."""
+    lat: Mapped[float | None]
+    accuracy_m: Mapped[float | None]
+    patrol_id: Mapped[uuid.UUID | None]
+    """The patrol under way, as the phone knows it: its report may come before it."""
+    plate_id: Mapped[str | None] = mapped_column(ForeignKey("plate.id", ondelete="SET NULL"))
+    caller: Mapped[str | None]
+    """Who told it by telephone or as a stranger, if he said so."""
+    caller_phone: Mapped[str | None]
+    is_solved: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Settled on the spot, as its reporter says."""
+    photos: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    """[{"id": uuid, "sha256": hex, "size": bytes}]: those announced; what came is in `stored_file`."""
+
+
+class PhotoPiece(Table):
+    """A piece of a photo on its way; gone when all are in."""
+
+    __tablename__ = "photo_piece"
+    __table_args__ = (Index("ix_photo_piece_received_at", "received_at"),)
+    county_id: Mapped[int] = _county()
+    photo_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    offset: Mapped[int] = mapped_column(primary_key=True)
+    """Where it begins, in bytes."""
+    report_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("report.id", ondelete="CASCADE"))
+    content: Mapped[bytes]
+    received_at: Mapped[dt.datetime] = _now()
+
+
+class MessageChannel(Table):
+    """Where messages go: a robot of a group, a mailbox, a webhook. Off until somebody turns it on."""
+
+    __tablename__ = "message_channel"
+    __table_args__ = (UniqueConstraint("county_id", "name"),)
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    name: Mapped[str]
+    url: Mapped[str]
+    """As Apprise reads it: it holds the robot's key, and is shown to nobody."""
+    area_id: Mapped[int | None] = mapped_column(ForeignKey("area.id", ondelete="CASCADE"))
+    """Of which area it is told; none: of the whole county."""
+    topics: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    is_on: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class Message(Table):
+    """Something that a channel is to be told, until it was."""
+
+    __tablename__ = "message"
+    __table_args__ = (
+        Index("ix_message_waiting", "channel_id", "id", postgresql_where=text("sent_at is null")),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    channel_id: Mapped[int] = mapped_column(ForeignKey("message_channel.id", ondelete="CASCADE"))
+    topic: Mapped[str]
+    body: Mapped[str]
+    """Without anything personal: a group reads it."""
+    created_at: Mapped[dt.datetime] = _now()
+    send_after: Mapped[dt.datetime] = _now()
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    error: Mapped[str | None]
+    sent_at: Mapped[dt.datetime | None]
+
+
 class Deletion(Table):
     """A person that was forgotten: an opaque id, replayed after a restore of an older backup."""
 

@@ -1,5 +1,7 @@
 """What can be wrong with what was handed in, in words that say where and what to do."""
 
+from collections.abc import Sequence
+
 
 class YinxunError(ValueError):
     """Base of every error a user may see.
@@ -62,6 +64,24 @@ class UnknownTimeZone(YinxunError):
 
     code = "unknown_time_zone"
     title = "The times carry no zone; state --tz."
+
+
+class BadRules(YinxunError):
+    """Rules of handling cases contradict themselves or say what cannot be."""
+
+    code = "bad_rules"
+    title = "The rules of cases cannot be taken."
+
+
+class IllegalMove(YinxunError):
+    """A case does not allow this step now, or not by this person; `legal` names those that it does."""
+
+    code = "illegal_move"
+    title = "This step is not possible now."
+
+    def __init__(self, detail: str, legal: Sequence[str] = ()) -> None:
+        super().__init__(detail)
+        self.legal = list(legal)
 
 
 class BadNorm(YinxunError):

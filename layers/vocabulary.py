@@ -151,6 +151,90 @@ class ExemptionKind(Word):
     SUBSTITUTE = "substitute", "替班"
 
 
+class CaseState(Word):
+    """How far a case has come."""
+
+    SUBMITTED = "submitted", "待审核"
+    """Told by a stranger: nobody has looked at it."""
+    REPORTED = "reported", "待受理"
+    ACCEPTED = "accepted", "待交办"
+    DISPATCHED = "dispatched", "已交办"
+    HANDLING = "handling", "处置中"
+    SUSPENDED = "suspended", "挂账"
+    DONE = "done", "待核查"
+    CHECKED = "checked", "待结案"
+    CLOSED = "closed", "已办结"
+    REJECTED = "rejected", "不予受理"
+    MERGED = "merged", "已并案"
+
+
+class Move(Word):
+    """A step of a case."""
+
+    REPORT = "report", "上报"
+    JOIN = "join", "又有人上报"
+    ADMIT = "admit", "审核通过"
+    ACCEPT = "accept", "受理"
+    REJECT = "reject", "不予受理"
+    MERGE = "merge", "并案"
+    UNMERGE = "unmerge", "撤销并案"
+    DISPATCH = "dispatch", "交办"
+    START = "start", "开始处置"
+    SEND_BACK = "send_back", "退回"
+    TRANSFER = "transfer", "转派"
+    ASK_EXTENSION = "ask_extension", "申请延期"
+    EXTEND = "extend", "同意延期"
+    REFUSE_EXTENSION = "refuse_extension", "不同意延期"
+    SUSPEND = "suspend", "挂账"
+    RESUME = "resume", "恢复办理"
+    FINISH = "finish", "处置完成"
+    SOLVE = "solve", "当场处置"
+    CHECK = "check", "核查通过"
+    REWORK = "rework", "返工"
+    CLOSE = "close", "办结"
+    REOPEN = "reopen", "重开"
+    URGE = "urge", "催办"
+    SUPERVISE = "supervise", "督办"
+    REMIND = "remind", "到期提醒"
+    CORRECT = "correct", "更正"
+    NOTE = "note", "备注"
+
+
+class Severity(Word):
+    """How grave a problem is."""
+
+    MINOR = "minor", "一般"
+    MAJOR = "major", "较重"
+    GRAVE = "grave", "重大"
+
+
+class Disorder(Word):
+    """One of the four kinds of disorder of rivers (四乱)."""
+
+    OCCUPY = "occupy", "乱占"
+    DIG = "dig", "乱采"
+    DUMP = "dump", "乱堆"
+    BUILD = "build", "乱建"
+
+
+class Channel(Word):
+    """How a report came."""
+
+    PHONE = "phone", "志愿者手机"
+    BEHALF = "behalf", "电话代报"
+    STAFF = "staff", "协调员登记"
+    PUBLIC = "public", "群众扫码"
+    OPEN311 = "open311", "其他系统"
+
+
+class Separation(Word):
+    """Which parts of a case different people must take."""
+
+    NONE = "none", "不分"
+    CHECKED = "checked", "处置的人不核查，交办的人不办结"
+    ALL = "all", "交办、处置、核查、办结各是一人"
+
+
 class FileKind(Word):
     """What a kept file is."""
 
@@ -175,6 +259,7 @@ class Right(Word):
     ADMINISTRATOR = "administrator", "管理员"
     COORDINATOR = "coordinator", "协调员"
     PLANNER = "planner", "规划员"
+    HANDLER = "handler", "经办人"
     VOLUNTEER = "volunteer", "志愿者"
     AUDITOR = "auditor", "审计员"
 

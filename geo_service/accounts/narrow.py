@@ -25,6 +25,7 @@ from geo_service.tables import (
     Area,
     AreaVisit,
     Audit,
+    Case,
     Duty,
     Exemption,
     Grant,
@@ -36,8 +37,10 @@ from geo_service.tables import (
     Place,
     PlaceArea,
     PlaceVersion,
+    Report,
     Service,
     ServicePerson,
+    UnitMember,
 )
 from layers.vocabulary import Right
 
@@ -155,6 +158,34 @@ def services_in(scope: Scope, *rights: Right, service: type[Service] = Service) 
     if _is_own(scope, rights):
         conditions.append(_took_part(service, ServicePerson.person_id == scope.person_id))
     return and_(service.county_id == scope.county_id, or_(*conditions))
+
+
+def cases_in(scope: Scope, *rights: Right, case: type[Case] = Case) -> Condition:
+    """Return the condition on `case` for cases that lie in the scope's areas.
+
+    Where no area is known of a case, its place says where it lies. A handler's are those of his units; a
+    volunteer's those that he told of, also where another case took his up.
+    """
+    conditions = _in_areas(
+        _areas(scope, rights, CHANGE),
+        lambda areas: [
+            case.area_id.in_(areas),
+            and_(case.area_id.is_(None), case.place_id.in_(_place_ids(scope, areas))),
+        ],
+    )
+    if (not rights or Right.HANDLER in rights) and Right.HANDLER in scope.rights:
+        own = select(UnitMember.unit_id).where(UnitMember.account_id == scope.actor.account_id)
+        conditions.append(case.unit_id.in_(own.correlate(None)))
+    if _is_own(scope, rights):
+        conditions.append(case.id.in_(_told_by(scope)))
+    return and_(case.county_id == scope.county_id, or_(*conditions))
+
+
+def _told_by(scope: Scope) -> Select[int]:
+    """Return the query of the cases that the person of a scope told of, and of those that took them up."""
+    own = select(func.coalesce(Case.into_id, Case.id)).join(Report, Report.case_id == Case.id)
+    mine = own.where(Report.county_id == scope.county_id, Report.person_id == scope.person_id)
+    return mine.correlate(None)
 
 
 def reports_in(scope: Scope) -> Condition:

@@ -6,6 +6,7 @@ from typing import Any
 
 import shapely
 from geoalchemy2 import WKBElement
+from geoalchemy2 import functions as geo
 from sqlalchemy import exists, func, insert, null, select, update
 from sqlalchemy.orm import Session, aliased
 
@@ -35,6 +36,17 @@ def has_place_versions(db: Session, county_id: int) -> bool:
 def has_patrols(db: Session, county_id: int) -> bool:
     """Tell whether any day was taken by the county's clock."""
     return db.scalar(select(exists().where(Patrol.county_id == county_id))) or False
+
+
+def area_at(db: Session, county_id: int, lon: float, lat: float) -> int | None:
+    """Return the smallest area around a point."""
+    point = geo.ST_SetSRID(geo.ST_MakePoint(lon, lat), 4326)
+    return db.scalar(
+        select(Area.id)
+        .where(Area.county_id == county_id, Area.geom.is_not(None), geo.ST_Covers(Area.geom, point))
+        .order_by(geo.ST_Area(Area.geom))
+        .limit(1)
+    )
 
 
 def areas(db: Session, county_id: int, *, borders: bool = True) -> list[StoredArea]:

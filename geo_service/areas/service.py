@@ -70,6 +70,11 @@ class AreaReport:
         return bool(self.plan.added or self.plan.changed or self.extent_changed)
 
 
+def area_at(db: Session, county_id: int, lonlat: tuple[float, float]) -> int | None:
+    """Return the smallest area around a point (WGS 84); None: no area with borders has it."""
+    return queries.area_at(db, county_id, *lonlat)
+
+
 def county_of(db: Session, code: str | None = None) -> County:
     """Return the county with this code (6 or 12 digits in China), without a code the only one.
 
@@ -125,6 +130,16 @@ def descendants(db: Session, county_id: int, roots: Iterable[int]) -> frozenset[
             found.add(id_)
             waiting += below.get(id_, [])
     return frozenset(found)
+
+
+def chain(db: Session, county_id: int, area_id: int | None) -> list[int]:
+    """Return the ids of an area and of all above it, the smallest first."""
+    above = dict(queries.tree(db, county_id))
+    found: list[int] = []
+    while area_id is not None and area_id in above and area_id not in found:
+        found.append(area_id)
+        area_id = above[area_id]
+    return found
 
 
 def make_county(db: Session, actor: Actor, options: AreaOptions) -> AreaReport:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from geoalchemy2 import Geometry, WKTElement
-from geoalchemy2 import functions as geo
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
@@ -118,17 +117,6 @@ def areas_of(db: Session, version_ids: Collection[int]) -> dict[int, list[int]]:
     for version_id, area_id in rows:
         found.setdefault(version_id, []).append(area_id)
     return found
-
-
-def area_at(db: Session, county_id: int, at: LonLat) -> int | None:
-    """Return the smallest area around a point."""
-    point = geo.ST_SetSRID(geo.ST_MakePoint(*at), 4326)
-    return db.scalar(
-        select(Area.id)
-        .where(Area.county_id == county_id, Area.geom.is_not(None), geo.ST_Covers(Area.geom, point))
-        .order_by(geo.ST_Area(Area.geom))
-        .limit(1)
-    )
 
 
 def along_dm(db: Session, version_id: int, at: LonLat) -> int | None:

@@ -9,6 +9,7 @@ from geo_service import audit
 from geo_service.accounts.narrow import CHANGE, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas.contacts import Contacts, of_county
+from geo_service.areas.service import area_at
 from geo_service.clock import today
 from geo_service.errors import Invalid, NotFound
 from geo_service.plates import keepers, queries, service
@@ -94,7 +95,7 @@ def hotline(db: Session, plate: Hung, calls: Contacts, areas: dict[int, list[int
 
     Of a place of several townships, whose plate says not where it hangs, it is the county's.
     """
-    area_id = None if plate.at is None else queries.area_at(db, plate.county_id, plate.at)
+    area_id = None if plate.at is None else area_at(db, plate.county_id, plate.at)
     if area_id is None:
         lying = areas.get(plate.version_id or -1, [])
         area_id = lying[0] if len(lying) == 1 else None if lying else plate.area_id

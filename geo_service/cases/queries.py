@@ -1,0 +1,202 @@
+"""The SQL of cases, their reports and steps."""
+
+import datetime as dt
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from geoalchemy2 import WKTElement
+from sqlalchemy import ColumnElement, func, insert, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from geo_service.bulk import among
+from geo_service.tables import Account, Case, CaseStep, Json, Person, PhotoPiece, Report, Unit
+from layers.cases import Standing
+from layers.vocabulary import Move
+
+Condition = ColumnElement[bool]
+LonLat = tuple[float, float]
+
+
+def lock(db: Session, what: str) -> None:
+    """Let one transaction at a time decide about something, also about what is not stored yet."""
+    db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(what, 0))))
+
+
+# --- cases
+
+
+def next_number(db: Session, county_id: int, year: int) -> str:
+    """Return the next number of a year; whoever asks next waits for this transaction."""
+    lock(db, f"case_number/{county_id}")
+    latest = db.scalar(
+        select(func.max(Case.number)).where(
+            Case.county_id == county_id, Case.number.between(f"{year}-", f"{year}-~")
+        )
+    )
+    return f"{year}-{int(latest.partition('-')[2]) + 1 if latest else 1:06d}"
+
+
+def case(db: Session, case_id: int, *where: Condition, locked: bool = False) -> Case | None:
+    """Return a case that meets conditions, as it is now."""
+    found = select(Case).where(Case.id == case_id, *where).execution_options(populate_existing=True)
+    return db.scalars(found.with_for_update() if locked else found).one_or_none()
+
+
+def point_of(lonlat: LonLat | None) -> WKTElement | None:
+    """Return a position as it is stored."""
+    return None if lonlat is None else WKTElement(f"POINT({lonlat[0]!r} {lonlat[1]!r})", srid=4326)
+
+
+def add_case(db: Session, row: Case) -> int:
+    """Store a case and return its id."""
+    db.add(row)
+    db.flush()
+    return row.id
+
+
+def change(db: Session, case_id: int, **values: Any) -> None:
+    """Store new values of a case."""
+    db.execute(update(Case).where(Case.id == case_id).values(**values))
+
+
+def lonlat_of(db: Session, case_id: int) -> LonLat | None:
+    """Return where a case lies, WGS 84."""
+    found = select(func.ST_X(Case.point), func.ST_Y(Case.point)).where(Case.id == case_id)
+    lon, lat = db.execute(found).one()
+    return None if lon is None else (lon, lat)
+
+
+def taken_up(db: Session, case_id: int) -> Sequence[int]:
+    """Return the cases that were merged into a case."""
+    return db.scalars(select(Case.id).where(Case.into_id == case_id).order_by(Case.id)).all()
+
+
+def point_into(db: Session, case_ids: Collection[int], into_id: int) -> None:
+    """Let cases that are merged belong to another one."""
+    db.execute(update(Case).where(among(Case.id, case_ids)).values(into_id=into_id))
+
+
+# --- steps
+
+
+@dataclass(frozen=True)
+class NewStep:
+    """A step that is to be stored."""
+
+    move: Move
+    at: dt.datetime
+    before: Standing | None
+    after: Standing
+    account_id: uuid.UUID | None = None
+    person_id: uuid.UUID | None = None
+    os_user: str | None = None
+    unit_id: int | None = None
+    words: str | None = None
+    data: Json | None = None
+
+
+def add_step(db: Session, county_id: int, case_id: int, step: NewStep) -> int:
+    """Append a step; nothing ever changes it."""
+    row = insert(CaseStep).values(
+        county_id=county_id, case_id=case_id, move=step.move, at=step.at,
+        from_state=step.before and step.before.state, to_state=step.after.state,
+        account_id=step.account_id, person_id=step.person_id, os_user=step.os_user, unit_id=step.unit_id,
+        words=step.words, data=step.data or {},
+    )  # fmt: skip
+    return db.execute(row.returning(CaseStep.id)).scalar_one()
+
+
+def steps(db: Session, case_ids: Collection[int]) -> Sequence[Any]:
+    """Return the steps of cases, the first first, each with who took it and the unit it names."""
+    return db.execute(
+        select(CaseStep, Person.name, Account.login, Unit.name.label("unit"))
+        .outerjoin(Person, Person.id == CaseStep.person_id)
+        .outerjoin(Account, Account.id == CaseStep.account_id)
+        .outerjoin(Unit, Unit.id == CaseStep.unit_id)
+        .where(among(CaseStep.case_id, case_ids))
+        .order_by(CaseStep.at, CaseStep.id)
+    ).all()
+
+
+# --- reports
+
+
+def report(db: Session, report_id: uuid.UUID) -> Report | None:
+    """Return a report, whatever county it belongs to."""
+    return db.get(Report, report_id, populate_existing=True)
+
+
+def add_report(db: Session, row: Report) -> None:
+    """Store a report."""
+    db.add(row)
+    db.flush()
+
+
+def reports(db: Session, case_id: int) -> Sequence[Any]:
+    """Return the reports of a case and of those merged into it, the first first, with who told them."""
+    return db.execute(
+        select(Report, Person.name, Person.phone)
+        .join(Case, Case.id == Report.case_id)
+        .outerjoin(Person, Person.id == Report.person_id)
+        .where(or_(Case.id == case_id, Case.into_id == case_id))
+        .order_by(Report.received_at, Report.id)
+    ).all()
+
+
+def own_reports(db: Session, county_id: int, person_id: uuid.UUID, *, limit: int) -> Sequence[Any]:
+    """Return a person's reports, the latest first, with the case that each belongs to now."""
+    return db.execute(
+        select(Report, Case.id.label("own_id"), func.coalesce(Case.into_id, Case.id).label("case_id"))
+        .join(Case, Case.id == Report.case_id)
+        .where(Report.county_id == county_id, Report.person_id == person_id)
+        .order_by(Report.received_at.desc(), Report.id)
+        .limit(limit)
+    ).all()
+
+
+def told_by(db: Session, case_id: int, person_id: uuid.UUID) -> bool:
+    """Tell whether a person told of a case, or of one that was merged into it."""
+    own = (
+        select(Report.id)
+        .join(Case, Case.id == Report.case_id)
+        .where(or_(Case.id == case_id, Case.into_id == case_id), Report.person_id == person_id)
+    )
+    return db.scalar(own.limit(1)) is not None
+
+
+# --- what the clock looks at
+
+
+def due(db: Session, *, limit: int) -> Sequence[Any]:
+    """Return the cases in which something is due, the most pressing first, of every county."""
+    found = select(Case.id, Case.county_id).where(Case.due_at.is_not(None))
+    return db.execute(found.order_by(Case.due_at, Case.id).limit(limit)).all()
+
+
+# --- pieces of photos
+
+
+def add_piece(db: Session, row: PhotoPiece) -> None:
+    """Store a piece of a photo."""
+    db.merge(row)
+    db.flush()
+
+
+def pieces(db: Session, photo_id: uuid.UUID) -> Sequence[tuple[int, int]]:
+    """Return where each piece of a photo begins and how long it is, in order."""
+    found = select(PhotoPiece.offset, func.octet_length(PhotoPiece.content))
+    rows = db.execute(found.where(PhotoPiece.photo_id == photo_id).order_by(PhotoPiece.offset))
+    return [(offset, size) for offset, size in rows]
+
+
+def content_of(db: Session, photo_id: uuid.UUID) -> bytes:
+    """Return the pieces of a photo put together."""
+    found = select(PhotoPiece.content).where(PhotoPiece.photo_id == photo_id).order_by(PhotoPiece.offset)
+    return b"".join(db.scalars(found))
+
+
+def drop_pieces(db: Session, photo_id: uuid.UUID) -> None:
+    """Forget the pieces of a photo."""
+    db.execute(text("delete from photo_piece where photo_id = :id"), {"id": photo_id})
