@@ -22,6 +22,8 @@ from geo_service.accounts import routes as accounts
 from geo_service.accounts.dependencies import at_the_door, page_for
 from geo_service.accounts.doors import Limiter
 from geo_service.areas import routes as areas
+from geo_service.cases import routes as cases
+from geo_service.cases import volunteer_routes as case_reports
 from geo_service.coverage import routes as coverage
 from geo_service.devices import routes as devices
 from geo_service.edge import Edge, RoomFirst
@@ -75,6 +77,8 @@ ROUTERS = (
     notices.router,
     plates.router,
     plate_pages.router,
+    cases.router,
+    case_reports.router,
     volunteers.router,
     volunteer_pages.router,
     web.router,

@@ -6,12 +6,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from geoalchemy2 import WKTElement
-from sqlalchemy import ColumnElement, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from geo_service.bulk import among
-from geo_service.tables import Account, Case, CaseStep, Json, Person, PhotoPiece, Report, Unit
+from geo_service.tables import (
+    Account,
+    Area,
+    Case,
+    CaseStep,
+    Json,
+    Person,
+    PhotoPiece,
+    Place,
+    Report,
+    StoredFile,
+    Unit,
+)
 from layers.cases import Standing
 from layers.vocabulary import Move
 
@@ -44,11 +55,6 @@ def case(db: Session, case_id: int, *where: Condition, locked: bool = False) -> 
     return db.scalars(found.with_for_update() if locked else found).one_or_none()
 
 
-def point_of(lonlat: LonLat | None) -> WKTElement | None:
-    """Return a position as it is stored."""
-    return None if lonlat is None else WKTElement(f"POINT({lonlat[0]!r} {lonlat[1]!r})", srid=4326)
-
-
 def add_case(db: Session, row: Case) -> int:
     """Store a case and return its id."""
     db.add(row)
@@ -61,11 +67,29 @@ def change(db: Session, case_id: int, **values: Any) -> None:
     db.execute(update(Case).where(Case.id == case_id).values(**values))
 
 
+def has_place(db: Session, place_id: int, where: Condition) -> bool:
+    """Tell whether a place meets a condition."""
+    return db.scalar(select(Place.id).where(Place.id == place_id, where)) is not None
+
+
+def has_area(db: Session, area_id: int, where: Condition) -> bool:
+    """Tell whether an area meets a condition."""
+    return db.scalar(select(Area.id).where(Area.id == area_id, where)) is not None
+
+
 def lonlat_of(db: Session, case_id: int) -> LonLat | None:
     """Return where a case lies, WGS 84."""
     found = select(func.ST_X(Case.point), func.ST_Y(Case.point)).where(Case.id == case_id)
     lon, lat = db.execute(found).one()
     return None if lon is None else (lon, lat)
+
+
+def names(db: Session, case: Case) -> tuple[str | None, tuple[str, str] | None, str | None]:
+    """Return what the place of a case is called, its area (name, code), and its unit."""
+    place = select(func.coalesce(Place.name, Place.code)).where(Place.id == case.place_id)
+    area = db.execute(select(Area.name, Area.code).where(Area.id == case.area_id)).one_or_none()
+    unit = select(Unit.name).where(Unit.id == case.unit_id)
+    return db.scalar(place), None if area is None else (area[0], area[1]), db.scalar(unit)
 
 
 def taken_up(db: Session, case_id: int) -> Sequence[int]:
@@ -120,6 +144,30 @@ def steps(db: Session, case_ids: Collection[int]) -> Sequence[Any]:
     ).all()
 
 
+def latest_data(db: Session, case_id: int, move: Move) -> Json:
+    """Return what the latest step of a kind came with."""
+    found = select(CaseStep.data).where(CaseStep.case_id == case_id, CaseStep.move == move)
+    return db.scalar(found.order_by(CaseStep.id.desc()).limit(1)) or {}
+
+
+def _waiting_photos(case_id: int, photo_ids: Collection[uuid.UUID]) -> Condition:
+    """Return the condition for photos that were sent for a case and belong to no step yet."""
+    return and_(StoredFile.subject == f"case/{case_id}", StoredFile.id.in_(photo_ids))
+
+
+def has_photos(db: Session, case_id: int, photo_ids: Collection[uuid.UUID]) -> bool:
+    """Tell whether any of some photos was sent for a case."""
+    found = select(StoredFile.id).where(_waiting_photos(case_id, photo_ids))
+    return bool(photo_ids) and db.scalar(found.limit(1)) is not None
+
+
+def move_photos(db: Session, case_id: int, step_id: int, photo_ids: Collection[uuid.UUID]) -> None:
+    """Let photos that were sent for a case belong to a step."""
+    if photo_ids:
+        own = update(StoredFile).where(_waiting_photos(case_id, photo_ids))
+        db.execute(own.values(subject=f"case_step/{step_id}"))
+
+
 # --- reports
 
 
@@ -145,12 +193,14 @@ def reports(db: Session, case_id: int) -> Sequence[Any]:
     ).all()
 
 
-def own_reports(db: Session, county_id: int, person_id: uuid.UUID, *, limit: int) -> Sequence[Any]:
-    """Return a person's reports, the latest first, with the case that each belongs to now."""
+def own_reports(
+    db: Session, county_id: int, person_id: uuid.UUID, *where: Condition, limit: int
+) -> Sequence[Any]:
+    """Return a person's reports that meet conditions, the latest first, each with the case it is part of."""
     return db.execute(
         select(Report, Case.id.label("own_id"), func.coalesce(Case.into_id, Case.id).label("case_id"))
         .join(Case, Case.id == Report.case_id)
-        .where(Report.county_id == county_id, Report.person_id == person_id)
+        .where(Report.county_id == county_id, Report.person_id == person_id, *where)
         .order_by(Report.received_at.desc(), Report.id)
         .limit(limit)
     ).all()

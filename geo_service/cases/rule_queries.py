@@ -56,7 +56,7 @@ def add_edition(db: Session, county_id: int, name: str, categories: list[Any]) -
 def days(db: Session, county_id: int) -> dict[dt.date, bool]:
     """Return the days of which the office says whether they are working days."""
     own = select(CalendarDay.day, CalendarDay.is_working).where(CalendarDay.county_id == county_id)
-    return dict(row.tuple() for row in db.execute(own))
+    return {row.day: row.is_working for row in db.execute(own)}
 
 
 def set_days(db: Session, county_id: int, said: Mapping[dt.date, tuple[bool, str | None]]) -> None:

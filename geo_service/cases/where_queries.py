@@ -55,6 +55,11 @@ def nearest(
     return db.execute(_NEAREST, {**said, "county_id": county_id}).all()
 
 
+def place(db: Session, place_id: int) -> Place | None:
+    """Return a place."""
+    return db.get(Place, place_id)
+
+
 def area_of_place(db: Session, place_id: int, at_dm: int | None) -> int | None:
     """Return the smallest area in which a place lies at a decimetre, else where it is listed."""
     there = or_(PlaceArea.spans.is_(None), true() if at_dm is None else PlaceArea.spans.contains(at_dm))
