@@ -112,6 +112,28 @@ PERSONAL: Mapping[str, Personal] = {
     "alert.note": Personal("处理说明", _G, "alerts"),
     "notice.text": Personal("发给志愿者的提醒", _R),
     "notice.account_id": Personal("发提醒的账号标识，不显示", _N),
+    "report.id": Personal("上报编号", _N, "reports"),
+    "report.person_id": Personal("谁的上报", _C, "reports"),
+    "report.words": Personal("上报的说明", _C, "reports"),
+    "report.lon": Personal("上报时的经度", _C, "reports"),
+    "report.lat": Personal("上报时的纬度", _C, "reports"),
+    "report.accuracy_m": Personal("上报时的定位精度", _C, "reports"),
+    "report.patrol_id": Personal("在哪次巡查中上报", _C, "reports"),
+    "report.caller": Personal("打电话或扫码上报的人", _C, "reports"),
+    "report.caller_phone": Personal("他的电话", _C, "reports"),
+    "report.photos": Personal("照片的标识和校验值；照片拍的是问题，随案件保存", _N, "reports"),
+    "report.sha256": Personal("内容的校验值，用来认出重复发送，不显示", _N),
+    "report.account_id": Personal("登记的账号标识，不显示", _N),
+    "case.words": Personal("案件说明，属于案件", _R),
+    "case.hands": Personal("谁交办、处置、核查、办结（标识），不显示", _N),
+    "case_step.person_id": Personal("志愿者在案件里做的一步", _N, "case_steps"),
+    "case_step.words": Personal("案件每一步的说明，属于案件", _R, "case_steps"),
+    "case_step.data": Personal("案件每一步的天数、代码，没有姓名", _N),
+    "case_step.account_id": Personal("做这一步的账号标识，不显示", _N),
+    "case_step.os_user": Personal("在服务器上做这一步的系统用户，不是志愿者", _N),
+    "unit.contact": Personal("责任单位的联系人，是工作人员，由协调员登记", _R),
+    "unit.phone": Personal("责任单位的电话", _R),
+    "unit_member.account_id": Personal("责任单位的经办账号，不显示", _G),
     "recorded_fix.recorder_id": Personal("哪个记录器", _G, "recorded_fixes"),
     "recorded_fix.time_s": Personal("定位时间", _G, "recorded_fixes"),
     "recorded_fix.lon": Personal("经度", _G, "recorded_fixes"),
@@ -165,6 +187,9 @@ SHARED_TEXTS = (
     "exemption.reason",
     "sign_in.name",
     "stored_file.name",
+    "report.words",
+    "report.caller",
+    "report.caller_phone",
 )
 """Where others may have written of a person: his name, number and telephone are taken out of these."""
 
@@ -194,6 +219,11 @@ _WORDS = """
     norm.name norm.rule
     exemption.kind
     figure_entry.figure
+    category_edition.name category_edition.categories case_rule_set.rules calendar_day.name
+    unit.name unit_task.category
+    case.number case.kind case.category case.severity case.state case.point case.away_m
+    case_step.move case_step.from_state case_step.to_state
+    report.channel report.category report.plate_id
     stored_file.kind stored_file.media_type
 """
 IMPERSONAL = frozenset(_WORDS.split())

@@ -24,6 +24,7 @@ from geo_service.tables import (
     Import,
     Patrol,
     Person,
+    Report,
     Service,
     ServicePerson,
     StoredFile,
@@ -92,6 +93,7 @@ def forget(db: Session, person: Person, now: dt.datetime) -> list[bytes]:
     db.execute(delete(CheckIn).where(CheckIn.patrol_id.in_(found.patrols)))
     for table in (Companion, ServicePerson, Consent, Alert):
         db.execute(delete(table).where(table.county_id == county_id, table.person_id == person.id))
+    _forget_reports(db, county_id, person.id)
     stood_in = or_(Exemption.person_id == person.id, Exemption.substitute_id == person.id)
     db.execute(update(Exemption).where(Exemption.county_id == county_id, stood_in).values(reason=None))
     db.execute(update(Import).where(Import.county_id == county_id).values(file_name=""))
@@ -122,6 +124,17 @@ def _forget_patrols(db: Session, patrol_ids: Sequence[uuid.UUID]) -> None:
     db.execute(update(Patrol).where(*voided).values(void_reason=ERASED))
     own = update(Patrol).where(Patrol.id.in_(patrol_ids))
     db.execute(own.values(person_id=None, track=None, accuracy_m=None, review_note=None, said={}))
+
+
+def _forget_reports(db: Session, county_id: int, person_id: uuid.UUID) -> None:
+    """Leave the cases as they stand, and in them nothing of who told of them."""
+    own = update(Report).where(Report.county_id == county_id, Report.person_id == person_id)
+    db.execute(
+        own.values(
+            person_id=None, words=None, lon=None, lat=None, accuracy_m=None, patrol_id=None, caller=None,
+            caller_phone=None,
+        )
+    )  # fmt: skip
 
 
 def _forget_services(db: Session, service_ids: Sequence[uuid.UUID]) -> None:

@@ -17,6 +17,8 @@ from geo_service.tables import (
     AreaVisit,
     Audit,
     Batch,
+    Case,
+    CaseStep,
     CheckIn,
     Companion,
     Consent,
@@ -30,6 +32,7 @@ from geo_service.tables import (
     PlaceVersion,
     Plate,
     RecordedFix,
+    Report,
     Service,
     ServicePerson,
     SignIn,
@@ -37,12 +40,14 @@ from geo_service.tables import (
 )
 from layers.vocabulary import (
     AlertKind,
+    Channel,
     DutyKind,
     Evidence,
     ExemptionKind,
     FileKind,
     Layer,
     Level,
+    Move,
     Right,
     Role,
     ServiceKind,
@@ -244,6 +249,30 @@ def _check_ins(whose: Whose) -> Rows:
     )  # fmt: skip
 
 
+def _reports(whose: Whose) -> Rows:
+    own = Report.county_id == whose.county_id, Report.person_id == whose.person_id
+    return (
+        select(
+            Report.id, Case.number, Report.channel, Report.at, Report.received_at, Report.category,
+            Report.words, Report.lon, Report.lat, Report.accuracy_m, Report.patrol_id, Report.caller,
+            Report.caller_phone, Report.photos,
+        )
+        .join(Case, Case.id == Report.case_id)
+        .where(*own)
+        .order_by(Report.received_at, Report.id)
+    )  # fmt: skip
+
+
+def _case_steps(whose: Whose) -> Rows:
+    own = CaseStep.county_id == whose.county_id, CaseStep.person_id == whose.person_id
+    return (
+        select(Case.number, CaseStep.move, CaseStep.at, CaseStep.words)
+        .join(Case, Case.id == CaseStep.case_id)
+        .where(*own)
+        .order_by(CaseStep.at, CaseStep.id)
+    )
+
+
 def _alerts(whose: Whose) -> Rows:
     own = Alert.county_id == whose.county_id, Alert.person_id == whose.person_id
     return (
@@ -355,6 +384,16 @@ PARTS = (
         _ID, _OF_PATROL, _PLACE, Column("at", "时间", "time"), *_POSITION,
         Column("away_m", "离公示牌（米）", "number"), Column("is_near", "在公示牌旁", "flag"),
     ), _check_ins),
+    Part("reports", "上报的问题", (
+        _ID, Column("number", "案件编号"), Column("channel", "方式"), Column("at", "时间", "time"),
+        Column("received_at", "收到时间", "time"), Column("category", "类别"), Column("words", "说明"),
+        *_POSITION, _OF_PATROL, Column("caller", "打电话的人"), Column("caller_phone", "他的电话"),
+        Column("photos", "照片"),
+    ), _reports, {"channel": Channel}),
+    Part("case_steps", "在案件里做的", (
+        Column("number", "案件编号"), Column("move", "做了什么"), Column("at", "时间", "time"),
+        Column("words", "说明"),
+    ), _case_steps, {"move": Move}),
     Part("alerts", "安全提醒", (
         Column("kind", "种类"), _OF_PATROL, Column("lon", "经度"), Column("lat", "纬度"),
         Column("raised_at", "时间", "time"),

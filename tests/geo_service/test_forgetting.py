@@ -39,6 +39,8 @@ from geo_service.tables import (
     Account,
     Alert,
     Batch,
+    Case,
+    CaseStep,
     CheckIn,
     Companion,
     Consent,
@@ -55,11 +57,13 @@ from geo_service.tables import (
     Place,
     Plate,
     RecordedFix,
+    Report,
     Service,
     ServicePerson,
     SignIn,
     StoredFile,
     Table,
+    Unit,
 )
 from layers.vocabulary import DutyKind, FileKind, Layer, Level, Right, Role
 from tests.geo_service.conftest import NOON, SmallCounty
@@ -94,6 +98,7 @@ class Life:
         self.scope = Scope(county.id, Actor(os_user="tester"), WHOLE)
         self.people()
         self.outings()
+        self.problems()
         self.papers()
         self.beside()
         db.flush()
@@ -161,6 +166,27 @@ class Life:
         )
         for service_, who in ((self.alone, self.id), (self.together, self.id), (self.together, self.other)):
             self.add(ServicePerson(service_id=service_.id, person_id=who))
+
+    def problems(self) -> None:
+        self.case = self.add(
+            Case(number="2026-000001", kind="litter", category="litter.bank", severity="minor",
+                 words=f"{NAME}说桥下有垃圾", opened_at=NOON, state="reported", since=NOON)
+        )  # fmt: skip
+        self.add(
+            Report(id=uuid.uuid4(), case_id=self.case.id, channel="phone", person_id=self.id,
+                   sha256=b"q" * 32, at=NOON, category="litter.bank", words=NOTE, lon=HOME[0], lat=HOME[1],
+                   accuracy_m=8, patrol_id=self.own, caller=NAME, caller_phone=PHONE)
+        )  # fmt: skip
+        self.add(
+            Report(id=uuid.uuid4(), case_id=self.case.id, channel="behalf", person_id=self.other,
+                   sha256=b"o" * 32, at=NOON, category="litter.bank", words=f"和{NAME}一起看到的",
+                   caller=f"{NAME}的邻居", caller_phone=PHONE)
+        )  # fmt: skip
+        self.add(
+            CaseStep(case_id=self.case.id, move="report", at=NOON, to_state="reported", person_id=self.id,
+                     words=f"{NAME}（{PHONE}）上报")
+        )  # fmt: skip
+        self.add(Unit(name="环卫站", contact=NAME, phone=PHONE))
 
     def papers(self) -> None:
         days = Range(NOON.date(), NOON.date() + dt.timedelta(days=30))
@@ -253,7 +279,7 @@ class TestNothingTellsOfHim:
         filled = {line.split(".")[0] for line in found_in_tables(db)}
         assert filled >= {
             "person", "place", "patrol", "batch", "service", "exemption", "account", "sign_in", "job",
-            "import", "figure_entry", "stored_file",
+            "import", "figure_entry", "stored_file", "report", "case", "case_step", "unit",
         }, "the test must have something to look for"  # fmt: skip
         assert len(found_in_files(life.data_dir)) == 7
         before = coverage(db)
