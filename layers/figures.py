@@ -22,7 +22,7 @@ class Behind(StrEnum):
     PERSON = "person"
     PLACE = "place"
     OUTING = "outing"
-    ENTRY = "figure_entry"
+    PROBLEM = "problem"
 
 
 class Code(StrEnum):
@@ -135,10 +135,11 @@ FIGURES: Mapping[Code, Figure] = {
         Figure(
             Code.X6,
             "协助处置各类问题",
-            "人工填报：时段完全落在所选时段之内、没有撤回的各条填报之和。",
-            "只有全县数，不分辖区。",
+            "时段内办结、由银发志愿者上报（含打电话请协调员登记）的案件数，并案的只计一次；另加系统里没有登记的问题的"
+            "人工填报：时段完全落在所选时段之内、没有撤回的各条之和。",
+            "按辖区统计时，看问题所在的辖区；人工填报只有全县数。",
             "个",
-            Behind.ENTRY,
+            Behind.PROBLEM,
             style="多",
             by_hand=True,
         ),
@@ -227,6 +228,14 @@ class Outing:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """A problem that a volunteer told of and that is closed."""
+
+    id: str
+    areas: Collection[int] = ()
+
+
+@dataclass(frozen=True)
 class Entry:
     """A figure that was entered by hand."""
 
@@ -267,10 +276,13 @@ class Counted:
 
 
 def count(
-    terms: Iterable[Term], outings: Iterable[Outing], entries: Iterable[Entry] = ()
+    terms: Iterable[Term],
+    outings: Iterable[Outing],
+    entries: Iterable[Entry] = (),
+    problems: Iterable[Problem] = (),
 ) -> dict[Code, Counted]:
     """Return every figure over facts of one day and period; entries are those within the period."""
-    own, done, said = list(terms), list(outings), list(entries)
+    own, done, said, closed = list(terms), list(outings), list(entries), [one.id for one in problems]
     compound = Role.COMPOUND_STEWARD
     sessions = [outing for outing in done if outing.service in (None, ServiceKind.GRID_SERVICE)]
     walks = [outing for outing in done if outing.service is None]
@@ -287,13 +299,15 @@ def count(
         Code.A2: {outing.id for outing in done},
         Code.A3: {outing.id for outing in done},
         Code.A4: {outing.id for outing in walks},
-    } | {code: [e.id for e in entries_] for code, entries_ in hand.items()}
+    } | {code: [*closed, *(e.id for e in entries_)] for code, entries_ in hand.items()}
     sums: dict[Code, float | None] = {
         Code.A2: sum(outing.people for outing in done),
         Code.A3: sum(outing.people * outing.hours for outing in done),
         Code.A4: sum(outing.walked_m for outing in walks) / 1000,
     }
-    sums |= {code: sum(e.value for e in entries_) if entries_ else None for code, entries_ in hand.items()}
+    for code, entries_ in hand.items():
+        is_known = entries_ or closed  # a county that follows no cases has none, which is no nought
+        sums[code] = len(closed) + sum(e.value for e in entries_) if is_known else None
     return {
         code: Counted(figure, sums[code] if code in sums else len(set(ids[code])), sorted(ids[code]))
         for code, figure in FIGURES.items()

@@ -221,10 +221,15 @@ class Channel(Word):
     """How a report came."""
 
     PHONE = "phone", "志愿者手机"
-    BEHALF = "behalf", "电话代报"
+    BEHALF = "behalf", "志愿者来电"
+    CALLER = "caller", "群众来电"
     STAFF = "staff", "协调员登记"
     PUBLIC = "public", "群众扫码"
     OPEN311 = "open311", "其他系统"
+
+
+BY_VOLUNTEERS = (Channel.PHONE, Channel.BEHALF)
+"""The ways in which volunteers tell of a problem."""
 
 
 class Separation(Word):

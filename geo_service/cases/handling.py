@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -86,8 +86,18 @@ def legal(db: Session, scope: Scope, ground: Ground, case: Case) -> list[Move]:
     return ground.machine.legal(standing_of(case), doer_of(db, scope, case), _now())
 
 
-def move(db: Session, scope: Scope, case_id: int, wanted: Wanted, *, is_reporter: bool = False) -> Case:
+def move(
+    db: Session,
+    scope: Scope,
+    case_id: int,
+    wanted: Wanted,
+    *,
+    is_reporter: bool = False,
+    now: dt.datetime | None = None,
+) -> Case:
     """Take a step with a case of the scope; `is_reporter`: it is his own report, whatever his scope.
+
+    `now`: when it was taken, where that is not now.
 
     Raises NotFound, Invalid, IllegalMove that names what is possible.
     """
@@ -100,6 +110,7 @@ def move(db: Session, scope: Scope, case_id: int, wanted: Wanted, *, is_reporter
     ground = rules.ground(db, case.county_id)
     words = _words(wanted.words)
     asked = _asked(db, scope, ground, case, wanted, words, is_reporter=is_reporter)
+    asked = replace(asked, at=now or asked.at)
     before = standing_of(case)
     after = ground.machine.step(before, doer, asked)
     data = _data(wanted)

@@ -91,17 +91,18 @@ def take(
     channel: Channel,
     person_id: uuid.UUID | None,
     late: dt.timedelta | None = None,
+    now: dt.datetime | None = None,
 ) -> Taken:
     """Take a report under its sender's id; a repeat changes nothing.
 
-    `person_id`: the volunteer who tells it. Raises Conflict (the id with other content), BadRules (no such
-    category), Invalid, NotFound (the place), TooLate.
+    `person_id`: the volunteer who tells it; `now`: when it came, where that is not now. Raises Conflict (the
+    id with other content), BadRules (no such category), Invalid, NotFound (the place), TooLate.
     """
     queries.lock(db, f"report/{report_id}")
     known = queries.report(db, report_id)
     if known is not None:
         return _again(db, scope, known, said)
-    now = dt.datetime.now(dt.UTC)
+    now = now or dt.datetime.now(dt.UTC)
     if late is not None and said.at < now - late:
         raise TooLate(f"这个问题已经过了 {late.days} 天，不能再从手机上报；请打电话告诉协调员。")
     ground = rules.ground(db, scope.county_id)
@@ -114,7 +115,7 @@ def take(
     queries.add_report(db, row)
     _begin(db, scope, case_id, person_id, now)
     if said.solved:
-        handling.move(db, scope, case_id, Wanted(Move.SOLVE, said.solved), is_reporter=True)
+        handling.move(db, scope, case_id, Wanted(Move.SOLVE, said.solved), is_reporter=True, now=now)
     audit.record(db, scope.actor, "cases.report", county_id=scope.county_id, subject=f"case/{case_id}")
     return Taken(report_id, case_id, already=False, similar=similar.to_case(db, ground, case_id))
 

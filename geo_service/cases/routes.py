@@ -226,11 +226,8 @@ class DayIn(BaseModel):
 def enter(response: Response, db: Db, scope: Changes, said: CaseIn) -> CaseOut:
     """Enter what somebody told by telephone, or what was settled already."""
     person_id = reports.person_called(db, scope, said.person) if said.person else None
-    is_call = bool(said.person or said.caller)
-    taken = reports.take(
-        db, scope, said.id, _said(said), channel=Channel.BEHALF if is_call else Channel.STAFF,
-        person_id=person_id,
-    )  # fmt: skip
+    channel = Channel.BEHALF if said.person else Channel.CALLER if said.caller else Channel.STAFF
+    taken = reports.take(db, scope, said.id, _said(said), channel=channel, person_id=person_id)
     response.status_code = 200 if taken.already else 201
     try:
         return CaseOut.of(told.told(db, scope, taken.case_id))

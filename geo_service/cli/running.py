@@ -25,6 +25,7 @@ from geo_service.app import create_app
 from geo_service.backups import deletions, keys
 from geo_service.backups import service as backups
 from geo_service.backups.storing import backups_folder
+from geo_service.cases import handling as cases
 from geo_service.coverage import walkable
 from geo_service.db import make_engine, transaction
 from geo_service.demo import service as demo_county
@@ -209,9 +210,13 @@ def _work(settings: Settings) -> Work:
         rules = patrol_sending.Rules(settings.home_cut_m, dt.timedelta(days=settings.late_days))
         log.info("put %d late fixes of recorders in place", found.put_in_place(db, rules))
 
+    def run_case_clock(db: Session, _payload: Json, _progress: Progress) -> None:
+        log.info("the clock took %d steps of cases", cases.run_clock(db))
+
     schedules = [
         Schedule(found.LATE, dt.timedelta(minutes=10)),
         Schedule(notices.OVERDUE, dt.timedelta(minutes=10)),
+        Schedule(cases.CLOCK_JOB, dt.timedelta(minutes=10)),
         Schedule(retention.JOB, dt.timedelta(days=1)),
         Schedule(patrol_sending.CLOSE, dt.timedelta(minutes=15)),
     ]
@@ -226,6 +231,7 @@ def _work(settings: Settings) -> Work:
             backups.JOB: back_up,
             patrol_sending.CLOSE: close_patrols,
             notices.OVERDUE: look_who_is_overdue,
+            cases.CLOCK_JOB: run_case_clock,
             found.LATE: put_late_fixes_in_place,
             again.JOB: again.by_job,
             walkable.JOB: walkable.by_job,

@@ -9,6 +9,7 @@ from geo_service.demo.activities import Activity, make_activities
 from geo_service.demo.beats import Scheme, make_scheme
 from geo_service.demo.land import Land, make_land
 from geo_service.demo.outings import Outing, make_outings
+from geo_service.demo.problems import Problem, make_problems
 from geo_service.demo.stewards import Stewards, make_stewards
 from geo_service.demo.streets import Road, make_roads
 from geo_service.demo.waters import River, make_rivers
@@ -26,6 +27,7 @@ class DemoCounty:
     stewards: Stewards
     outings: tuple[Outing, ...]
     activities: tuple[Activity, ...]
+    problems: tuple[Problem, ...]
 
 
 def draw(seed: int, *, today: dt.date) -> DemoCounty:
@@ -33,8 +35,8 @@ def draw(seed: int, *, today: dt.date) -> DemoCounty:
 
     Each part has its own stream of chance, so that a change of one leaves the others as they are.
     """
-    land_rng, river_rng, road_rng, scheme_rng, people_rng, outing_rng, activity_rng = (
-        np.random.default_rng([seed, part]) for part in range(7)
+    land_rng, river_rng, road_rng, scheme_rng, people_rng, outing_rng, activity_rng, problem_rng = (
+        np.random.default_rng([seed, part]) for part in range(8)
     )
     land = make_land(land_rng)
     rivers = make_rivers(land, river_rng)
@@ -43,4 +45,5 @@ def draw(seed: int, *, today: dt.date) -> DemoCounty:
     stewards = make_stewards(land, scheme, people_rng, today=today)
     outings = make_outings(scheme, stewards, outing_rng, today=today)
     activities = make_activities(scheme, stewards, activity_rng, today=today)
-    return DemoCounty(today, land, rivers, roads, scheme, stewards, outings, activities)
+    problems = make_problems(scheme, outings, problem_rng, today=today)
+    return DemoCounty(today, land, rivers, roads, scheme, stewards, outings, activities, problems)

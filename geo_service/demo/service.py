@@ -21,7 +21,7 @@ from geo_service.accounts.scope import Actor, Scope
 from geo_service.areas.service import CHINA_TIME
 from geo_service.coverage import walkable
 from geo_service.db import transaction
-from geo_service.demo import names, queries, steps
+from geo_service.demo import handling, names, queries, steps
 from geo_service.demo.county import DemoCounty, draw
 from geo_service.demo.land import COUNTY_CODE
 from geo_service.demo.queries import Note
@@ -35,7 +35,7 @@ JOB = "demo.make"
 DEFAULT_SEED = 1
 MADE = f"演示县「{names.COUNTY}」（编码 {COUNTY_CODE}，虚构）已建成。"
 THERE_ALREADY = f"演示县「{names.COUNTY}」已经有了，没有改动。"
-_RIVERS_A_STEP, _WALKS_A_STEP, _SERVICES_A_STEP = 1500, 50, 150
+_RIVERS_A_STEP, _WALKS_A_STEP, _SERVICES_A_STEP, _PROBLEMS_A_STEP = 1500, 50, 150, 40
 
 Tell = Callable[[int, int, str], None]
 """Hears how many of how many parts are done, and in plain Chinese what is being done."""
@@ -155,19 +155,26 @@ def _steps(made: DemoCounty) -> Iterator[Step]:
     for rows in _slices(len(made.activities), _SERVICES_A_STEP):
         what = f"登记网格服务、走访、议事、值守 {rows.start}/{len(made.activities)} 次"
         yield Step(f"services {rows.start}", what, 2, partial(_serve, made, rows))
-    yield Step("figures", "填报协助处置的问题", 1, partial(_fill_in, made))
+    yield Step("units", "登记处理问题的责任单位", 1, _set_up_units)
     yield Step("consents", "登记同意书", 1, partial(_agree, made))
     for rows in _slices(len(made.outings), _WALKS_A_STEP):
         what = f"走一年的巡查 {rows.start}/{len(made.outings)} 次"
         yield Step(f"walks {rows.start}", what, 5, partial(_walk, made, rows))
+    for rows in _slices(len(made.problems), _PROBLEMS_A_STEP):
+        what = f"上报和处理问题 {rows.start}/{len(made.problems)} 个"
+        yield Step(f"problems {rows.start}", what, 2, partial(_report, made, rows))
 
 
 def _serve(made: DemoCounty, rows: range, db: Session, _county: County, scope: Scope) -> None:
     steps.take_services(db, scope, made, rows)
 
 
-def _fill_in(made: DemoCounty, db: Session, _county: County, scope: Scope) -> None:
-    steps.enter_figures(db, scope, made)
+def _set_up_units(db: Session, _county: County, scope: Scope) -> None:
+    handling.set_up_units(db, scope)
+
+
+def _report(made: DemoCounty, rows: range, db: Session, _county: County, scope: Scope) -> None:
+    steps.take_problems(db, scope, made, rows)
 
 
 def _agree(made: DemoCounty, db: Session, _county: County, scope: Scope) -> None:

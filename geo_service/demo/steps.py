@@ -14,16 +14,14 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.areas import service as areas
 from geo_service.areas.tree import AreaRow
-from geo_service.demo import names, queries
+from geo_service.demo import handling, names, queries
 from geo_service.demo.beats import Beat
 from geo_service.demo.county import DemoCounty
 from geo_service.demo.land import COUNTY_CODE
-from geo_service.demo.outings import TIME_ZONE, recorded
+from geo_service.demo.outings import recorded
 from geo_service.demo.plan import CRS
 from geo_service.demo.queries import Lies
 from geo_service.demo.stewards import Office, Term
-from geo_service.figures import service as figures
-from geo_service.figures.service import EntryRequest
 from geo_service.patrols import reviews
 from geo_service.patrols import service as patrols
 from geo_service.people import service as people
@@ -36,14 +34,11 @@ from geo_service.tables import County
 from layers import crs
 from layers.cells import AreaCells
 from layers.drafts import PlaceDraft
-from layers.figures import Code
 from layers.tracks import Recording
 from layers.vocabulary import Datum, DutyKind, Layer, Level, Right, Role, Verdict
 
 _IDS = uuid.UUID("0b6f9f0e-5d2b-5b0e-9c55-3c8f5a7d2e10")
 """Name space of people and patrols: made again they have the same ids, so nothing comes twice."""
-PROBLEMS = 234
-"""Dealt with in the year: entered by hand."""
 _REVIEWED = "问过本人：一路都在走，信号断了一阵（虚构）"
 _CHIEFS = {
     "县": (Level.COUNTY, Level.TOWNSHIP, Level.VILLAGE),
@@ -256,11 +251,10 @@ def take_services(db: Session, scope: Scope, made: DemoCounty, rows: range) -> N
         )
 
 
-def enter_figures(db: Session, scope: Scope, made: DemoCounty) -> None:
-    """Enter by hand what has no rows to count: problems that were dealt with (domain.md 8.1, X6)."""
-    days = [dt.datetime.fromtimestamp(outing.start_s, TIME_ZONE).date() for outing in made.outings]
-    note = f"问题台账第 1 至 {PROBLEMS} 号，各镇街汇总（虚构）"
-    figures.enter(db, scope, EntryRequest(Code.X6, min(days), max(days), PROBLEMS, note))
+def take_problems(db: Session, scope: Scope, made: DemoCounty, rows: range) -> None:
+    """Tell of some problems that were seen on the walks, and follow them to where they end."""
+    walkers = [_person_id(made.stewards.people[outing.person].number) for outing in made.outings]
+    handling.take_problems(db, scope, made, rows, walkers, _IDS)
 
 
 def give_consents(db: Session, scope: Scope, made: DemoCounty) -> None:

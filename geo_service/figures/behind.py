@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.cases import rules
+from geo_service.clock import zone_in
 from geo_service.columns import Column, Listing
 from geo_service.errors import Forbidden
 from geo_service.figures import row_queries, service
@@ -46,14 +48,15 @@ COLUMNS = {
         Column("km", "公里", "number"),
         Column("where", "走到的对象、地点"),
     ),
-    Behind.ENTRY: (
+    Behind.PROBLEM: (
         _ID,
-        Column("first_day", "时段开始", "day"),
+        Column("first_day", "办结，或时段开始", "day"),
         Column("last_day", "时段结束", "day"),
         Column("value", "数值", "number"),
-        Column("note", "依据"),
+        Column("note", "案件，或填报的依据"),
+        Column("names", "上报的志愿者", mask="name"),
         Column("by", "填报人"),
-        Column("at", "填报时间", "time"),
+        Column("at", "办结或填报时间", "time"),
     ),
 }
 
@@ -64,7 +67,8 @@ def rows(db: Session, scope: Scope, counted: Counted, day: dt.date) -> Listing:
     `day` is the last one of the period. Raises Forbidden for who sees no people.
     """
     figure = counted.figure
-    if figure.behind in (Behind.PERSON, Behind.OUTING) and not scope.holds(Right.COORDINATOR):
+    hides = figure.behind in (Behind.PERSON, Behind.OUTING) or _ids(counted.ids, "case")
+    if hides and not scope.holds(Right.COORDINATOR):
         raise Forbidden("规划员只看汇总数；名单和逐次记录请向协调员索取。")
     made = _ROWS[figure.behind](db, scope, counted.ids, day)
     return Listing(
@@ -121,13 +125,23 @@ def _outings(db: Session, scope: Scope, ids: Sequence[str], _day: dt.date) -> li
     ]
 
 
-def _entries(db: Session, scope: Scope, ids: Sequence[str], _day: dt.date) -> list[Any]:
+def _problems(db: Session, scope: Scope, ids: Sequence[str], _day: dt.date) -> list[Any]:
+    zone, cases = zone_in(db, scope.county_id), [int(id_) for id_ in _ids(ids, "case")]
+    trees = rules.editions(db, scope.county_id) if cases else {}
+    closed = []
+    for case in row_queries.cases(db, scope, cases):
+        at = case.closed_at.astimezone(zone)
+        what = f"{case.number} {trees[case.category_edition_id].words(case.category)}"
+        note = f"{what}，{case.place}" if case.place else what
+        names = [name or GONE for name in case.names]
+        closed.append((f"case/{case.id}", at.date(), None, 1, note, names, None, at))
     wanted = {int(id_) for id_ in _ids(ids, "figure_entry")}
-    return [
-        (told.id, told.first_day, told.last_day, told.value, told.note, told.by, told.entered_at)
+    return closed + [
+        (f"figure_entry/{told.id}", told.first_day, told.last_day, told.value, told.note, [], told.by,
+         told.entered_at)
         for told in (service.entries(db, scope) if wanted else [])
         if told.id in wanted
-    ]
+    ]  # fmt: skip
 
 
-_ROWS = {Behind.PERSON: _people, Behind.PLACE: _places, Behind.OUTING: _outings, Behind.ENTRY: _entries}
+_ROWS = {Behind.PERSON: _people, Behind.PLACE: _places, Behind.OUTING: _outings, Behind.PROBLEM: _problems}

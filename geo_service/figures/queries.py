@@ -4,10 +4,10 @@ import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, union, update
+from sqlalchemy import ColumnElement, Date, and_, cast, func, or_, select, union, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from geo_service.tables import (
     Account,
     Area,
     AreaVisit,
+    Case,
     Companion,
     County,
     Duty,
@@ -27,12 +28,13 @@ from geo_service.tables import (
     Place,
     PlaceArea,
     PlaceVersion,
+    Report,
     Service,
     ServicePerson,
     StoredFile,
 )
-from layers.figures import Code, Entry, Outing, Term
-from layers.vocabulary import DutyKind, Role, ServiceKind, Verdict
+from layers.figures import Code, Entry, Outing, Problem, Term
+from layers.vocabulary import BY_VOLUNTEERS, CaseState, DutyKind, Role, ServiceKind, Verdict
 
 Condition = ColumnElement[bool]
 Statement = Any
@@ -45,7 +47,7 @@ class Facts:
 
     terms: Sequence[Term]
     outings: Sequence[Outing]
-    entries: Sequence[Entry] = field(default=())
+    problems: Sequence[Problem]
 
 
 def facts(db: Session, county_id: int, first: dt.date, last: dt.date, *, by_area: bool) -> Facts:
@@ -59,6 +61,7 @@ def facts(db: Session, county_id: int, first: dt.date, last: dt.date, *, by_area
             *_patrols(db, county_id, first, last, by_area=by_area),
             *_services(db, county_id, first, last, by_area=by_area),
         ],
+        _problems(db, county_id, first, last, by_area=by_area),
     )
 
 
@@ -86,6 +89,26 @@ def _duty_areas(county_id: int, mine: Condition) -> Statement:
         .where(mine, Place.area_id.is_not(None), _unmapped(Place.version_id))
     )
     return union(mapped, listed)
+
+
+def _problems(db: Session, county_id: int, first: dt.date, last: dt.date, *, by_area: bool) -> list[Problem]:
+    zone = select(County.time_zone).where(County.id == county_id).scalar_subquery()
+    told = (
+        select(func.coalesce(Case.into_id, Case.id))
+        .join(Report, Report.case_id == Case.id)
+        .where(Report.county_id == county_id, Report.channel.in_(BY_VOLUNTEERS))
+    )
+    mine = and_(
+        Case.county_id == county_id,
+        Case.state == CaseState.CLOSED,
+        cast(func.timezone(zone, Case.closed_at), Date).between(first, last),
+        Case.id.in_(told.correlate(None)),
+    )
+    lying = {}
+    if by_area:
+        lying = _areas_of(db, county_id, select(Case.id, Case.area_id).where(mine, Case.area_id.is_not(None)))
+    ids = db.scalars(select(Case.id).where(mine))
+    return [Problem(f"case/{id_}", lying.get(id_, frozenset())) for id_ in ids]
 
 
 def _patrols(db: Session, county_id: int, first: dt.date, last: dt.date, *, by_area: bool) -> list[Outing]:

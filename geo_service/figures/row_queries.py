@@ -5,17 +5,27 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, union
 from sqlalchemy.orm import Session
 
-from geo_service.accounts.narrow import duties_in, patrols_in, people_in, places_in, services_in
+from geo_service.accounts.narrow import (
+    CHANGE,
+    cases_in,
+    duties_in,
+    patrols_in,
+    people_in,
+    places_in,
+    services_in,
+)
 from geo_service.accounts.scope import Scope
 from geo_service.bulk import among
 from geo_service.counting import came_to
 from geo_service.tables import (
     Area,
     AreaVisit,
+    Case,
     Companion,
     Duty,
     LineCoverage,
@@ -24,10 +34,11 @@ from geo_service.tables import (
     Place,
     PlaceArea,
     PlaceVersion,
+    Report,
     Service,
     ServicePerson,
 )
-from layers.vocabulary import DutyKind, Layer, Level, Role, ServiceKind
+from layers.vocabulary import BY_VOLUNTEERS, DutyKind, Layer, Level, Role, ServiceKind
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,20 @@ class OutingBehind:
     hours: float
     walked_m: float | None
     where: Sequence[str]
+
+
+@dataclass(frozen=True)
+class CaseBehind:
+    """A case that a figure counts."""
+
+    id: int
+    number: str
+    category_edition_id: int | None
+    category: str
+    closed_at: dt.datetime
+    place: str | None
+    names: Sequence[str | None]
+    """The volunteers who told of it; None for who was deleted since."""
 
 
 def people(db: Session, scope: Scope, ids: Iterable[uuid.UUID], day: dt.date) -> list[PersonBehind]:
@@ -202,6 +227,34 @@ def _services(db: Session, scope: Scope, wanted: Sequence[uuid.UUID]) -> list[Ou
         )
         for id_, day, kind, people, hours, place, area in rows
     ]  # fmt: skip
+
+
+def cases(db: Session, scope: Scope, wanted: Sequence[int]) -> list[CaseBehind]:
+    """Return the cases of the scope among some, the first closed first, with the volunteers who told."""
+    into = func.coalesce(Case.into_id, Case.id)
+    told = (
+        select(into, Person.name)
+        .join(Report, Report.case_id == Case.id)
+        .outerjoin(Person, Person.id == Report.person_id)
+        .where(Case.county_id == scope.county_id, into.in_(wanted), Report.channel.in_(BY_VOLUNTEERS))
+        .order_by(Report.received_at)
+    )
+    names: dict[int, list[str | None]] = defaultdict(list)
+    for case_id, name in db.execute(told):
+        names[case_id].append(name or None)
+    rows: Sequence[Any] = db.execute(
+        select(
+            Case.id, Case.number, Case.category_edition_id, Case.category, Case.closed_at,
+            func.coalesce(Place.name, Place.code),
+        )
+        .outerjoin(Place, Place.id == Case.place_id)
+        .where(cases_in(scope, *CHANGE), among(Case.id, wanted))
+        .order_by(Case.closed_at, Case.id)
+    ).all()  # fmt: skip
+    return [
+        CaseBehind(id_, number, edition, category, closed_at, place, names[id_])
+        for id_, number, edition, category, closed_at, place in rows
+    ]
 
 
 def _in_force(day: dt.date) -> ColumnElement[bool]:

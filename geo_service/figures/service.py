@@ -22,7 +22,7 @@ from geo_service.figures import queries
 from geo_service.figures.queries import Facts
 from geo_service.tables import County, FigureEntry, StoredFile
 from layers import codes
-from layers.figures import FIGURES, Code, Counted, Figure, Outing, Term, count
+from layers.figures import FIGURES, Code, Counted, Figure, Outing, Problem, Term, count
 from layers.periods import days_up_to
 from layers.vocabulary import Right
 
@@ -132,7 +132,7 @@ def figures(db: Session, scope: Scope, asked: Asked) -> FigureTable:
     meeting = sum(entry.meets(period.first, period.last) for entry in entries)
     return FigureTable(
         asked,
-        count(facts.terms, facts.outings, within),
+        count(facts.terms, facts.outings, within, facts.problems),
         queries.waiting(db, scope.county_id, period.first, period.last),
         meeting - len(within),
     )
@@ -142,12 +142,12 @@ def counted_in(facts: Facts, areas: Iterable[int]) -> dict[Code, Counted]:
     """Count the figures over the facts that belong to any of the areas; entries by hand are the county's."""
     chosen = frozenset(areas)
 
-    def here(fact: Term | Outing) -> bool:
+    def here(fact: Term | Outing | Problem) -> bool:
         return not chosen.isdisjoint(fact.areas)
 
-    found = count(filter(here, facts.terms), filter(here, facts.outings))
+    found = count(filter(here, facts.terms), filter(here, facts.outings), (), filter(here, facts.problems))
     return {
-        code: dataclasses.replace(counted, missing="只有全县数") if counted.figure.by_hand else counted
+        code: dataclasses.replace(counted, missing="没有案件") if counted.figure.by_hand else counted
         for code, counted in found.items()
     }
 

@@ -175,8 +175,8 @@ def _link(frame: Frame, counted: Counted, id_: Any) -> str | None:
     """Return the page of a row, where it has one."""
     if counted.figure.behind is Behind.PLACE:
         return frame.link(f"/places/{id_}")
-    if counted.figure.behind is Behind.OUTING:
-        kind, _, number = str(id_).partition("/")
+    kind, _, number = str(id_).partition("/")
+    if counted.figure.behind is Behind.OUTING or kind == "case":
         return frame.link(f"/{kind}s/{number}")
     return None
 

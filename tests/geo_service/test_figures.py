@@ -241,7 +241,7 @@ def test_a_township_counts_what_lies_in_its_part(db, town, county):
     assert values(db, of_area(town, town.east, Right.PLANNER)) == east
     assert west[Code.X6] is None
     table = service.figures(db, county, service.asked(db, county, MAY.first, MAY.last, town.west.code))
-    assert table.figures[Code.X6].exactly == "只有全县数"
+    assert table.figures[Code.X6].exactly == "没有案件"
 
 
 def test_a_duty_that_ends_at_the_border_is_not_the_next_townships(db, town, county):

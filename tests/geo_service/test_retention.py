@@ -376,6 +376,7 @@ def test_the_service_does_it_daily(office: Office, db: Session) -> None:
     assert [(s.kind, s.every) for s in work.schedules] == [
         ("recorders.late", dt.timedelta(minutes=10)),
         ("notices.overdue", dt.timedelta(minutes=10)),
+        ("cases.clock", dt.timedelta(minutes=10)),
         ("retention", dt.timedelta(days=1)),
         ("patrols.close", dt.timedelta(minutes=15)),
     ]
