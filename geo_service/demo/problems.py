@@ -13,9 +13,11 @@ CLOSED = 234
 """Closed within the year: 11 for a hundred outings (domain.md 8.1, X6)."""
 _UNFINISHED = (
     ("reported", 6), ("accepted", 4), ("dispatched", 6), ("handling", 7), ("suspended", 2), ("done", 4),
-    ("rejected", 5), ("merged", 6),
+    ("rejected", 5),
 )  # fmt: skip
 """How many others end where; the newest ones."""
+_SEEN_AGAIN = 6
+"""How many of them somebody told of once more."""
 _SETTLED_DAYS = 30
 """What was seen so long before the last day is closed by then."""
 _BY_LAYER = {
@@ -51,7 +53,7 @@ class Problem(NamedTuple):
     category: str
     words: str
     fate: str
-    """closed, or the state in which it is."""
+    """closed, or the state in which it is; merged: it was told of before."""
     is_solved_there: bool
     """Settled by the walker on the spot."""
     is_reworked: bool
@@ -70,7 +72,10 @@ def make_problems(
     others = sorted(rng.choice(np.flatnonzero(~is_old), len(fates), replace=False).tolist())
     rng.shuffle(fates)
     chosen = [(outing, "closed") for outing in closed] + list(zip(others, fates, strict=True))
-    return tuple(_problem(scheme, outings, outing, fate, rng) for outing, fate in chosen)
+    problems = [_problem(scheme, outings, outing, fate, rng) for outing, fate in chosen]
+    open_ones = [problem for problem in problems if problem.fate in ("accepted", "dispatched", "handling")]
+    again = [open_ones[k] for k in rng.choice(len(open_ones), _SEEN_AGAIN, replace=False).tolist()]
+    return (*problems, *(one._replace(fate="merged", words="又看到一次，还没有处理") for one in again))
 
 
 def _problem(
