@@ -330,7 +330,7 @@ class TestBlur:
         before, after = as_array(own), as_array(photos.blurred(own, [BOX]))
         assert after.shape == before.shape
         difference = np.abs(after - before)
-        assert difference[IN_BOX].mean() > 30
+        assert difference[IN_BOX].mean() > 20
         assert sharpness(after[IN_BOX]) < sharpness(before[IN_BOX]) / 10
         outside = np.ones(before.shape[:2], bool)
         outside[232:368, 232:568] = False  # blocks of 8 pixels at the edge are of both
@@ -367,9 +367,11 @@ class TestBlur:
         chance = np.random.default_rng(3)
         out = io.BytesIO()
         Image.fromarray(chance.integers(0, 255, (400, 400, 3), dtype=np.uint8)).save(out, "JPEG", quality=95)
-        after = as_array(photos.blurred(out.getvalue(), [Box(0.25, 0.25, 0.75, 0.75)]))
-        assert after[110:290, 110:290].std() < 15
-        assert as_array(out.getvalue())[110:290, 110:290].std() > 50
+        before = as_array(out.getvalue())[110:290, 110:290]
+        after = as_array(photos.blurred(out.getvalue(), [Box(0.25, 0.25, 0.75, 0.75)]))[110:290, 110:290]
+        assert sharpness(after) < 5 < sharpness(before) / 10
+        mean = before.mean(axis=(0, 1))
+        assert np.abs(after - mean).max() < 2 * photos._NOISE + 10, "nothing stands out"
 
     def test_it_is_upright_and_tells_nothing(self) -> None:
         jpeg = photos.blurred(picture(orientation=6), [Box(0, 0, 0.1, 0.1)])
