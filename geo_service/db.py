@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine, create_engine
@@ -63,6 +63,12 @@ def after_commit(db: Session, act: Callable[[], object]) -> None:
     savepoint that was rolled back does not take it away.
     """
     db.info.setdefault(_AFTER, []).append(act)
+
+
+def refuse(db: Session, error: Exception) -> NoReturn:
+    """Commit what was stored, then raise: for a refusal that must be remembered. Nothing may follow it."""
+    db.commit()
+    raise error
 
 
 def _session(request: Request) -> Iterator[Session]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from geo_service import files, photos
+from geo_service import files, heif, photos
 from geo_service.errors import Invalid
 from geo_service.tables import StoredFile
 from layers.errors import BadFile
@@ -38,7 +38,7 @@ def keep(
     elif start.startswith(b"%PDF-"):
         kind, media_type = FileKind.PROOF, _PDF
     else:
-        raise BadFile("佐证只收照片（JPG、PNG、WebP）和 PDF。请换一个文件，或拍照后再传。")
+        raise BadFile("佐证只收照片（JPG、PNG、WebP、HEIC）和 PDF。请换一个文件，或拍照后再传。")
     return files.keep(
         db, folder, source, county_id=county_id, kind=kind, subject=subject, media_type=media_type, name=name
     )
@@ -50,6 +50,8 @@ def _is_photo(start: bytes) -> bool:
     >>> _is_photo(bytes.fromhex("ffd8ffe0")), _is_photo(b"%PDF-1.7")
     (True, False)
     """
-    return start.startswith((b"\xff\xd8\xff", b"\x89PNG")) or (
-        start[:4] == b"RIFF" and start[8:12] == b"WEBP"
+    return (
+        start.startswith((b"\xff\xd8\xff", b"\x89PNG"))
+        or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")
+        or heif.is_heif(start)
     )

@@ -245,6 +245,7 @@ class FileKind(Word):
 
     ORIGINAL = "original", "导入的原件"
     PHOTO = "photo", "照片"
+    BLURRED = "blurred", "遮挡后的照片"
     SHEET = "sheet", "纸质记录照片"
     PROOF = "proof", "佐证材料"
     REPORT = "report", "印发的报表"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from geo_service.bulk import among
@@ -24,7 +24,7 @@ from geo_service.tables import (
     Unit,
 )
 from layers.cases import Standing
-from layers.vocabulary import Move
+from layers.vocabulary import FileKind, Move
 
 Condition = ColumnElement[bool]
 LonLat = tuple[float, float]
@@ -228,17 +228,45 @@ def due(db: Session, *, limit: int) -> Sequence[Any]:
 # --- pieces of photos
 
 
-def add_piece(db: Session, row: PhotoPiece) -> None:
+@dataclass(frozen=True)
+class Piece:
+    """Where a piece of a photo lies."""
+
+    offset: int
+    size: int
+    report_id: uuid.UUID
+
+    @property
+    def end(self) -> int:
+        """Return the offset behind its last byte."""
+        return self.offset + self.size
+
+
+def add_piece(db: Session, county_id: int, photo_id: uuid.UUID, piece: Piece, content: bytes) -> None:
     """Store a piece of a photo."""
-    db.merge(row)
-    db.flush()
+    db.execute(
+        insert(PhotoPiece).values(
+            county_id=county_id, photo_id=photo_id, offset=piece.offset, report_id=piece.report_id,
+            content=content,
+        )
+    )  # fmt: skip
 
 
-def pieces(db: Session, photo_id: uuid.UUID) -> Sequence[tuple[int, int]]:
-    """Return where each piece of a photo begins and how long it is, in order."""
-    found = select(PhotoPiece.offset, func.octet_length(PhotoPiece.content))
-    rows = db.execute(found.where(PhotoPiece.photo_id == photo_id).order_by(PhotoPiece.offset))
-    return [(offset, size) for offset, size in rows]
+def pieces(db: Session, photo_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[Piece]]:
+    """Return the pieces of photos, those of each in order."""
+    found = select(
+        PhotoPiece.photo_id, PhotoPiece.offset, func.octet_length(PhotoPiece.content), PhotoPiece.report_id
+    ).where(among(PhotoPiece.photo_id, photo_ids))
+    by_photo: dict[uuid.UUID, list[Piece]] = {}
+    for photo_id, *piece in db.execute(found.order_by(PhotoPiece.photo_id, PhotoPiece.offset)):
+        by_photo.setdefault(photo_id, []).append(Piece(*piece))
+    return by_photo
+
+
+def content_at(db: Session, photo_id: uuid.UUID, offset: int) -> bytes | None:
+    """Return the piece of a photo that begins at an offset."""
+    found = select(PhotoPiece.content).where(PhotoPiece.photo_id == photo_id, PhotoPiece.offset == offset)
+    return db.scalar(found)
 
 
 def content_of(db: Session, photo_id: uuid.UUID) -> bytes:
@@ -249,4 +277,17 @@ def content_of(db: Session, photo_id: uuid.UUID) -> bytes:
 
 def drop_pieces(db: Session, photo_id: uuid.UUID) -> None:
     """Forget the pieces of a photo."""
-    db.execute(text("delete from photo_piece where photo_id = :id"), {"id": photo_id})
+    db.execute(delete(PhotoPiece).where(PhotoPiece.photo_id == photo_id))
+
+
+def mark_photo(db: Session, report_id: uuid.UUID, photo_id: uuid.UUID, **values: Any) -> None:
+    """Store more about a photo that a report announces."""
+    locked = select(Report.photos).where(Report.id == report_id).with_for_update()
+    photos = [photo | values if photo["id"] == str(photo_id) else photo for photo in db.scalars(locked).one()]
+    db.execute(update(Report).where(Report.id == report_id).values(photos=photos))
+
+
+def files(db: Session, county_id: int, kind: FileKind, subjects: Collection[str]) -> Sequence[StoredFile]:
+    """Return the files of a kind of subjects, the oldest first."""
+    own = StoredFile.county_id == county_id, StoredFile.kind == kind, among(StoredFile.subject, subjects)
+    return db.scalars(select(StoredFile).where(*own).order_by(StoredFile.created_at, StoredFile.id)).all()

@@ -210,7 +210,7 @@ def photo(
     photo_id: uuid.UUID,
     data: Annotated[bytes, Depends(_bytes)],
 ) -> Kept:
-    """Take a JPEG, PNG or WebP; it is drawn anew, so that nothing else of the file is kept."""
+    """Take a JPEG, PNG, WebP or HEIC; it is drawn anew, so that nothing else of the file is kept."""
     settings: Settings = request.app.state.settings
     kept = photos.keep(db, scope, settings.files_dir, patrol_id, photo_id, data)
     response.status_code = 200 if kept.already else 201

@@ -22,6 +22,7 @@ from geo_service.tables import (
     Job,
     Notice,
     Patrol,
+    PhotoPiece,
     Quarantined,
     Recomputation,
     RecordedFix,
@@ -101,6 +102,10 @@ def _original_is_past(now: dt.datetime, limits: Limits) -> Condition:
     return (StoredFile.kind == FileKind.ORIGINAL) & (StoredFile.created_at < _before(now, limits.raw_days))
 
 
+def _piece_is_past(now: dt.datetime, limits: Limits) -> Condition:
+    return PhotoPiece.received_at < _before(now, limits.raw_days)
+
+
 def _name_is_past(now: dt.datetime, limits: Limits) -> Condition:
     return (Import.file_name != "") & (Import.created_at < _before(now, limits.raw_days))
 
@@ -160,8 +165,12 @@ EXPIRIES = (
         ],
     ),
     Expiry(
-        "originals", "名册、轨迹等的原件（个）", "raw_days", StoredFile, _original_is_past,
+        "originals", "名册、轨迹、照片等的原件（个）", "raw_days", StoredFile, _original_is_past,
         lambda past: [delete(StoredFile).where(past)],
+    ),
+    Expiry(
+        "photo_pieces", "没有收全的上报照片（段）", "raw_days", PhotoPiece, _piece_is_past,
+        lambda past: [delete(PhotoPiece).where(past)],
     ),
     Expiry(
         "file_names", "导入的文件名（个）", "raw_days", Import, _name_is_past,

@@ -17,6 +17,7 @@ from geo_service.privacy.redaction import Redaction, counts_only
 from geo_service.tables import (
     Alert,
     Batch,
+    CaseStep,
     CheckIn,
     Companion,
     Consent,
@@ -24,6 +25,7 @@ from geo_service.tables import (
     Import,
     Patrol,
     Person,
+    PhotoPiece,
     Report,
     Service,
     ServicePerson,
@@ -47,11 +49,20 @@ class Outings:
     """Patrols on which he was a companion."""
     together: Sequence[uuid.UUID]
     """Services that name others too."""
+    reports: Sequence[uuid.UUID]
+    """Of problems, as he told them."""
+    steps: Sequence[int]
+    """Of cases, that he took."""
 
     @property
     def own(self) -> list[str]:
         """The subjects of the files that are his own."""
         return [*(f"patrol/{id_}" for id_ in self.patrols), *(f"service/{id_}" for id_ in self.alone)]
+
+    @property
+    def told(self) -> list[str]:
+        """The subjects of the photos of problems that he sent: drawn anew they stay with the case."""
+        return [*(f"report/{id_}" for id_ in self.reports), *(f"case_step/{id_}" for id_ in self.steps)]
 
     @property
     def shared(self) -> list[str]:
@@ -72,11 +83,15 @@ def outings(db: Session, county_id: int, person_id: uuid.UUID) -> Outings:
     served = select(ServicePerson.service_id).where(
         ServicePerson.county_id == county_id, ServicePerson.person_id == person_id
     )
+    told = select(Report.id).where(Report.county_id == county_id, Report.person_id == person_id)
+    took = select(CaseStep.id).where(CaseStep.county_id == county_id, CaseStep.person_id == person_id)
     return Outings(
         db.scalars(walked).all(),
         db.scalars(served.where(~has_others)).all(),
         db.scalars(along).all(),
         db.scalars(served.where(has_others)).all(),
+        db.scalars(told).all(),
+        db.scalars(took).all(),
     )
 
 
@@ -90,6 +105,7 @@ def forget(db: Session, person: Person, now: dt.datetime) -> list[bytes]:
     gone = files.drop(db, StoredFile.county_id == county_id, _files(found))
     _forget_patrols(db, found.patrols)
     _forget_services(db, found.alone)
+    db.execute(delete(PhotoPiece).where(PhotoPiece.report_id.in_(found.reports)))
     db.execute(delete(CheckIn).where(CheckIn.patrol_id.in_(found.patrols)))
     for table in (Companion, ServicePerson, Consent, Alert):
         db.execute(delete(table).where(table.county_id == county_id, table.person_id == person.id))
@@ -111,7 +127,8 @@ def _files(found: Outings) -> ColumnElement[bool]:
     """Return the condition for his files, lists that name him, and every original that may."""
     original = (StoredFile.kind == FileKind.ORIGINAL) & StoredFile.subject.startswith("import/")
     named = (StoredFile.kind == FileKind.SHEET) & StoredFile.subject.in_(found.shared)
-    return or_(StoredFile.subject.in_(found.own), named, original)
+    told = (StoredFile.kind == FileKind.ORIGINAL) & StoredFile.subject.in_(found.told)
+    return or_(StoredFile.subject.in_(found.own), named, original, told)
 
 
 def _forget_patrols(db: Session, patrol_ids: Sequence[uuid.UUID]) -> None:

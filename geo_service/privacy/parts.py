@@ -299,7 +299,8 @@ def _recorded_fixes(whose: Whose) -> Rows:
 
 def stored_files(whose: Whose) -> Select[StoredFile]:
     """Return the query of the rows of a person's own files; those that he shares name others too."""
-    own = StoredFile.county_id == whose.county_id, StoredFile.subject.in_(whose.outings.own)
+    subjects = [*whose.outings.own, *whose.outings.told]
+    own = StoredFile.county_id == whose.county_id, StoredFile.subject.in_(subjects)
     return select(StoredFile).where(*own).order_by(StoredFile.created_at, StoredFile.id)
 
 

@@ -39,6 +39,7 @@ from geo_service.tables import (
     Notice,
     Patrol,
     Person,
+    PhotoPiece,
     Quarantined,
     RecordedFix,
     SignIn,
@@ -46,6 +47,7 @@ from geo_service.tables import (
 )
 from layers.vocabulary import FileKind, Layer, Right
 from tests.geo_service.conftest import SmallCounty
+from tests.geo_service.test_case_pictures import add_report
 
 NOW = dt.datetime.now(dt.UTC)
 WHOLE = dict.fromkeys((Right.ADMINISTRATOR, Right.COORDINATOR), None)
@@ -174,6 +176,20 @@ class TestWhatExpires:
         check_in = db.scalars(select(CheckIn)).one()
         assert (check_in.lon, check_in.lat, check_in.away_m) == (None, None, 12.0)
         assert db.scalars(select(Alert.lon)).all() == [None]
+        assert office.run() == {}
+
+    def test_photos_of_problems_that_never_came_whole(self, office: Office, db: Session) -> None:
+        photo = uuid.uuid4()
+        report = add_report(db, office.county.id, {photo: b"0123"}, office.walker)
+        for offset, days in ((0, 7.1), (2, 6.9)):
+            piece = PhotoPiece(
+                county_id=office.county.id, photo_id=photo, offset=offset, report_id=report, content=b"01",
+                received_at=ago(days),
+            )  # fmt: skip
+            db.add(piece)
+        db.flush()
+        assert office.run() == {"photo_pieces": (1, 0)}
+        assert db.scalars(select(PhotoPiece.offset)).all() == [2]
         assert office.run() == {}
 
     def test_raw_fixes_originals_and_names_of_files_after_the_raw_days(
