@@ -367,11 +367,11 @@ class TestBlur:
         chance = np.random.default_rng(3)
         out = io.BytesIO()
         Image.fromarray(chance.integers(0, 255, (400, 400, 3), dtype=np.uint8)).save(out, "JPEG", quality=95)
-        before = as_array(out.getvalue())[110:290, 110:290]
-        after = as_array(photos.blurred(out.getvalue(), [Box(0.25, 0.25, 0.75, 0.75)]))[110:290, 110:290]
+        before = as_array(out.getvalue())[120:280, 120:280]
+        after = as_array(photos.blurred(out.getvalue(), [Box(0.25, 0.25, 0.75, 0.75)]))[120:280, 120:280]
         assert sharpness(after) < 5 < sharpness(before) / 10
         mean = before.mean(axis=(0, 1))
-        assert np.abs(after - mean).max() < 2 * photos._NOISE + 10, "nothing stands out"
+        assert np.abs(after - mean).max() < 2 * photos._NOISE + 15, "nothing stands out"
 
     def test_it_is_upright_and_tells_nothing(self) -> None:
         jpeg = photos.blurred(picture(orientation=6), [Box(0, 0, 0.1, 0.1)])
