@@ -122,6 +122,16 @@ class Categories:
             raise BadRules(f"没有编码为「{code[:40]}」的问题类别；请重新选择。")
         return found
 
+    def tree(self) -> list[dict[str, Any]]:
+        """Return kinds, each with its categories, by code and name: for a screen that asks in two steps."""
+        return [
+            {
+                "code": kind.code, "name": kind.name, "icon": kind.icon,
+                "below": [{"code": one.code, "name": one.name} for one in self.below(kind.code)],
+            }
+            for kind in self.kinds
+        ]  # fmt: skip
+
     def words(self, code: str) -> str:
         """Return a category as people read it, with its kind; a code that is not there as itself."""
         found, kind = self.by_code.get(code), self.by_code.get(code.partition(".")[0])

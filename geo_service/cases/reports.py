@@ -38,7 +38,7 @@ class Announced:
 
     id: uuid.UUID
     sha256: str
-    """Of its bytes, in hexadecimal."""
+    """Of its bytes, in hexadecimal; empty: its phone cannot tell."""
     size: int
 
 

@@ -4,11 +4,11 @@ import datetime as dt
 import uuid
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from geo_service.accounts.dependencies import Volunteer
-from geo_service.cases import handling, reports, told
+from geo_service.cases import handling, pictures, queries, reports, told
 from geo_service.cases.handling import Wanted
 from geo_service.cases.reports import Announced, Said, Taken
 from geo_service.cases.told import Own
@@ -26,7 +26,10 @@ class PhotoIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: uuid.UUID
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="Of its bytes.")]
+    sha256: Annotated[
+        str | None,
+        Field(pattern="^[0-9a-f]{64}$", description="Of its bytes; left out where the phone makes none."),
+    ] = None
     size: Annotated[int, Field(gt=0, le=reports.MOST_PHOTO_BYTES)]
 
 
@@ -154,6 +157,39 @@ def report(
     return _taken(db, scope, taken)
 
 
+class ProgressOut(BaseModel):
+    """How far a photo is."""
+
+    received: Annotated[int, Field(description="Bytes from the beginning: from here the phone goes on.")]
+    size: int
+    is_whole: bool
+
+
+@router.put("/reports/{report_id}/photos/{photo_id}", summary="A piece of a photo that a report announced")
+def piece(
+    request: Request,
+    db: Db,
+    scope: Volunteer,
+    report_id: uuid.UUID,
+    photo_id: uuid.UUID,
+    content: Annotated[bytes, Body(media_type="application/octet-stream")],
+    offset: Annotated[int, Query(ge=0, lt=2**31, description="Where it begins, in bytes.")] = 0,
+) -> ProgressOut:
+    """Take a piece, in any order and as often as it comes; with the last one the photo is kept."""
+    settings: Settings = request.app.state.settings
+    _one(db, scope, report_id)
+    found = pictures.take_piece(db, settings.files_dir, scope.county_id, report_id, photo_id, offset, content)
+    return ProgressOut(received=found.received, size=found.size, is_whole=found.is_whole)
+
+
+@router.get("/reports/{report_id}/photos", summary="How far the photos of a report are")
+def progress(db: Db, scope: Volunteer, report_id: uuid.UUID) -> dict[uuid.UUID, int]:
+    """Return for each photo how many bytes need not be sent again."""
+    _one(db, scope, report_id)
+    report = queries.report(db, report_id)
+    return {} if report is None else pictures.progress(db, report)
+
+
 @router.get("/reports", summary="What one told of")
 def own(db: Db, scope: Volunteer) -> list[OwnOut]:
     """Return one's own reports, the latest first, each with how it goes on."""
@@ -196,7 +232,7 @@ def _said(said: ReportIn) -> Said:
     except (OverflowError, ValueError) as error:
         raise Invalid("时间不可能；请对准手机的时钟后再上报。") from error
     accuracy_m = said.accuracy_m if said.accuracy_m and said.accuracy_m > 0 else None
-    photos = [Announced(photo.id, photo.sha256, photo.size) for photo in said.photos]
+    photos = [Announced(photo.id, photo.sha256 or "", photo.size) for photo in said.photos]
     return Said(
         at, said.category, said.position, said.datum, accuracy_m, said.place_id, said.words, said.solved,
         patrol_id=said.patrol_id, photos=photos,

@@ -95,6 +95,7 @@ class MeOut(BaseModel):
     notices: list[NoticeOut]
     rules: RulesOut
     found: Annotated[bool, Field(description="Whether an app of others recorded what he has not decided on.")]
+    report_kinds: Annotated[list[dict[str, Any]], Field(description="What he may report, in two steps.")]
 
     @classmethod
     def of(cls, me: Me, csrf: str) -> "MeOut":
@@ -111,6 +112,7 @@ class MeOut(BaseModel):
             notices=[NoticeOut(**vars(notice)) for notice in me.notices],
             rules=RulesOut(**vars(me.rules)),
             found=me.found,
+            report_kinds=list(me.report_kinds),
         )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.scope import Scope
 from geo_service.areas import contacts
 from geo_service.areas.contacts import Contact
+from geo_service.cases import rules as case_rules
 from geo_service.coverage import answers
 from geo_service.coverage.answers import CoverageTable
 from geo_service.coverage.canvas import Canvas
@@ -83,6 +84,8 @@ class Me:
     rules: Rules
     found: bool
     """Whether there are outings that a recorder sent and that he has not decided on."""
+    report_kinds: Sequence[dict[str, Any]]
+    """What he may report: kinds of problems, and the categories of each."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ def me(db: Session, scope: Scope, rules: Rules) -> Me:
         notices=[Warned(n.id, NoticeKind(n.kind), NoticeKind(n.kind).zh, n.text, n.until) for n in warned],
         rules=rules,
         found=bool(found.proposals(db, scope)),
+        report_kinds=case_rules.ground(db, county.id).categories.tree(),
     )
 
 

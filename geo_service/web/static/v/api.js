@@ -23,6 +23,7 @@ export function trust(token) { csrf = token || csrf; }
 async function fetched(method, path, body) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), PATIENCE_MS);
+  const isRaw = body instanceof ArrayBuffer;
   try {
     const response = await fetch(path, {
       method,
@@ -31,10 +32,10 @@ async function fetched(method, path, body) {
       signal: stop.signal,
       headers: {
         Accept: "application/json",
-        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(body === undefined ? {} : { "Content-Type": isRaw ? "application/octet-stream" : "application/json" }),
         ...(csrf ? { "X-CSRF-Token": csrf } : {}),
       },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || isRaw ? body : JSON.stringify(body),
     });
     const text = await response.text();
     return [response.status, text ? JSON.parse(text) : null];

@@ -109,6 +109,7 @@ class App {
     for (const element of document.querySelectorAll("[data-unsent]")) element.textContent = words;
     if (this.shown === "ended" && this.outbox) this.refreshEnded();
     if (this.shown === "scanned" && !this.scan.answer) this.show("scanned");
+    if (this.shown === "reported" && !this.reportAnswer) this.show("reported", this.reportId);
   }
 
   unsentWords() { return this.unsent ? `还有 ${this.unsent} 条没上传，有信号就会自动传。` : "都上传好了。"; }
@@ -131,7 +132,7 @@ class App {
 
   /** Put a screen: a heading, what is on it, the telephone below. */
   put(title, children, back) {
-    if (this.walking) { this.walking.stop(); this.walking = null; }
+    if (this.walking && !this.walking.behind) { this.walking.stop(); this.walking = null; }
     const heading = h("h1", { tabindex: "-1" }, title);
     const aloud = canRead() ? h("button", { class: "small", type: "button", onclick: () => read(this.screen) }, icon("sound"), "读给我听") : null;
     const returns = back === undefined ? () => this.show("home") : back;
@@ -164,6 +165,7 @@ const SCREENS = {
   },
 
   async home(app) {
+    const reports = await import("./told.js");
     const laid = await aside(app.person.id);
     const sizes = h("fieldset", { class: "sizes" }, SIZES.map(([size, word]) =>
       h("button", { class: "small", type: "button", "aria-label": `字号：${word}`, "aria-pressed": String(app.person.size === size),
@@ -178,6 +180,8 @@ const SCREENS = {
       h("button", { class: "go", type: "button", onclick: () => start(app) }, icon("start"), "开始巡查"),
       app.me.found ? h("div", { class: "card" }, h("p", null, "别的软件记下了您的外出。"),
         h("button", { class: "small", type: "button", onclick: () => app.show("found") }, "看看哪些是巡查")) : null,
+      h("button", { class: "report", type: "button", onclick: () => app.show("report") }, icon("camera"), "上报问题"),
+      ...(await reports.cards(app)),
       h("button", { type: "button", onclick: () => app.show("records") }, "我的记录"),
       h("button", { type: "button", onclick: () => app.show("contact") }, "联系人"),
       h("p", { "data-unsent": "", role: "status" }, app.unsentWords()),
@@ -264,6 +268,11 @@ const SCREENS = {
       await forgetSeen(patrol);
     }
   },
+
+  async report(app) { await (await import("./report.js")).show(app); },
+  async reported(app, id) { await (await import("./told.js")).reported(app, id); },
+  async reports(app) { await (await import("./told.js")).list(app); },
+  async ownReport(app, id) { await (await import("./told.js")).one(app, id); },
 
   async found(app, told) { await (await import("./found.js")).show(app, told); },
   async plate(app, id) { await (await import("./plate.js")).show(app, id); },

@@ -53,3 +53,42 @@ export function list(places) {
     return h("li", { class: "card" }, h("strong", null, `${place.layer_name} ${place.name}`), h("p", null, words));
   }));
 }
+
+const AROUND_M = 120;
+const STEP_M = 10;
+const NORTH_M = 111195;
+
+/** Return a map around a spot with arrows that move it; `moved` hears where it is then. Lines are those of his places. */
+export function pinned(collection, at, moved) {
+  const east = NORTH_M * Math.cos((at.lat * Math.PI) / 180);
+  const scale = WIDE / (2 * AROUND_M);
+  const x = (lon) => WIDE / 2 + (lon - at.lon) * east * scale;
+  const y = (lat) => WIDE / 2 - (lat - at.lat) * NORTH_M * scale;
+  const drawn = ((collection && collection.features) || []).map(({ geometry, properties: { kind } }) => svg("path", {
+    d: lines(geometry).map((line) => `M${line.map(([lon, lat]) => `${x(lon).toFixed(1)} ${y(lat).toFixed(1)}`).join("L")}`).join(""),
+    class: kind,
+  }));
+  const spot = svg("circle", { r: "11", class: "spot" });
+  let here = { lon: at.lon, lat: at.lat };
+  const put = (lon, lat) => {
+    here = { lon, lat };
+    spot.setAttribute("cx", x(lon).toFixed(1));
+    spot.setAttribute("cy", y(lat).toFixed(1));
+    moved(here);
+  };
+  const picture = svg("svg", { viewBox: `0 0 ${WIDE} ${WIDE}`, class: "map pin", role: "img",
+    "aria-label": "问题的位置：红点，周围是您的河和路" }, ...drawn, spot);
+  const drag = (event) => {
+    if (event.type === "pointermove" && !event.buttons) return;
+    const box = picture.getBoundingClientRect();
+    const [px, py] = [((event.clientX - box.left) / box.width) * WIDE, ((event.clientY - box.top) / box.height) * WIDE];
+    put(at.lon + (px - WIDE / 2) / (east * scale), at.lat - (py - WIDE / 2) / (NORTH_M * scale));
+  };
+  picture.addEventListener("pointerdown", drag);
+  picture.addEventListener("pointermove", drag);
+  put(at.lon, at.lat);
+  const arrow = (word, sign, dx, dy) => h("button", { class: "small", type: "button", "aria-label": `往${word}挪 ${STEP_M} 米`,
+    onclick: () => put(here.lon + (dx * STEP_M) / east, here.lat + (dy * STEP_M) / NORTH_M) }, `${sign}${word}`);
+  return h("div", null, picture, h("div", { class: "arrows" },
+    arrow("西", "←", -1, 0), arrow("东", "→", 1, 0), arrow("北", "↑", 0, 1), arrow("南", "↓", 0, -1)));
+}

@@ -52,12 +52,21 @@ export class Outbox {
     return (await unsent(this.person.id)).filter((piece) => !piece.aside);
   }
 
+  /** Whether something came since that goes before photos. */
+  async hasNews(known) {
+    const last = known[known.length - 1].n;
+    return (await this.waiting()).some((piece) => piece.n > last && !piece.late);
+  }
+
   async _send() {
     // What waits for a consent is one walk; what was checked in does not wait for it.
     let held = null;
-    for (const piece of await this.waiting()) {
+    // Photos are large: they go when nothing else waits, so that the end of a walk is not held up by them.
+    const waiting = await this.waiting();
+    for (const piece of [...waiting.filter((one) => !one.late), ...waiting.filter((one) => one.late)]) {
       if (this.stopped) return;
       if (held && piece.patrol) continue;
+      if (piece.late && (await this.hasNews(waiting))) return this._send();
       try {
         const answer = await ask(this.person, piece.method, piece.path, piece.body);
         await done(piece, answer);
@@ -79,9 +88,17 @@ async function done(piece, answer) {
   await together(["pieces", "patrols", "kept"], async ({ pieces, patrols, kept }) => {
     await result(pieces.delete(piece.n));
     if (piece.scan) await result(kept.put(answer, `scan:${piece.scan}`));
+    if (piece.tells) await told(kept, piece, answer);
     const patrol = piece.ends && (await result(patrols.get(piece.patrol)));
     if (patrol) await result(patrols.put({ ...patrol, answer }));
   });
+}
+
+/** What became of a report is kept until he has seen it; whether it is the same as another is asked later, too. */
+async function told(kept, piece, answer) {
+  const name = `reports:${piece.person}`;
+  const others = ((await result(kept.get(name))) || []).filter((one) => one.id !== piece.tells);
+  await result(kept.put([...others, { id: piece.tells, answer }].slice(-20), name));
 }
 
 /** Return what the server did not take of a person: its words. */

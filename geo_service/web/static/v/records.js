@@ -20,6 +20,7 @@ export async function show(app) {
   });
   app.put("我的记录", [
     h("button", { type: "button", onclick: () => app.show("places") }, "我的河、路和小区"),
+    h("button", { type: "button", onclick: () => app.show("reports") }, "我上报的问题"),
     app.me.found ? h("button", { type: "button", onclick: () => app.show("found") }, "别的软件记下的外出") : null,
     items.length ? list : h("p", null, "还没有记录。走一次巡查，这里就会有。"), more,
     h("h2", null, "我的资料由我做主"),

@@ -1,7 +1,7 @@
 /** The screen of a patrol under way: dark, a large clock, guarded against the pocket; and what looks after the walker. */
 
 import { call, readySound } from "./aloud.js";
-import { h, lasting, metres } from "./dom.js";
+import { h, icon, lasting, metres } from "./dom.js";
 import { uuid } from "./ids.js";
 import * as recorder from "./recorder.js";
 import { result, together } from "./store.js";
@@ -16,6 +16,8 @@ export class Walking {
     this.patrol = patrol;
     this.sheet = false;
     this.asked = null;
+    /** Another screen lies over this one, which records on. */
+    this.behind = false;
     this.said = "";
     this.watch = null;
     this.lock = null;
@@ -137,7 +139,19 @@ export class Walking {
     this.draw();
   }
 
+  /** Let another screen lie over this one, and come back to it. */
+  leave() { this.behind = true; }
+
+  back() {
+    this.behind = false;
+    this.sheet = false;
+    this.app.shown = "walking";
+    this.draw();
+  }
+
   draw() {
+    if (this.behind && !this.asked) return;
+    if (this.asked) this.behind = false;
     const inside = this.asked ? this.question() : this.sheet ? this.choices() : this.clock();
     this.app.screen.replaceChildren(h("div", { class: "dim" }, ...inside));
     this.refresh();
@@ -161,6 +175,7 @@ export class Walking {
     return [h("h1", null, title), h("div", null, this.parts.clock, this.parts.walked), this.parts.said, this.parts.unsent,
       this.patrol.state === "paused"
         ? h("button", { type: "button", onclick: () => this.pause(false) }, "继续巡查") : null,
+      h("button", { type: "button", onclick: () => { this.leave(); this.app.show("report"); } }, icon("camera"), "上报问题"),
       hold, this.app.telephone()].filter(Boolean);
   }
 
@@ -222,7 +237,7 @@ export class Walking {
   }
 
   refresh() {
-    if (!this.parts || !this.parts.clock) return;
+    if (this.behind || !this.parts || !this.parts.clock) return;
     const seconds = Math.max(0, Math.floor((Date.now() - this.patrol.started) / 1000));
     const two = (number) => String(number).padStart(2, "0");
     this.parts.clock.textContent =
