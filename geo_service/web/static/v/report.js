@@ -9,7 +9,7 @@ import { h, icon } from "./dom.js";
 import { uuid } from "./ids.js";
 import { pinned } from "./map.js";
 import * as recorder from "./recorder.js";
-import { kept, result, together } from "./store.js";
+import { keep, kept, result, together } from "./store.js";
 
 const LONGEST_PX = 2048;
 const QUALITY = 0.8;
@@ -20,8 +20,14 @@ const FRESH_MS = 15000;
 
 /** Begin a report, or go on with the one that a question interrupted. */
 export async function show(app) {
+  renewPlaces(app);
   app.draft = app.draft || { id: uuid(), at: null, photos: [], where: null, category: null };
   photo(app);
+}
+
+/** Lines for the map, as the phone knows them; the last screen does not wait for newer ones. */
+function renewPlaces(app) {
+  app.ask("GET", "/api/v/places").then((found) => keep(`places:${app.person.id}`, found), () => {});
 }
 
 // --- the photo, and where it is taken
