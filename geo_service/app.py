@@ -32,6 +32,7 @@ from geo_service.figures import routes as figures
 from geo_service.metrics import Metrics
 from geo_service.norms import routes as norms
 from geo_service.notices import routes as notices
+from geo_service.open311 import routes as open311
 from geo_service.patrols import client_routes as patrol_clients
 from geo_service.patrols import paper_routes as patrol_papers
 from geo_service.patrols import routes as patrols
@@ -79,6 +80,7 @@ ROUTERS = (
     plate_pages.router,
     cases.router,
     case_reports.router,
+    open311.router,
     volunteers.router,
     volunteer_pages.router,
     web.router,

@@ -68,6 +68,8 @@ class CaseRules:
     """Whether what is solved needs a photo, or a word why there is none."""
     public: bool = False
     """Whether strangers may report behind a plate."""
+    open311: bool = False
+    """Whether other systems may read and tell cases over Open311."""
 
     def __post_init__(self) -> None:
         """Check them. Raises BadRules."""
@@ -106,7 +108,7 @@ class CaseRules:
 
 
 _LIMITS = ("accept", "dispatch", "check", "close", "rework")
-_PLAIN = ("send_back_hours", "reopen_days", "reporter_checks", "needs_proof", "public")
+_PLAIN = ("send_back_hours", "reopen_days", "reporter_checks", "needs_proof", "public", "open311")
 
 
 def _limit_json(limit: Limit) -> dict[str, float]:

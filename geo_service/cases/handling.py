@@ -42,6 +42,8 @@ class Wanted:
     photos: Sequence[uuid.UUID] = ()
     """Photos of the case that belong to the step."""
     correction: Correction | None = None
+    data: Json | None = None
+    """What else is to be known of the step: codes, no texts."""
 
 
 def standing_of(case: Case) -> Standing:
@@ -226,7 +228,7 @@ def _tell_joined(db: Session, scope: Scope, into: int, case: Case) -> None:
 
 def _data(wanted: Wanted) -> Json:
     said = {"days": wanted.days, "into": wanted.into}
-    return {name: value for name, value in said.items() if value is not None}
+    return {**(wanted.data or {}), **{name: value for name, value in said.items() if value is not None}}
 
 
 def _words(text: str) -> str:

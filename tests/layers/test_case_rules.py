@@ -26,7 +26,7 @@ rules = st.builds(
     supervise_after_days=rising,
     send_back_hours=st.integers(0, 720), reopen_days=st.integers(0, 3650),
     separation=st.sampled_from(Separation), reporter_checks=st.booleans(), needs_proof=st.booleans(),
-    public=st.booleans(),
+    public=st.booleans(), open311=st.booleans(),
 )  # fmt: skip
 
 
