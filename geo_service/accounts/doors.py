@@ -52,6 +52,7 @@ DOORS = (
     _door("GET", "/p/{plate_id}", "82-bit id of a plate; tells what stands on the plate", 240),
     _door("GET", "/open311/v2/{path:path}", "off by default; cases without a word of any person", 240),
     _door("POST", "/open311/v2/{path:path}", "256-bit token of a program; what comes in is moderated", 120),
+    _door("GET POST", "/p/{plate_id}/report", "off by default; form token; bounded by plate; moderated", 60),
     _door("GET", "/v", "the page of volunteers without any data", 240),
     _door("GET", "/v/{file}", "files of the release, the same for everybody", None),
     _door("GET POST", "/osmand", _OF_RECORDERS, RECORDERS_PER_MINUTE),

@@ -24,7 +24,7 @@ from geo_service.tables import (
     Unit,
 )
 from layers.cases import Standing
-from layers.vocabulary import FileKind, Move
+from layers.vocabulary import Channel, FileKind, Move
 
 Condition = ColumnElement[bool]
 LonLat = tuple[float, float]
@@ -191,6 +191,17 @@ def reports(db: Session, case_id: int) -> Sequence[Any]:
         .where(or_(Case.id == case_id, Case.into_id == case_id))
         .order_by(Report.received_at, Report.id)
     ).all()
+
+
+def number_of(db: Session, case_id: int) -> str:
+    """Return what people call a case."""
+    return db.scalars(select(Case.number).where(Case.id == case_id)).one()
+
+
+def count_since(db: Session, county_id: int, channel: Channel, since: dt.datetime) -> int:
+    """Return how many reports came in a way since a moment."""
+    own = Report.county_id == county_id, Report.channel == channel, Report.received_at >= since
+    return db.scalar(select(func.count()).select_from(Report).where(*own)) or 0
 
 
 def own_reports(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from geo_service import audit
-from geo_service.accounts.narrow import places_in
+from geo_service.accounts.narrow import CHANGE, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.cases import handling, queries, rules, similar, whereabouts
 from geo_service.cases.handling import Wanted
@@ -168,9 +168,9 @@ def _tidied(said: Said) -> Said:
 
 def _where(db: Session, scope: Scope, ground: Ground, category: Category, said: Said) -> Whereabouts:
     """Find where a report lies: by its position, by the place that it names, by both, or by neither."""
-    if said.place_id is not None and not queries.has_place(
-        db, said.place_id, Place.county_id == scope.county_id if scope.person_id else places_in(scope)
-    ):
+    # Staff name places of their areas; volunteers and strangers see problems anywhere in the county.
+    may_name = places_in(scope) if scope.holds(*CHANGE) else Place.county_id == scope.county_id
+    if said.place_id is not None and not queries.has_place(db, said.place_id, may_name):
         raise NotFound("没有这个对象，或不在您的权限内；请重新选择。")
     day = said.at.astimezone(ground.zone).date()
     kind = ground.categories.by_code.get(category.kind)

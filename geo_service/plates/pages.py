@@ -8,6 +8,7 @@ from fastapi.templating import Jinja2Templates
 
 from geo_service import web
 from geo_service.accounts.dependencies import PerhapsSignedIn
+from geo_service.cases import strangers
 from geo_service.db import Db
 from geo_service.plates import public
 
@@ -21,5 +22,9 @@ def plate(request: Request, db: Db, who: PerhapsSignedIn, plate_id: str) -> Resp
     shown = public.shown(db, plate_id)
     if shown is None:
         return _TEMPLATES.TemplateResponse(request, "plate_gone.html", status_code=404)
-    values = {"shown": shown, "is_volunteer": who is not None and who.kind == "phone"}
+    values = {
+        "shown": shown,
+        "is_volunteer": who is not None and who.kind == "phone",
+        "takes_reports": strangers.is_open(db, plate_id),
+    }
     return _TEMPLATES.TemplateResponse(request, "plate.html", values)

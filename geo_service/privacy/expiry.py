@@ -16,6 +16,7 @@ from geo_service.settings import Settings
 from geo_service.tables import (
     Alert,
     Batch,
+    Case,
     CheckIn,
     Companion,
     Import,
@@ -26,9 +27,11 @@ from geo_service.tables import (
     Quarantined,
     Recomputation,
     RecordedFix,
+    Report,
     StoredFile,
     Table,
 )
+from layers.cases import SETTLED
 from layers.vocabulary import FileKind
 
 JOB_DAYS = 30
@@ -145,6 +148,13 @@ def _alert_is_past(now: dt.datetime, limits: Limits) -> Condition:
     return Alert.closed_at.is_not(None) & (Alert.raised_at < _before(now, limits.track_days))
 
 
+def _caller_is_past(now: dt.datetime, limits: Limits) -> Condition:
+    """Tell of who called or wrote about a problem that was settled so long ago."""
+    settled = Case.state.in_(sorted(SETTLED)) & (Case.since < _before(now, limits.run_days))
+    tells = or_(Report.caller.is_not(None), Report.caller_phone.is_not(None))
+    return tells & Report.case_id.in_(select(Case.id).where(settled))
+
+
 def _notice_is_past(now: dt.datetime, limits: Limits) -> Condition:
     return Notice.until < _before(now, limits.run_days)
 
@@ -203,6 +213,10 @@ EXPIRIES = (
     Expiry(
         "alerts", "处理完的关心提醒（条）", "track_days", Alert, _alert_is_past,
         lambda past: [delete(Alert).where(past)],
+    ),
+    Expiry(
+        "callers", "办结的问题里来电、扫码的人（次）", "run_days", Report, _caller_is_past,
+        lambda past: [update(Report).where(past).values(caller=None, caller_phone=None)],
     ),
     Expiry(
         "notices", "过期的天气等提醒（条）", "run_days", Notice, _notice_is_past,
