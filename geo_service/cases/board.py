@@ -16,7 +16,7 @@ from geo_service.cases import board_queries as queries
 from geo_service.cases import rules
 from geo_service.cases.board_queries import Condition, Key, StateCount
 from geo_service.cases.rules import Ground
-from geo_service.errors import Invalid
+from geo_service.errors import Invalid, NotFound
 from layers.cases import OPEN, SETTLED
 from layers.vocabulary import CaseState, Severity
 from layers.worktime import WorkClock
@@ -137,6 +137,14 @@ def page(db: Session, scope: Scope, asked: Asked, *, cursor: str | None = None, 
     return Page(told_rows(db, ground, rows, now), following)
 
 
+def on_map(db: Session, scope: Scope, asked: Asked) -> list[tuple[BoardRow, tuple[float, float] | None]]:
+    """Return the cases that are asked for with their position, WGS 84. Raises NotFound (the area)."""
+    ground, now = rules.ground(db, scope.county_id), dt.datetime.now(dt.UTC)
+    rows = queries.spots(db, conditions(db, scope, ground, asked, now), most=MOST_ON_MAP)
+    spots = [None if row.lon is None else (row.lon, row.lat) for row in rows]
+    return list(zip(told_rows(db, ground, rows, now), spots, strict=True))
+
+
 def conditions(db: Session, scope: Scope, ground: Ground, asked: Asked, now: dt.datetime) -> list[Condition]:
     """Return what the cases must meet that somebody asks for. Raises NotFound (the area)."""
     found = [cases_in(scope), *_own(scope, own=asked.own)]
@@ -198,6 +206,15 @@ def due_words(clock: WorkClock, state: CaseState, left_s: float | None, *, is_la
     if is_late:
         return f"超期 {span}" if span else "刚超期"
     return f"还剩 {span}" if span else "还剩不到 1 小时"
+
+
+def id_called(db: Session, scope: Scope, number: str) -> int:
+    """Return the id of the case of the scope with a number. Raises NotFound."""
+    word = number.strip()
+    found = queries.id_of(db, word, cases_in(scope)) if word and "\0" not in word else None
+    if found is None:
+        raise NotFound(f"没有编号「{word[:40]}」的案件，或不在您的权限内；编号像 2026-000123。")
+    return found
 
 
 def open_states() -> list[CaseState]:

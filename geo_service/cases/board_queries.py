@@ -5,11 +5,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from geo_service.bulk import among
-from geo_service.tables import Area, Case, Place, Report, Unit, UnitMember
+from geo_service.tables import Area, Case, Place, Unit, UnitMember
 from layers.cases import SETTLED
 from layers.vocabulary import CaseState
 
@@ -127,11 +127,25 @@ def spots(db: Session, where: Sequence[Condition], *, most: int) -> Sequence[Any
     ).all()
 
 
-def reports_of(db: Session, case_ids: Collection[int]) -> Sequence[Report]:
-    """Return the reports of cases and of those that they took up, the first first."""
-    own = or_(among(Case.id, case_ids), among(Case.into_id, case_ids))
-    found = select(Report).join(Case, Case.id == Report.case_id).where(own)
-    return db.scalars(found.order_by(Report.received_at, Report.id)).all()
+_NEAR = text("""
+    select ST_AsBinary(ST_Force2D(coalesce(version.line, version.polygon)))
+    from place join place_version version on place.version_id = version.id,
+         ST_Expand(ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), :degrees) box
+    where version.county_id = :county_id and (version.line && box or version.polygon && box)
+      and place.layer in ('river', 'road', 'compound')
+    limit 200
+""")
+
+
+def shapes_near(db: Session, county_id: int, lonlat: tuple[float, float], degrees: float) -> Sequence[bytes]:
+    """Return lines and compounds around a point as WKB, for a small map."""
+    said = {"lon": lonlat[0], "lat": lonlat[1], "degrees": degrees, "county_id": county_id}
+    return [row[0] for row in db.execute(_NEAR, said)]
+
+
+def id_of(db: Session, number: str, where: Condition) -> int | None:
+    """Return the id of the case with a number that meets a condition."""
+    return db.scalar(select(Case.id).where(Case.number == number, where))
 
 
 def kind_or_category(code: str) -> Condition:

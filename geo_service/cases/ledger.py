@@ -329,8 +329,8 @@ def _ledger_row(
     is_late = case.is_late or (case.due_at is not None and case.due_at < _now())
     return (
         case.number, case.opened_at.astimezone(zone), list(dict.fromkeys(story.reporters)),
-        trees[case.category_edition_id].words(case.category), Severity(case.severity), _where(row), case.words,
-        told.get(case.id, 0), accepted, row.unit, _local(case.dispatched_at, ground),
+        trees[case.category_edition_id].words(case.category), Severity(case.severity), _where(row),
+        case.words, told.get(case.id, 0), accepted, row.unit, _local(case.dispatched_at, ground),
         _limit(ground, trees, case, story), result, _local(case.done_at, ground), story.checker,
         _local(case.closed_at, ground), is_late,
         f"{case.supervision} 级" if case.supervision else None, _point(row),
