@@ -179,32 +179,35 @@ def told_rows(db: Session, ground: Ground, rows: Sequence[Any], now: dt.datetime
                 row.id, row.number, row.category, trees[row.category_edition_id].words(row.category),
                 Severity(row.severity), row.words, state, row.place_id, row.place, row.area, row.unit,
                 row.opened_at.astimezone(ground.zone), row.due_at and row.due_at.astimezone(ground.zone),
-                left_s, due_words(ground.clock, state, left_s, is_late=is_late), is_late, row.is_late,
+                left_s, due_words(ground.clock, state, now, row.due_at), is_late, row.is_late,
                 row.supervision, row.asked_days,
             )
         )  # fmt: skip
     return told
 
 
-def due_words(clock: WorkClock, state: CaseState, left_s: float | None, *, is_late: bool) -> str:
+def due_words(clock: WorkClock, state: CaseState, now: dt.datetime, due_at: dt.datetime | None) -> str:
     """Return in plain words how much working time is left, or by how much it is past due.
 
     >>> from zoneinfo import ZoneInfo
-    >>> clock = WorkClock(ZoneInfo("Asia/Shanghai"))
-    >>> hour, day = 3600.0, 7 * 3600.0
-    >>> [due_words(clock, CaseState.HANDLING, left, is_late=left < 0) for left in (2 * day, 3 * hour, 60.0)]
-    ['还剩 2 天', '还剩 3 小时', '还剩不到 1 小时']
-    >>> [due_words(clock, CaseState.HANDLING, left, is_late=left < 0) for left in (-1.5 * day, -hour, -9.0)]
-    ['超期 1 天', '超期 1 小时', '刚超期']
-    >>> due_words(clock, CaseState.SUSPENDED, None, is_late=False)
+    >>> clock, day = WorkClock(ZoneInfo("Asia/Shanghai")), dt.timedelta(days=1)
+    >>> now = dt.datetime(2026, 3, 4, 9, 30, tzinfo=clock.zone)  # a Wednesday
+    >>> later = (day / 3, day, 2 * day, -day / 9999, -day / 24, -day)
+    >>> [due_words(clock, CaseState.HANDLING, now, now + shift) for shift in later]
+    ['今天 17:30 到期', '还剩 1 天', '还剩 2 天', '刚超期', '超期 1 小时', '超期 1 天']
+    >>> due_words(clock, CaseState.SUSPENDED, now, None)
     '挂账，不计时'
     """
-    if left_s is None:
+    if due_at is None:
         return "挂账，不计时" if state is CaseState.SUSPENDED else "—"
+    left_s = clock.between(now, due_at)
     days, hours = int(abs(left_s) // clock.day_s), int(abs(left_s) // 3600)
     span = f"{days} 天" if days else f"{hours} 小时" if hours else ""
-    if is_late:
+    if due_at < now:
         return f"超期 {span}" if span else "刚超期"
+    local = due_at.astimezone(clock.zone)
+    if local.date() == now.astimezone(clock.zone).date():
+        return f"今天 {local:%H:%M} 到期"
     return f"还剩 {span}" if span else "还剩不到 1 小时"
 
 

@@ -46,6 +46,10 @@ Works = Annotated[Scope, require(*CHANGE, Right.HANDLER)]
 FromAddress = Annotated[Asked, Depends(asked)]
 _Id = Annotated[int, Path(ge=0, lt=2**63)]
 _NEEDS = {transition.move: transition.needs for transition in TRANSITIONS}
+_FIELDS = (
+    "id", "at", "category", "severity", "place", "words", "caller", "phone", "solved", "lon", "lat", "datum",
+)  # fmt: skip
+"""Of the form for a new case."""
 _HIDDEN = (Move.JOIN, Move.REMIND, Move.CORRECT)
 """Steps that are no button: others take them, or they have a form of their own."""
 CHECK_AND_CLOSE, ACCEPT_AND_DISPATCH = "check_close", "accept_dispatch"
@@ -228,12 +232,13 @@ def _shown(
     found = told.told(db, scope, case_id)
     ground = rules.ground(db, scope.county_id)
     standing, doer = handling.standing_of(found.case), handling.doer_of(db, scope, found.case)
-    is_late = found.due_at is not None and found.due_at < dt.datetime.now(dt.UTC)
+    now = dt.datetime.now(dt.UTC)
+    is_late = found.due_at is not None and found.due_at < now
     coordinates = scope.holds(*CHANGE)
     values = {
         "told": found,
         "case": found.case,
-        "due": board.due_words(ground.clock, found.state, found.left_s, is_late=is_late),
+        "due": board.due_words(ground.clock, found.state, now, found.due_at),
         "is_late": is_late,
         "photos": photos.of_case(db, found.case),
         "choices": choices(ground.machine, standing, doer, found, units_named=_unit_name(db, found)),
@@ -248,7 +253,7 @@ def _shown(
         "zone": frame.zone,
         "most_days": LONGEST_EXTENSION_DAYS,
         "error": error,
-        "said": said or {},
+        "said": {"move": "", "words": "", "unit": "", "into": "", "days": "", **(said or {})},
     }
     return frame.show("case.html", values, status=200 if error is None else 422)
 
@@ -339,7 +344,7 @@ def _form(
     db: Db, frame: Frame, scope: Scope, said: Mapping[str, str], error: YinxunError | None = None
 ) -> Response:
     values = {
-        "said": said,
+        "said": dict.fromkeys(_FIELDS, "") | dict(said),
         "error": error,
         "categories": rules.ground(db, scope.county_id).categories,
         "severities": list(Severity),

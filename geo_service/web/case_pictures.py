@@ -17,18 +17,17 @@ from geo_service.cases import board_queries as case_queries
 from geo_service.cases.board import Asked, BoardRow
 from geo_service.cases.told import CaseTold
 from geo_service.clock import today
-from geo_service.coverage.canvas import Canvas
-from geo_service.coverage.ground import Query, gather
 from geo_service.tables import County
-from geo_service.web.pictures import borders, wholes
+from geo_service.web.pictures import borders
 from geo_service.web.words import length_words
-from layers.vocabulary import Severity
+from layers.vocabulary import Layer, Severity
 from maps import dispatch
 from maps.data import MapData, MapFeature, MapLayer
 from maps.dispatch import Dispatch
-from maps.style import CASES
+from maps.style import CASES, WHOLE
 
 _AROUND_M = 400.0
+_DRAWN_FIRST = (Layer.COMPOUND, Layer.ROAD, Layer.RIVER)
 
 
 def cases_map(db: Session, scope: Scope, asked: Asked) -> MapData:
@@ -49,14 +48,13 @@ def cases_map(db: Session, scope: Scope, asked: Asked) -> MapData:
 def case_map(db: Session, scope: Scope, told: CaseTold) -> MapData:
     """Return the map of where one case lies, with its place."""
     county = db.get_one(County, scope.county_id)
-    day = today(county)
     spot = None if told.lonlat is None else shapely.Point(*told.lonlat)
     feature = MapFeature(spot, CASES[told.state].key, f"{told.case.number} {told.what}")
     return MapData(
         f"案件 {told.case.number}",
         told.place or told.area or county.name,
-        [*_places(db, scope, told), MapLayer("case", "案件", [feature], clustered=True)],
-        day,
+        [*_around_it(db, county.id, told), MapLayer("case", "案件", [feature], clustered=True)],
+        today(county),
         bounds=None if told.lonlat is None else _around(told.lonlat),
         made_up=county.made_up,
     )
@@ -65,7 +63,7 @@ def case_map(db: Session, scope: Scope, told: CaseTold) -> MapData:
 def dispatch_pdf(db: Session, scope: Scope, told: CaseTold, folder: Path) -> bytes:
     """Return 交办单 of a case as a PDF."""
     county = db.get_one(County, scope.county_id)
-    around = list(_metres(db, scope, told)) if told.lonlat is not None else []
+    around = list(_metres(db, county.id, told)) if told.lonlat is not None else []
     calls = of_county(db, county.id).of(told.case.area_id)
     called = " ".join(filter(None, (calls.name, calls.phone))) if calls else ""
     contact = f"有问题请打电话：{called}" if called else "有问题请联系派单的协调员：＿＿＿＿＿＿＿＿＿＿"
@@ -92,21 +90,28 @@ def _feature(row: BoardRow, lonlat: tuple[float, float] | None) -> MapFeature:
     return MapFeature(shape, CASES[row.state].key, f"{late}{row.number} {row.what}", told, str(row.id))
 
 
-def _places(db: Session, scope: Scope, told: CaseTold) -> Iterator[MapLayer]:
-    """Yield the place of a case as far as the scope sees it."""
-    county = db.get_one(County, scope.county_id)
-    if told.case.place_id is not None:
-        day = today(county)
-        ground = gather(db, scope, Query(day, day, register="all", place_ids=(told.case.place_id,)))
-        yield from wholes(Canvas.of(db, ground, county), ground)
+def _around_it(db: Session, county_id: int, told: CaseTold) -> Iterator[MapLayer]:
+    """Yield what lies around a case, whoever looks: a handler must find the way there."""
+    if told.lonlat is None:
+        return
+    _, north_m = whereabouts.metres_a_degree(told.lonlat[1])
+    near = case_queries.shapes_near(db, county_id, told.lonlat, _AROUND_M / north_m)
+    for layer in _DRAWN_FIRST:
+        features = [
+            MapFeature(shapely.from_wkb(bytes(wkb)), WHOLE.key, name or f"未命名{layer.zh}")
+            for kind, name, wkb in near
+            if kind == layer
+        ]
+        if features:
+            yield MapLayer(layer.value, layer.zh, features, layer=layer, titled=layer.is_line)
 
 
-def _metres(db: Session, scope: Scope, told: CaseTold) -> Iterator[Any]:
+def _metres(db: Session, county_id: int, told: CaseTold) -> Iterator[Any]:
     """Yield what lies around a case in metres east and north of it."""
     if told.lonlat is None:
         return
     east_m, north_m = whereabouts.metres_a_degree(told.lonlat[1])
-    for wkb in case_queries.shapes_near(db, scope.county_id, told.lonlat, _AROUND_M / north_m):
+    for _, _, wkb in case_queries.shapes_near(db, county_id, told.lonlat, _AROUND_M / north_m):
         flat = shapely.force_2d(shapely.from_wkb(bytes(wkb)))
         yield shapely.transform(flat, lambda at: (at - np.array(told.lonlat)) * np.array([east_m, north_m]))
 
