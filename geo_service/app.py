@@ -22,6 +22,7 @@ from geo_service.accounts import routes as accounts
 from geo_service.accounts.dependencies import at_the_door, page_for
 from geo_service.accounts.doors import Limiter
 from geo_service.areas import routes as areas
+from geo_service.cases import board_routes as case_boards
 from geo_service.cases import public_pages as case_pages_of_plates
 from geo_service.cases import routes as cases
 from geo_service.cases import volunteer_routes as case_reports
@@ -79,6 +80,7 @@ ROUTERS = (
     notices.router,
     plates.router,
     plate_pages.router,
+    case_boards.router,
     cases.router,
     case_pages_of_plates.router,
     case_reports.router,

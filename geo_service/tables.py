@@ -1062,6 +1062,13 @@ class Case(Table):
     __table_args__ = (
         UniqueConstraint("county_id", "number"),
         Index("ix_case_due", "county_id", "due_at", postgresql_where=text("due_at is not null")),
+        Index(
+            "ix_case_open",
+            "county_id",
+            "due_at",
+            "id",
+            postgresql_where=text("state not in ('closed', 'rejected', 'merged')"),
+        ),
         Index("ix_case_opened", "county_id", "opened_at"),
         Index("ix_case_area", "county_id", "area_id"),
         Index("ix_case_unit", "unit_id"),

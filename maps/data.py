@@ -47,6 +47,8 @@ class MapLayer:
     shown: bool = True
     named: bool = False
     """Titles are written on the map, and nothing opens on a click: for boundaries."""
+    clustered: bool = False
+    """Its points are gathered where they stand close."""
     titled: bool = False
     """Titles of lines are written on the map, beside what opens on a click."""
 
@@ -82,7 +84,14 @@ def looks(data: MapData) -> list[tuple[Look, list[str]]]:
     kinds: dict[str, set[str]] = {key: set() for key in data.legend}
     for layer in data.layers:
         for feature in filter(drawable, layer.features):
-            area = shapely.get_dimensions(feature.geometry) == 2 and not layer.named
-            kinds.setdefault(feature.class_key, set()).add("area" if area else "line")
+            kinds.setdefault(feature.class_key, set()).add(_kind(feature, layer))
     of_legend = sorted(set().union(*(kinds[key] for key in data.legend))) or ["line"]
     return [(look, sorted(kinds[key]) or of_legend) for key, look in LOOKS.items() if key in kinds]
+
+
+def _kind(feature: MapFeature, layer: MapLayer) -> str:
+    """Return how the legend shows a feature."""
+    dimensions = int(shapely.get_dimensions(feature.geometry))
+    if dimensions == 0 and LOOKS[feature.class_key].sign:
+        return "sign"
+    return "area" if dimensions == 2 and not layer.named else "line"

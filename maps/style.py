@@ -9,9 +9,10 @@ Widths and dashes are CSS pixels. A line of the map shows its class; the band be
 from dataclasses import dataclass
 from typing import Literal
 
-from layers.vocabulary import DutyKind, GapKind, Layer, Role
+from layers.vocabulary import CaseState, DutyKind, GapKind, Layer, Role
 
 Hatch = Literal["", "/", "\\", "x"]
+Sign = Literal["", "triangle", "diamond", "square", "circle", "bars", "star", "hexagon", "ring"]
 
 BACKGROUND = "#f5f5f2"
 """Paper beneath a map without tiles."""
@@ -33,6 +34,8 @@ class Look:
     """Opacity of a line and of an area's outline."""
     ribbon: bool = False
     """A line is drawn as a hatched ribbon, as wide as the line."""
+    sign: Sign = ""
+    """The shape of a point."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +87,33 @@ WALK = Look("walk", "巡查轨迹", "#1b1b1b", 2, dash_px=(1, 4))
 OUTAGE = Look("outage", "定位中断，没有轨迹", "#5a5a5a", 1.6, dash_px=(12, 9))
 """Joins the ends of an outage, so that it is seen; nobody says that the way was straight."""
 
+
+def _case(state: CaseState, sign: Sign, colour: str) -> Look:
+    return Look(f"case_{state}", state.zh, colour, 1, sign=sign)
+
+
+CASES = {
+    CaseState.SUBMITTED: _case(CaseState.SUBMITTED, "ring", "#4d4d4d"),
+    CaseState.REPORTED: _case(CaseState.REPORTED, "triangle", "#8c1c13"),
+    CaseState.ACCEPTED: _case(CaseState.ACCEPTED, "diamond", "#a4400a"),
+    CaseState.DISPATCHED: _case(CaseState.DISPATCHED, "square", "#6a2c8b"),
+    CaseState.HANDLING: _case(CaseState.HANDLING, "circle", "#0b4a86"),
+    CaseState.SUSPENDED: _case(CaseState.SUSPENDED, "bars", "#4d4d4d"),
+    CaseState.DONE: _case(CaseState.DONE, "star", "#0a6152"),
+    CaseState.CHECKED: _case(CaseState.CHECKED, "hexagon", "#2f5d0b"),
+    CaseState.CLOSED: _case(CaseState.CLOSED, "circle", "#6b6b6b"),
+    CaseState.REJECTED: _case(CaseState.REJECTED, "bars", "#6b6b6b"),
+    CaseState.MERGED: _case(CaseState.MERGED, "ring", "#6b6b6b"),
+}
+"""Problems by how far they have come: each state has its shape."""
+
 OF_A_WALK = (COVERED, BRIDGED, RIDDEN, RIDDEN_ASIDE, AMBIGUOUS)
 """How one walk covered a line."""
 LOOKS: dict[str, Look] = {
     look.key: look
     for look in (
         *(*FRESHNESS, UNCOVERED, LEFT_OUT, *GAPS.values(), *OF_A_WALK),
-        *(WHOLE, REGISTERED, BOUNDARY, WALK, OUTAGE),
+        *(WHOLE, REGISTERED, BOUNDARY, WALK, OUTAGE, *CASES.values()),
     )
 }
 
@@ -127,6 +150,7 @@ INKS: dict[str, Ink] = {
     "boundary": Ink(0.6, dash_pt=(0.6, 1.6)),
     "walk": Ink(0.8, dash_pt=(0.6, 1.6)),
     "outage": Ink(0.5, dash_pt=(5.0, 3.6)),
+    **{look.key: Ink(0.6) for look in CASES.values()},
 }
 """Freshness by width and grey, gaps by dash and hatch."""
 

@@ -244,6 +244,7 @@ class _PlaceLayer(folium.map.Layer):
                 "shown": layer.shown,
                 "named": layer.named,
                 "titled": layer.titled,
+                "clustered": layer.clustered,
             }
         )
         figure.html.add_child(_Verbatim(_data_block(f"data-{layer.key}", self.rows)))

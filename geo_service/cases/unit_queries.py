@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, exists, insert, or_, select
 from sqlalchemy.orm import Session
 
-from geo_service.tables import Grant, Unit, UnitMember, UnitTask
+from geo_service.tables import Account, Grant, Unit, UnitMember, UnitTask
 from layers.vocabulary import Right
 
 
@@ -92,3 +92,19 @@ def is_member(db: Session, unit_id: int, account_id: uuid.UUID) -> bool:
     """Tell whether an account acts for a unit."""
     own = exists().where(UnitMember.unit_id == unit_id, UnitMember.account_id == account_id)
     return bool(db.scalar(select(own)))
+
+
+def handler_accounts(db: Session, county_id: int) -> list[tuple[uuid.UUID, str]]:
+    """Return the accounts that hold the right of a handler in a county, by login."""
+    here = or_(Grant.county_id == county_id, Grant.county_id.is_(None))
+    own = select(Grant.account_id).where(here, Grant.right == Right.HANDLER)
+    rows = db.execute(select(Account.id, Account.login).where(Account.id.in_(own)).order_by(Account.login))
+    return [(row.id, row.login) for row in rows]
+
+
+def members(db: Session, county_id: int) -> list[tuple[int, uuid.UUID]]:
+    """Return which accounts act for which units."""
+    rows = db.execute(
+        select(UnitMember.unit_id, UnitMember.account_id).where(UnitMember.county_id == county_id)
+    )
+    return [(row.unit_id, row.account_id) for row in rows]

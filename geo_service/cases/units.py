@@ -33,6 +33,33 @@ def all_units(db: Session, county_id: int) -> Sequence[Unit]:
     return queries.units(db, county_id)
 
 
+@dataclass(frozen=True)
+class UnitTold:
+    """A unit with what it handles and whose accounts act for it."""
+
+    unit: Unit
+    tasks: Sequence[Task]
+    members: frozenset[uuid.UUID]
+
+
+def told(db: Session, county_id: int) -> list[UnitTold]:
+    """Return the units in use with their tasks and members, by name."""
+    tasks, members = queries.tasks(db, county_id), queries.members(db, county_id)
+    return [
+        UnitTold(
+            unit,
+            [task for task in tasks if task.unit_id == unit.id],
+            frozenset(account_id for unit_id, account_id in members if unit_id == unit.id),
+        )
+        for unit in all_units(db, county_id)
+    ]
+
+
+def handlers(db: Session, county_id: int) -> list[tuple[uuid.UUID, str]]:
+    """Return id and login of the accounts that may act for a unit."""
+    return queries.handler_accounts(db, county_id)
+
+
 def unit_for(db: Session, county_id: int, category: str, chain: Sequence[int]) -> int | None:
     """Return the unit that handles a category of problems in an area; `chain`: it and those above it."""
     best = best_task(queries.tasks(db, county_id), category, chain)

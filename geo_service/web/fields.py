@@ -1,8 +1,45 @@
 """What the fields of a form say: days, as a browser sends them or as people write them."""
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
 
 from geo_service.errors import Invalid
+
+_MOST_SAID = 2000
+"""Characters of a field; what the service cannot take it says itself."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A form as it was sent: its texts, and those of fields that stand in it more than once."""
+
+    one: Mapping[str, str]
+    many: Mapping[str, Sequence[str]]
+
+    def __getitem__(self, name: str) -> str:
+        """Return the text of a field; nothing where it was not sent."""
+        return self.one.get(name, "")
+
+    def all(self, name: str) -> Sequence[str]:
+        """Return all texts of a field, in their order."""
+        return self.many.get(name, ())
+
+
+async def _sent(request: Request) -> Sent:
+    form = await request.form()
+    many: dict[str, list[str]] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            many.setdefault(name, []).append(value[:_MOST_SAID])
+    return Sent({name: texts[-1] for name, texts in many.items()}, many)
+
+
+FromForm = Annotated[Sent, Depends(_sent)]
+"""The form of the request."""
 
 
 def day_of(text: str) -> dt.date:

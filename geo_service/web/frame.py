@@ -38,6 +38,10 @@ _ENVIRONMENT.globals["covered_words"] = words.covered_words
 _TEMPLATES = Jinja2Templates(env=_ENVIRONMENT)
 
 
+_BELOW = {"/figures": ("/reports/",), "/cases": ("/units", "/case-rules", "/map/cases")}
+"""Pages that belong to one of the menu, beside those below its address."""
+
+
 @dataclass(frozen=True)
 class MenuItem:
     """A page of the menu; `here` is what `aria-current` says: "page" on it, "true" on a page below it."""
@@ -103,8 +107,15 @@ class Frame:
         return self.holds(Right.COORDINATOR, Right.PLANNER, Right.VOLUNTEER)
 
     @property
+    def only_handles(self) -> bool:
+        """Whether the account handles cases of its units, and nothing else."""
+        return self.scope is not None and set(self.scope.rights) == {Right.HANDLER}
+
+    @property
     def menu(self) -> Menu:
         """The pages that the account's grants open."""
+        if self.only_handles:
+            return Menu([self._item("/cases", "案件")], [])
         daily, seldom = [("/", "首页")], []
         if self.holds(Right.COORDINATOR, Right.VOLUNTEER):
             daily += [("/patrols", "巡查"), ("/upload", "上传轨迹"), ("/services", "服务")]
@@ -113,8 +124,10 @@ class Frame:
             seldom.append(("/due", "应巡与实巡"))
         seldom.append(("/norms", "标准"))
         if self.holds(Right.COORDINATOR):
-            daily += [("/people", "人员"), ("/care", "需要关心")]
+            daily += [("/people", "人员"), ("/care", "需要关心"), ("/cases", "案件")]
             seldom.append(("/import", "导入"))
+        elif self.holds(Right.HANDLER):
+            daily.append(("/cases", "案件"))
         if self.holds(Right.COORDINATOR, Right.PLANNER):
             daily.append(("/figures", "数据"))
         if self.scope is not None and self.scope.person_id is not None:
@@ -126,7 +139,7 @@ class Frame:
     def _item(self, page: str, name: str) -> MenuItem:
         """Return a page as the menu shows it; an issued report belongs to the figures."""
         path = self.request.url.path
-        below = (f"{page}/", "/reports/") if page == "/figures" else (f"{page}/",)
+        below = (f"{page}/", *_BELOW.get(page, ()))
         here = "page" if path == page else "true" if page != "/" and path.startswith(below) else ""
         return MenuItem(self.link(page), name, here)
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, BeforeValidator, Field
 
 from geo_service import audit
@@ -22,6 +22,8 @@ from geo_service.tables import County
 from geo_service.web import (
     card_pages,
     care_pages,
+    case_pages,
+    case_rule_pages,
     drawing_pages,
     figure_pages,
     import_pages,
@@ -65,6 +67,8 @@ def start(request: Request, db: Db, who: SignedIn, county: str | None = None) ->
         db, who.account_id, county, person_id=who.person_id, request_id=request_id_of(request)
     )
     frame = Frame(request, who.login, db.get_one(County, scope.county_id), scope)
+    if frame.only_handles:
+        return RedirectResponse(frame.link("/cases"), status_code=303)
     window = service.usual_window(frame.own_county)
     question = Question(window.first, window.last)
     unassigned = gaps.gaps(db, scope, question, GapKind.UNASSIGNED)
@@ -252,6 +256,8 @@ def _record(db: Db, scope: Scope, **detail: Any) -> None:
 
 
 router.include_router(care_pages.router)
+router.include_router(case_pages.router)
+router.include_router(case_rule_pages.router)
 router.include_router(card_pages.router)
 router.include_router(plate_pages.router)
 router.include_router(paper_pages.router)

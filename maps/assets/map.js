@@ -132,6 +132,7 @@ const yinxun = (() => {
   const isLine = (feature) => /Line/.test(feature.geometry.type);
 
   function fill(layer) {
+    if (layer.clustered) return gather(layer);
     const features = rowsOf(layer);
     const band = facts.bands[layer.band];
     if (band) {
@@ -165,6 +166,80 @@ const yinxun = (() => {
       hatch: look.hatch,
       ribbon: line && look.ribbon,
     };
+  }
+
+  /* Shapes of points in a box of 20 by 20, so that a state is told without its colour. */
+  const SIGNS = {
+    triangle: "10,1 19,18 1,18",
+    diamond: "10,0 20,10 10,20 0,10",
+    square: "2,2 18,2 18,18 2,18",
+    hexagon: "5,1 15,1 20,10 15,19 5,19 0,10",
+    star: "10,0 12.9,6.6 20,7.4 14.7,12.2 16.2,19.3 10,15.7 3.8,19.3 5.3,12.2 0,7.4 7.1,6.6",
+  };
+
+  function signParts({ sign, colour }) {
+    const edge = { fill: colour, stroke: "#fff", "stroke-width": 1.2 };
+    if (sign === "ring") return [["circle", { cx: 10, cy: 10, r: 7.5, fill: "#fff", stroke: colour, "stroke-width": 3.5 }]];
+    if (sign === "bars") return [3, 12].map((x) => ["rect", { x, y: 2, width: 5, height: 16, ...edge }]);
+    if (sign === "circle") return [["circle", { cx: 10, cy: 10, r: 8.5, ...edge }]];
+    return [["polygon", { points: SIGNS[sign], ...edge }]];
+  }
+
+  /* Points of a clustered layer: those that stand close are one circle with their number, a click parts them. */
+  const CELL_PX = 56;
+
+  function gather(layer) {
+    layer.filled = true;
+    layer.group.on("add", () => arrange(layer));
+    map.on("zoomend moveend", () => map.hasLayer(layer.group) && arrange(layer));
+  }
+
+  function arrange(layer) {
+    const sight = map.getBounds().pad(0.2);
+    const cells = new Map();
+    for (const feature of rowsOf(layer)) {
+      const [lon, lat] = feature.geometry.coordinates;
+      if (!sight.contains([lat, lon])) continue;
+      const { x, y } = map.project([lat, lon], map.getZoom());
+      const key = `${Math.floor(x / CELL_PX)} ${Math.floor(y / CELL_PX)}`;
+      if (!cells.has(key)) cells.set(key, []);
+      cells.get(key).push(feature);
+    }
+    layer.group.clearLayers();
+    layer.paths.clear();
+    for (const features of cells.values()) layer.group.addLayer(features.length > 1 ? cluster(layer, features) : single(layer, features[0]));
+  }
+
+  const spotOf = ({ geometry: { coordinates: [lon, lat] } }) => [lat, lon];
+
+  function single(layer, feature) {
+    const { title, look } = feature.properties;
+    const html = drawing(20, ...signParts(facts.looks[look]));
+    const icon = L.divIcon({ html, className: "sign", iconSize: [26, 26] });
+    const marker = L.marker(spotOf(feature), { icon, title, alt: title });
+    layer.paths.set(feature, marker);
+    return marker.bindPopup(() => card(feature.properties), POPUP);
+  }
+
+  function cluster(layer, features) {
+    const bounds = L.latLngBounds(features.map(spotOf));
+    const size = features.length < 10 ? 36 : features.length < 100 ? 44 : 54;
+    const html = element("span", String(features.length));
+    const title = `${features.length} 个，点开看`;
+    const marker = L.marker(bounds.getCenter(), { icon: L.divIcon({ html, className: "cluster", iconSize: [size, size] }), title, alt: title });
+    marker.on("click", () => {
+      const isClose = map.getZoom() >= map.getMaxZoom() - 1 || bounds.getNorthEast().distanceTo(bounds.getSouthWest()) < 2;
+      if (isClose) L.popup(POPUP).setLatLng(bounds.getCenter()).setContent(several(features)).openOn(map);
+      else map.fitBounds(bounds, { padding: [40, 40], maxZoom: map.getMaxZoom() });
+    });
+    return marker;
+  }
+
+  function several(features) {
+    const made = element("section", "", { class: "several" });
+    made.append(...features.slice(0, FOUND_AT_MOST).map(({ properties }) => card(properties)));
+    if (features.length > FOUND_AT_MOST) made.append(element("p", `还有 ${features.length - FOUND_AT_MOST} 个`));
+    return made;
   }
 
   function writeName(path, direction) {
@@ -247,6 +322,7 @@ const yinxun = (() => {
       "stroke-width": look.width_px,
       "stroke-dasharray": look.dash_px.join(" "),
     };
+    if (kind === "sign") return drawing(20, ...signParts(look));
     if (kind === "line" && look.ribbon) return ribbonSwatch(look);
     if (kind === "line") return drawing(46, ["line", { x1: 0, y1: 10, x2: 46, y2: 10, ...line }]);
     const box = { x: 1, y: 1, width: 32, height: 18, fill: look.colour, "fill-opacity": look.fill };
@@ -316,6 +392,12 @@ const yinxun = (() => {
   function go(layer, feature) {
     show(layer);
     if (narrow()) document.querySelector(".panel").open = false;
+    if (layer.clustered) {
+      const at = spotOf(feature);
+      map.setView(at, Math.max(map.getZoom(), 16), { animate: false });
+      L.popup(POPUP).setLatLng(at).setContent(card(feature.properties)).openOn(map);
+      return;
+    }
     const path = layer.paths.get(feature);
     if (path.getBounds) map.fitBounds(path.getBounds(), { maxZoom: 16, animate: false });
     const at = path.getCenter ? path.getCenter() : path.getLatLng();

@@ -230,6 +230,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("due_at is not null"),
     )
+    op.create_index(
+        "ix_case_open",
+        "case",
+        ["county_id", "due_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("state not in ('closed', 'rejected', 'merged')"),
+    )
     op.create_index("ix_case_opened", "case", ["county_id", "opened_at"], unique=False)
     op.create_index("ix_case_place", "case", ["county_id", "place_id", "kind", "at_dm"], unique=False)
     op.create_index("ix_case_point", "case", ["point"], unique=False, postgresql_using="gist")
