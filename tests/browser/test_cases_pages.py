@@ -1,7 +1,7 @@
 """The pages of cases as coordinators and handlers see them: by keyboard, narrow and wide, with axe.
 
-What is looked for on the pictures: nothing is cut off or lies on something else; late cases stand out by words
-and a bar, not by colour alone; the first thing to do is open and its button in sight on 1366 x 768; photos,
+What is looked for on the pictures: nothing is cut off or lies on something else; late cases stand out
+by words and a bar, not by colour alone; the first thing to do is open and its button in sight on 1366 x 768; photos,
 map and history are there; on 390 px the page is one column and only the table scrolls; a script tag is text.
 """
 
