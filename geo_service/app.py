@@ -31,6 +31,7 @@ from geo_service.devices import routes as devices
 from geo_service.edge import Edge, RoomFirst
 from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, problem
 from geo_service.figures import routes as figures
+from geo_service.messages import routes as messages
 from geo_service.metrics import Metrics
 from geo_service.norms import routes as norms
 from geo_service.notices import routes as notices
@@ -78,6 +79,7 @@ ROUTERS = (
     devices.router,
     recorders.router,
     notices.router,
+    messages.router,
     plates.router,
     plate_pages.router,
     case_boards.router,

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     same_name_m: float = Field(default=200.0, ge=0)
     """Ends of ways of one name that lie within this distance belong to one place."""
     max_upload_mb: int = Field(default=200, ge=1)
+    message_proxy: str | None = Field(default=None, pattern="^https?://")
+    """The proxy through which messages to robots and webhooks go."""
     report_template: Path | None = None
     """An office's own template (DOCX) of the report, in place of the one that comes with the service."""
     staff_idle_minutes: int = Field(default=30, ge=1)

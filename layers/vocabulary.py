@@ -240,6 +240,16 @@ class Separation(Word):
     ALL = "all", "交办、处置、核查、办结各是一人"
 
 
+class Topic(Word):
+    """What groups are told of."""
+
+    CASE_NEW = "case_new", "新上报"
+    CASE_MOVED = "case_moved", "案件进展"
+    CASE_DUE = "case_due", "快到期"
+    CASE_LATE = "case_late", "超期和督办"
+    ALERT = "alert", "需要关心"
+
+
 class FileKind(Word):
     """What a kept file is."""
 

@@ -17,9 +17,10 @@ from geo_service.cases.queries import NewStep
 from geo_service.cases.rules import Ground
 from geo_service.columns import printable
 from geo_service.errors import Invalid, NotFound
+from geo_service.messages import service as messages
 from geo_service.tables import Case, Json
 from layers.cases import CLOCK, SETTLED, Asked, Doer, Part, Party, Standing
-from layers.vocabulary import CaseState, Move, Severity
+from layers.vocabulary import CaseState, Move, Severity, Topic
 
 CLOCK_JOB = "cases.clock"
 """Kind of the job that reminds, and raises what is late."""
@@ -132,6 +133,8 @@ def move(
         _give_back(db, case_id)
     if wanted.move is Move.MERGE and wanted.into is not None:
         _tell_joined(db, scope, wanted.into, case)
+    if after.state is not before.state:
+        _tell(db, case, Topic.CASE_MOVED, f"{wanted.move.zh}，现在{after.state.zh}")
     audit.record(db, scope.actor, f"cases.{wanted.move}", county_id=case.county_id, subject=f"case/{case_id}")
     return found_again(db, case_id)
 
@@ -168,7 +171,15 @@ def _tick(db: Session, ground: Ground, case_id: int, now: dt.datetime) -> int:
         standing = after
     if steps:
         queries.change(db, case_id, **columns_of(standing))
+        topic = Topic.CASE_LATE if now >= (standing.due_at or now) else Topic.CASE_DUE
+        _tell(db, case, topic, "超过期限" if topic is Topic.CASE_LATE else "快到期")
     return len(steps)
+
+
+def _tell(db: Session, case: Case, topic: Topic, what: str) -> None:
+    """Tell the groups how a case stands: its number and state, no word that somebody wrote."""
+    words = f"{case.number}（{CaseState(case.state).zh}）{what}"
+    messages.tell(db, case.county_id, topic, case.area_id, words)
 
 
 def _asked(

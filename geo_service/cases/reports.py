@@ -20,10 +20,11 @@ from geo_service.cases.similar import Similar
 from geo_service.cases.whereabouts import LonLat, Whereabouts
 from geo_service.columns import printable
 from geo_service.errors import Conflict, Invalid, NotFound, TooLate
+from geo_service.messages import service as messages
 from geo_service.patrols import parties
 from geo_service.tables import Case, Place, Report
 from layers.categories import Category
-from layers.vocabulary import Channel, Datum, Move, Severity
+from layers.vocabulary import Channel, Datum, Move, Severity, Topic
 
 LONGEST_WORDS = 500
 MOST_PHOTOS = 10
@@ -116,6 +117,7 @@ def take(
     _begin(db, scope, case_id, person_id, now)
     if said.solved:
         handling.move(db, scope, case_id, Wanted(Move.SOLVE, said.solved), is_reporter=True, now=now)
+    _tell(db, ground, category, said, where)
     audit.record(db, scope.actor, "cases.report", county_id=scope.county_id, subject=f"case/{case_id}")
     return Taken(report_id, case_id, already=False, similar=similar.to_case(db, ground, case_id))
 
@@ -215,6 +217,14 @@ def _row(
         caller_phone=said.caller_phone, is_solved=bool(said.solved),
         photos=[{"id": str(photo.id), "sha256": photo.sha256, "size": photo.size} for photo in said.photos],
     )  # fmt: skip
+
+
+def _tell(db: Session, ground: Ground, category: Category, said: Said, where: Whereabouts) -> None:
+    """Tell the groups what was reported where, and nothing of who did."""
+    place = where.place.name if where.place is not None else "不在登记的对象旁"
+    severity = said.severity or category.severity
+    words = f"新上报：{ground.categories.words(category.code)}（{severity.zh}），{place}"
+    messages.tell(db, ground.county.id, Topic.CASE_NEW, where.area_id, words)
 
 
 def _begin(db: Session, scope: Scope, case_id: int, person_id: uuid.UUID | None, now: dt.datetime) -> None:

@@ -33,6 +33,7 @@ from geo_service.embedded import Cluster, make_private, service_user
 from geo_service.errors import CannotRun, NotFound
 from geo_service.jobs import Progress, Schedule, Work, Worker
 from geo_service.keeper import kept
+from geo_service.messages import sending
 from geo_service.notices import service as notices
 from geo_service.patrols import again
 from geo_service.patrols import sending as patrol_sending
@@ -213,7 +214,12 @@ def _work(settings: Settings) -> Work:
     def run_case_clock(db: Session, _payload: Json, _progress: Progress) -> None:
         log.info("the clock took %d steps of cases", cases.run_clock(db))
 
+    def send_messages(db: Session, _payload: Json, _progress: Progress) -> None:
+        sent = sending.send_all(db.get_bind(), address=settings.address, proxy=settings.message_proxy)
+        log.info("sent %d messages", sent)
+
     schedules = [
+        Schedule(sending.JOB, dt.timedelta(minutes=1)),
         Schedule(found.LATE, dt.timedelta(minutes=10)),
         Schedule(notices.OVERDUE, dt.timedelta(minutes=10)),
         Schedule(cases.CLOCK_JOB, dt.timedelta(minutes=10)),
@@ -232,6 +238,7 @@ def _work(settings: Settings) -> Work:
             patrol_sending.CLOSE: close_patrols,
             notices.OVERDUE: look_who_is_overdue,
             cases.CLOCK_JOB: run_case_clock,
+            sending.JOB: send_messages,
             found.LATE: put_late_fixes_in_place,
             again.JOB: again.by_job,
             walkable.JOB: walkable.by_job,

@@ -84,6 +84,13 @@ def overdue(db: Session, since: dt.datetime, not_before: dt.datetime) -> Sequenc
     ).all()  # fmt: skip
 
 
+def home_of(db: Session, person_id: uuid.UUID) -> tuple[int | None, str | None]:
+    """Return the area of a person, by id and name."""
+    found = select(Person.area_id, Area.name).outerjoin(Area, Area.id == Person.area_id)
+    area_id, name = db.execute(found.where(Person.id == person_id)).one()
+    return area_id, name
+
+
 def came_to_an_end() -> ColumnElement[bool]:
     """Return the condition on `Alert` for those of not being back whose patrol has its end by now."""
     ended = select(Patrol.id).where(Patrol.batches_due.is_not(None))

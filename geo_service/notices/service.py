@@ -12,9 +12,10 @@ from geo_service.accounts.narrow import CHANGE, areas_in
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.columns import printable
 from geo_service.errors import Invalid, NotFound
+from geo_service.messages import service as messages
 from geo_service.notices import queries
 from geo_service.tables import Alert, Area, Notice
-from layers.vocabulary import AlertKind, NoticeKind
+from layers.vocabulary import AlertKind, NoticeKind, Topic
 
 OVERDUE = "notices.overdue"
 """Kind of the job that looks who is not back."""
@@ -80,6 +81,7 @@ def alert_about(
     )  # fmt: skip
     if queries.raise_(db, raised):
         audit.record(db, actor, "notices.alert", county_id=county_id, kind=kind)
+        _tell(db, county_id, person_id, kind)
 
 
 def answer_fine(db: Session, scope: Scope, kind: AlertKind, patrol_id: uuid.UUID) -> None:
@@ -125,12 +127,20 @@ def look_who_is_overdue(db: Session, *, after: dt.timedelta) -> int:
     """Raise an alert for each open patrol of which nothing came for so long; close those that came back."""
     now = _now()
     queries.close(db, queries.came_to_an_end(), now, by=None, note=CAME)
-    return sum(
-        queries.raise_(
-            db, Alert(county_id=county_id, kind=AlertKind.OVERDUE, person_id=person_id, patrol_id=patrol_id)
-        )
-        for county_id, patrol_id, person_id in queries.overdue(db, now - after, now - LONGEST_OVERDUE)
-    )
+    raised = 0
+    for county_id, patrol_id, person_id in queries.overdue(db, now - after, now - LONGEST_OVERDUE):
+        alert = Alert(county_id=county_id, kind=AlertKind.OVERDUE, person_id=person_id, patrol_id=patrol_id)
+        if queries.raise_(db, alert):
+            raised += 1
+            _tell(db, county_id, person_id, AlertKind.OVERDUE)
+    return raised
+
+
+def _tell(db: Session, county_id: int, person_id: uuid.UUID, kind: AlertKind) -> None:
+    """Tell the groups that somebody needs a look, without saying who."""
+    area_id, area = queries.home_of(db, person_id)
+    words = f"有人需要联系（{kind.zh}），请打开“需要关心”。"
+    messages.tell(db, county_id, Topic.ALERT, area_id, f"{area}：{words}" if area else words)
 
 
 def notices(db: Session, scope: Scope) -> Sequence[tuple[Notice, str | None]]:

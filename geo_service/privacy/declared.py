@@ -131,6 +131,8 @@ PERSONAL: Mapping[str, Personal] = {
     "case_step.data": Personal("案件每一步的天数、代码，没有姓名", _N),
     "case_step.account_id": Personal("做这一步的账号标识，不显示", _N),
     "case_step.os_user": Personal("在服务器上做这一步的系统用户，不是志愿者", _N),
+    "message.body": Personal("发给工作群的一行话，不写姓名", _R),
+    "message.error": Personal("没有发出去的原因，不写内容", _N),
     "unit.contact": Personal("责任单位的联系人，是工作人员，由协调员登记", _R),
     "unit.phone": Personal("责任单位的电话", _R),
     "unit_member.account_id": Personal("责任单位的经办账号，不显示", _G),
@@ -227,6 +229,7 @@ _WORDS = """
     case.number case.kind case.category case.severity case.state case.point case.away_m
     case_step.move case_step.from_state case_step.to_state
     report.channel report.category report.plate_id
+    message.topic message_channel.name message_channel.url message_channel.topics
     stored_file.kind stored_file.media_type
 """
 IMPERSONAL = frozenset(_WORDS.split())

@@ -21,6 +21,7 @@ from geo_service.tables import (
     Companion,
     Import,
     Job,
+    Message,
     Notice,
     Patrol,
     PhotoPiece,
@@ -155,6 +156,13 @@ def _caller_is_past(now: dt.datetime, limits: Limits) -> Condition:
     return tells & Report.case_id.in_(select(Case.id).where(settled))
 
 
+def _message_is_past(now: dt.datetime, limits: Limits) -> Condition:
+    """Tell of messages: sent ones stay the raw days, others until somebody had time to look."""
+    return or_(
+        Message.sent_at < _before(now, limits.raw_days), Message.created_at < _before(now, limits.run_days)
+    )
+
+
 def _notice_is_past(now: dt.datetime, limits: Limits) -> Condition:
     return Notice.until < _before(now, limits.run_days)
 
@@ -217,6 +225,10 @@ EXPIRIES = (
     Expiry(
         "callers", "办结的问题里来电、扫码的人（次）", "run_days", Report, _caller_is_past,
         lambda past: [update(Report).where(past).values(caller=None, caller_phone=None)],
+    ),
+    Expiry(
+        "messages", "发给工作群的消息（条）", "raw_days", Message, _message_is_past,
+        lambda past: [delete(Message).where(past)],
     ),
     Expiry(
         "notices", "过期的天气等提醒（条）", "run_days", Notice, _notice_is_past,

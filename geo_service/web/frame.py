@@ -126,6 +126,12 @@ class Frame:
         if self.holds(Right.COORDINATOR):
             daily += [("/people", "人员"), ("/care", "需要关心"), ("/cases", "案件")]
             seldom.append(("/import", "导入"))
+        if (
+            self.scope is not None
+            and self.holds(Right.COORDINATOR)
+            and self.scope.areas(Right.COORDINATOR) is None
+        ):
+            seldom.append(("/channels", "消息推送"))
         elif self.holds(Right.HANDLER):
             daily.append(("/cases", "案件"))
         if self.holds(Right.COORDINATOR, Right.PLANNER):

@@ -24,6 +24,7 @@ from geo_service.web import (
     care_pages,
     case_pages,
     case_rule_pages,
+    channel_pages,
     drawing_pages,
     figure_pages,
     import_pages,
@@ -256,6 +257,7 @@ def _record(db: Db, scope: Scope, **detail: Any) -> None:
 
 
 router.include_router(care_pages.router)
+router.include_router(channel_pages.router)
 router.include_router(case_pages.router)
 router.include_router(case_rule_pages.router)
 router.include_router(card_pages.router)

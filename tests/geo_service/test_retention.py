@@ -390,6 +390,7 @@ class TestTheCommand:
 def test_the_service_does_it_daily(office: Office, db: Session) -> None:
     work = running._work(office.settings)
     assert [(s.kind, s.every) for s in work.schedules] == [
+        ("messages.send", dt.timedelta(minutes=1)),
         ("recorders.late", dt.timedelta(minutes=10)),
         ("notices.overdue", dt.timedelta(minutes=10)),
         ("cases.clock", dt.timedelta(minutes=10)),
