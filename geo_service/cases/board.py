@@ -13,7 +13,7 @@ from geo_service.accounts.narrow import cases_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.cases import board_queries as queries
-from geo_service.cases import rules
+from geo_service.cases import rules, whereabouts
 from geo_service.cases.board_queries import Condition, Key, StateCount
 from geo_service.cases.rules import Ground
 from geo_service.errors import Invalid, NotFound
@@ -143,6 +143,14 @@ def on_map(db: Session, scope: Scope, asked: Asked) -> list[tuple[BoardRow, tupl
     rows = queries.spots(db, conditions(db, scope, ground, asked, now), most=MOST_ON_MAP)
     spots = [None if row.lon is None else (row.lon, row.lat) for row in rows]
     return list(zip(told_rows(db, ground, rows, now), spots, strict=True))
+
+
+def around(
+    db: Session, county_id: int, lonlat: tuple[float, float], within_m: float
+) -> Sequence[tuple[str, int, bytes]]:
+    """Return layer, id and WKB of lines and compounds around a position, for a small map."""
+    _, north_m = whereabouts.metres_a_degree(lonlat[1])
+    return queries.shapes_near(db, county_id, lonlat, within_m / north_m)
 
 
 def conditions(db: Session, scope: Scope, ground: Ground, asked: Asked, now: dt.datetime) -> list[Condition]:

@@ -128,7 +128,7 @@ def spots(db: Session, where: Sequence[Condition], *, most: int) -> Sequence[Any
 
 
 _NEAR = text("""
-    select place.layer, place.name, ST_AsBinary(ST_Force2D(coalesce(version.line, version.polygon)))
+    select place.layer, place.id, ST_AsBinary(ST_Force2D(coalesce(version.line, version.polygon)))
     from place join place_version version on place.version_id = version.id,
          ST_Expand(ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), :degrees) box
     where version.county_id = :county_id and (version.line && box or version.polygon && box)
@@ -138,7 +138,7 @@ _NEAR = text("""
 
 
 def shapes_near(db: Session, county_id: int, lonlat: tuple[float, float], degrees: float) -> Sequence[Any]:
-    """Return layer, name and WKB of lines and compounds around a point, for a small map."""
+    """Return layer, id and WKB of lines and compounds around a point, for a small map."""
     said = {"lon": lonlat[0], "lat": lonlat[1], "degrees": degrees, "county_id": county_id}
     return db.execute(_NEAR, said).all()
 

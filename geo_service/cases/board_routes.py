@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -13,7 +13,8 @@ from geo_service.accounts.dependencies import InFull, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.cases import board, ledger, photos
-from geo_service.cases.board import Asked, Only
+from geo_service.cases.asking import FromAddress
+from geo_service.cases.board import Asked
 from geo_service.cases.ledger import By, Window
 from geo_service.clock import today_in
 from geo_service.columns import Listing
@@ -111,28 +112,6 @@ class PhotoOut(BaseModel):
 
     id: uuid.UUID
     size: int
-
-
-def asked(
-    state: CaseState | Literal["all", ""] = "",
-    kind: Annotated[str, Query(max_length=61, description="Code of a kind or category.")] = "",
-    area: Annotated[str, Query(max_length=40, description="Code of a township or village.")] = "",
-    unit: Annotated[int | Literal[""], Query(description="Id of a unit.")] = "",
-    place: Annotated[int | Literal[""], Query(description="Id of a place.")] = "",
-    only: Only | Literal[""] = "",
-    words: Annotated[str, Query(max_length=100, description="Of number, words or place.")] = "",
-    own: Annotated[bool, Query(description="Those of the units that I act for.")] = False,
-) -> Asked:
-    """Return what of the cases is asked for; `state=all`: also what is settled."""
-    if "\x00" in kind + area + words:
-        raise Invalid("要找的文字里有不能用的字符；请重新输入。")
-    return Asked(
-        CaseState(state) if state not in ("", "all") else None, state == "all", kind or None, area or None,
-        _number(unit), _number(place), Only(only) if only else None, words, own,
-    )  # fmt: skip
-
-
-FromAddress = Annotated[Asked, Depends(asked)]
 
 
 def window(db: Db, scope: Works, first: Day = None, last: Day = None) -> Window:
@@ -295,14 +274,6 @@ def _sane(day: dt.date | None) -> dt.date | None:
     if day is not None and not dt.date(2000, 1, 1) <= day <= dt.date(2199, 12, 31):
         raise Invalid("日期不对，例如 last=2026-03-31。")
     return day
-
-
-def _number(said: int | str) -> int | None:
-    if said == "":
-        return None
-    if not 0 <= int(said) < 2**63:
-        raise Invalid("编号不对；请从列表里选择。")
-    return int(said)
 
 
 def _checked(number: int) -> int:

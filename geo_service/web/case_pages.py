@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Path, Request, UploadFile
+from fastapi import APIRouter, File, Path, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from geo_service import audit, cursors
@@ -16,15 +16,14 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.attachments import attachment
 from geo_service.cases import board, handling, photos, reports, rules, told, units
-from geo_service.cases.board import Asked
-from geo_service.cases.board_routes import asked
+from geo_service.cases.asking import FromAddress
 from geo_service.cases.corrections import Correction
 from geo_service.cases.handling import Wanted
 from geo_service.cases.reports import Said
 from geo_service.cases.told import CaseTold
 from geo_service.clock import today
 from geo_service.db import Db
-from geo_service.errors import Invalid, NotFound
+from geo_service.errors import Forbidden, Invalid, NotFound
 from geo_service.patrols import parties
 from geo_service.photos import MOST_BYTES
 from geo_service.services.service import place_called
@@ -43,7 +42,6 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 PAGE_ROWS = 50
 Changes = Annotated[Scope, require(*CHANGE)]
 Works = Annotated[Scope, require(*CHANGE, Right.HANDLER)]
-FromAddress = Annotated[Asked, Depends(asked)]
 _Id = Annotated[int, Path(ge=0, lt=2**63)]
 _NEEDS = {transition.move: transition.needs for transition in TRANSITIONS}
 _FIELDS = (
@@ -116,6 +114,8 @@ def enter(db: Db, frame: Framed, scope: Changes, sent: FromForm) -> Response:
     try:
         with db.begin_nested():
             case_id = _entered(db, scope, sent)
+    except Forbidden:
+        raise
     except YinxunError as error:
         return _form(db, frame, scope, sent.one, error)
     return RedirectResponse(frame.link(f"/cases/{case_id}"), status_code=303)
@@ -241,7 +241,7 @@ def _shown(
         "due": board.due_words(ground.clock, found.state, now, found.due_at),
         "is_late": is_late,
         "photos": photos.of_case(db, found.case),
-        "choices": choices(ground.machine, standing, doer, found, units_named=_unit_name(db, found)),
+        "choices": choices(ground.machine, standing, doer, found),
         "may_correct": Move.CORRECT in found.legal,
         "units": units.all_units(db, scope.county_id) if coordinates else [],
         "categories": ground.categories,
@@ -258,20 +258,13 @@ def _shown(
     return frame.show("case.html", values, status=200 if error is None else 422)
 
 
-def choices(
-    machine: Machine, standing: Standing, doer: Doer, found: CaseTold, *, units_named: str | None = None
-) -> list[Choice]:
+def choices(machine: Machine, standing: Standing, doer: Doer, found: CaseTold) -> list[Choice]:
     """Return the steps that a page offers: those that are legal, and pairs that are taken at once."""
-    made = []
-    for move in found.legal:
-        if move not in _HIDDEN:
-            made.append(_choice(move))
+    made = [_choice(move) for move in found.legal if move not in _HIDDEN]
     for key, (first, second) in _BOTH.items():
         if first in found.legal and second in _after(machine, standing, doer, first):
             words = f"{first.zh}并{second.zh}"
-            needs_unit = Need.UNIT in _NEEDS[second]
-            hint = f"应该交给：{units_named}。" if needs_unit and units_named else ""
-            made.insert(0, Choice(key, words, unit=needs_unit, hint=hint))
+            made.insert(0, Choice(key, words, unit=Need.UNIT in _NEEDS[second]))
     return made
 
 
@@ -309,11 +302,6 @@ def _onwards(db: Db, frame: Frame, scope: Scope, case_id: int) -> Response:
     except NotFound:
         return RedirectResponse(frame.link("/cases"), status_code=303)
     return RedirectResponse(frame.link(f"/cases/{case_id}"), status_code=303)
-
-
-def _unit_name(db: Db, found: CaseTold) -> str | None:
-    named = {unit.id: unit.name for unit in units.all_units(db, found.case.county_id)}
-    return None if found.suggested_unit_id is None else named.get(found.suggested_unit_id)
 
 
 def _number_of(db: Db, case_id: int | None) -> str | None:

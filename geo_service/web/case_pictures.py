@@ -13,7 +13,6 @@ from geo_service import files
 from geo_service.accounts.scope import Scope
 from geo_service.areas.contacts import of_county
 from geo_service.cases import board, photos, rules, whereabouts
-from geo_service.cases import board_queries as case_queries
 from geo_service.cases.board import Asked, BoardRow
 from geo_service.cases.told import CaseTold
 from geo_service.clock import today
@@ -91,15 +90,15 @@ def _feature(row: BoardRow, lonlat: tuple[float, float] | None) -> MapFeature:
 
 
 def _around_it(db: Session, county_id: int, told: CaseTold) -> Iterator[MapLayer]:
-    """Yield what lies around a case, whoever looks: a handler must find the way there."""
+    """Yield what lies around a case, for who must find the way there; only its own place is named."""
     if told.lonlat is None:
         return
-    _, north_m = whereabouts.metres_a_degree(told.lonlat[1])
-    near = case_queries.shapes_near(db, county_id, told.lonlat, _AROUND_M / north_m)
+    near = board.around(db, county_id, told.lonlat, _AROUND_M)
+    own = told.place or ""
     for layer in _DRAWN_FIRST:
         features = [
-            MapFeature(shapely.from_wkb(bytes(wkb)), WHOLE.key, name or f"未命名{layer.zh}")
-            for kind, name, wkb in near
+            MapFeature(shapely.from_wkb(bytes(wkb)), WHOLE.key, own if place_id == told.case.place_id else "")
+            for kind, place_id, wkb in near
             if kind == layer
         ]
         if features:
@@ -111,7 +110,7 @@ def _metres(db: Session, county_id: int, told: CaseTold) -> Iterator[Any]:
     if told.lonlat is None:
         return
     east_m, north_m = whereabouts.metres_a_degree(told.lonlat[1])
-    for _, _, wkb in case_queries.shapes_near(db, county_id, told.lonlat, _AROUND_M / north_m):
+    for _, _, wkb in board.around(db, county_id, told.lonlat, _AROUND_M):
         flat = shapely.force_2d(shapely.from_wkb(bytes(wkb)))
         yield shapely.transform(flat, lambda at: (at - np.array(told.lonlat)) * np.array([east_m, north_m]))
 

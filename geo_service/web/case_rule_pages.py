@@ -20,7 +20,7 @@ from geo_service.cases.units import UnitSaid
 from geo_service.clock import today
 from geo_service.columns import printable
 from geo_service.db import Db
-from geo_service.errors import Invalid
+from geo_service.errors import Forbidden, Invalid, NotFound
 from geo_service.listing import As, download
 from geo_service.web import queries
 from geo_service.web.fields import FromForm, Sent
@@ -94,6 +94,8 @@ def change_rules(db: Db, frame: Framed, scope: Changes, sent: FromForm) -> Respo
     try:
         with db.begin_nested():
             rules.set_rules(db, scope, _rules_said(sent))
+    except (Forbidden, NotFound):
+        raise
     except YinxunError as error:
         return _rules(db, frame, scope, error=error)
     return RedirectResponse(frame.link("/case-rules", saved="1"), status_code=303)
@@ -122,6 +124,8 @@ def change_categories(
             change_ = rule_files.change(before, tree)
             if not sent["dry_run"] and not change_.is_none:
                 rules.set_categories(db, scope, sent["name"] or f"{today(frame.own_county)} 的类别", tree)
+    except (Forbidden, NotFound):
+        raise
     except YinxunError as error:
         return _rules(db, frame, scope, error=error)
     return _rules(db, frame, scope, change=change_, tried=bool(sent["dry_run"]))
@@ -138,6 +142,8 @@ def change_calendar(
             days = rule_files.calendar(_given(file).file, _name(file))
             if not sent["dry_run"]:
                 rules.set_days(db, scope, days)
+    except (Forbidden, NotFound):
+        raise
     except YinxunError as error:
         return _rules(db, frame, scope, error=error)
     return _rules(db, frame, scope, days=sorted(days), tried=bool(sent["dry_run"]))
@@ -192,6 +198,8 @@ def _done(db: Db, frame: Frame, scope: Scope, action: Callable[[], object]) -> R
     try:
         with db.begin_nested():
             action()
+    except (Forbidden, NotFound):
+        raise
     except YinxunError as error:
         return _units(db, frame, scope, error)
     return RedirectResponse(frame.link("/units"), status_code=303)

@@ -360,7 +360,7 @@ def test_a_tree_is_tried_before_it_is_taken(ask: Any, db: Session, town: Waterto
     assert len(ask("GET", "/api/case-categories").json()) == len(rows) + 1
     assert "已经换成" in ask("POST", "/case-rules/categories", files=file).text
     assert ask("GET", "/api/case-categories").json() == rows
-    assert ask("POST", "/case-rules/categories", area=town.east, files=file).status_code == 422
+    assert ask("POST", "/case-rules/categories", area=town.east, files=file).status_code == 403
 
 
 def test_a_calendar_is_read_and_what_is_wrong_in_it_is_said(ask: Any, town: Watertown) -> None:
