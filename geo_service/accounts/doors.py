@@ -50,8 +50,24 @@ DOORS = (
     _door("POST", "/link", "form token; 256-bit secret, one use, 30 minutes", 20),
     _door("POST", "/api/v/enter", "256-bit secret of a card; any phone but the first waits", 60),
     _door("GET", "/p/{plate_id}", "82-bit id of a plate; tells what stands on the plate", 240),
-    _door("GET", "/open311/v2/{path:path}", "off by default; cases without a word of any person", 240),
-    _door("POST", "/open311/v2/{path:path}", "256-bit token of a program; what comes in is moderated", 120),
+    *(
+        _door("GET", f"/open311/v2/{path}", "off by default; cases without a word of any person", 240)
+        for path in (
+            "discovery.{form}",
+            "services.{form}",
+            "services/{code}.{form}",
+            "requests/{number}.{form}",
+            "request/{number}.{form}",
+            "tokens/{token}.{form}",
+            "media/{photo_id}.jpg",
+        )
+    ),
+    *(
+        _door(
+            "GET POST", f"/open311/v2/{path}", "off by default; writing by a program's token; moderated", 240
+        )
+        for path in ("requests.{form}", "servicerequestupdates.{form}")
+    ),
     _door("GET POST", "/p/{plate_id}/report", "off by default; form token; bounded by plate; moderated", 60),
     _door("GET", "/v", "the page of volunteers without any data", 240),
     _door("GET", "/v/{file}", "files of the release, the same for everybody", None),
