@@ -76,7 +76,7 @@ NOTHING: dict[str, list[Any]] = {
 }  # fmt: skip
 """What is as if it were not given."""
 SAID = {
-    "words": "说明", "into": "并入哪个案件", "unit_id": "责任单位", "days": "1 到 60 个工作日",
+    "words": "说明", "into": "并入哪个案件", "unit_id": "责任单位", "days": "天数（1 到 60 个工作日）",
     "has_proof": "处置后的照片",
 }  # fmt: skip
 PARTS = {
@@ -332,7 +332,7 @@ class CaseMachine(RuleBasedStateMachine):
             assert again == self.case
 
 
-CaseMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+CaseMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestTheMachine = CaseMachine.TestCase
 
 
