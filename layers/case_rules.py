@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from layers.errors import BadRules
 from layers.vocabulary import Separation, Severity
-from layers.worktime import OFFICE_HOURS, Hours, WorkClock
+from layers.worktime import OFFICE_HOURS, Hours, WorkClock, demand_order
 
 MOST_DAYS = 365
 
@@ -73,6 +73,7 @@ class CaseRules:
 
     def __post_init__(self) -> None:
         """Check them. Raises BadRules."""
+        demand_order(self.hours)
         if set(self.handle) != set(Severity):
             raise BadRules("每个等级都要有处置期限。")
         if list(self.supervise_after_days) != sorted(set(self.supervise_after_days)) or not all(
@@ -96,6 +97,8 @@ class CaseRules:
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Self:
         """Read them; what is not said is as by default. Raises BadRules."""
+        if not isinstance(said, Mapping):
+            raise BadRules("规则要写成一个 JSON 对象（{…}）。")
         known = {one.name for one in fields(cls)}
         if unknown := sorted(set(said) - known):
             raise BadRules(f"没有叫「{unknown[0][:40]}」的规则。")
@@ -119,18 +122,31 @@ def limit_of(said: Mapping[str, Any]) -> Limit:
     """Read a limit. Raises BadRules."""
     if not isinstance(said, Mapping) or not set(said) <= {"days", "hours"}:
         raise BadRules("期限写成 days（工作日）或 hours（工作小时）。")
-    return Limit(**{name: float(value) for name, value in said.items()})
+    return Limit(**{name: _number(value) for name, value in said.items()})
+
+
+def _number(said: Any) -> float:
+    if type(said) not in (int, float) or not 0 <= said <= MOST_DAYS * 24:
+        raise BadRules(f"天数、小时数要写数字，从 0 到 {MOST_DAYS * 24}。")
+    return float(said)
+
+
+def _time(said: str) -> dt.time:
+    moment = dt.time.fromisoformat(said)
+    if moment != dt.time(moment.hour, moment.minute):
+        raise BadRules("工作时间写到分钟，不带时区，例如 08:30。")
+    return moment
 
 
 def _read(name: str, value: Any) -> Any:
     if name == "hours":
-        return tuple((dt.time.fromisoformat(since), dt.time.fromisoformat(until)) for since, until in value)
+        return tuple((_time(since), _time(until)) for since, until in value)
     if name in _LIMITS:
         return limit_of(value)
     if name == "handle":
         return {Severity(key): limit_of(limit) for key, limit in value.items()}
     if name == "supervise_after_days":
-        return tuple(float(days) for days in value)
+        return tuple(_number(days) for days in value)
     if name == "separation":
         return Separation(value)
     kind = int if name.endswith(("_hours", "_days")) else bool

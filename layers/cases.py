@@ -20,6 +20,7 @@ SETTLED = frozenset({S.CLOSED, S.REJECTED, S.MERGED})
 """Where nothing is due any more."""
 OPEN = frozenset(S) - SETTLED
 _IN_HAND = frozenset({S.DISPATCHED, S.HANDLING})
+LONGEST_EXTENSION_DAYS = 60
 
 
 class Party(StrEnum):
@@ -47,7 +48,7 @@ class Need(StrEnum):
 
     WORDS = "说明"
     UNIT = "责任单位"
-    DAYS = "天数"
+    DAYS = f"天数（1 到 {LONGEST_EXTENSION_DAYS} 个工作日）"
     INTO = "并入哪个案件"
     PROOF = "处置后的照片，或说明为什么没有照片"
 
@@ -110,7 +111,6 @@ TRANSITIONS = (
 _BY_MOVE = {transition.move: transition for transition in TRANSITIONS}
 
 CLOCK_ONLY = frozenset({Move.REMIND})
-LONGEST_EXTENSION_DAYS = 60
 _MARKS = (50, 80, 100)
 """Hundredths of a limit at which somebody is reminded."""
 
@@ -200,29 +200,39 @@ class Machine:
             f"「{asked.move.zh}」不是案件的一步" if transition is None
             else self._hindrance(standing, transition, doer, asked.at)
         )  # fmt: skip
+        legal = self.legal(standing, doer, asked.at)
         if transition is None or hindrance is not None:
-            legal = self.legal(standing, doer, asked.at)
             listed = "、".join(move.zh for move in legal if move not in CLOCK_ONLY)
-            raise IllegalMove(f"{hindrance}；现在可以：{listed or '无'}。", [move.value for move in legal])
-        self._demand(transition, asked)
+            raise IllegalMove(f"{hindrance}；现在可以：{listed or '无'}。", legal)
+        if lacking := self._lacking(transition, asked):
+            raise IllegalMove(f"「{asked.move.zh}」还要：{'、'.join(lacking)}。", legal)
         return self._took(self._moved(standing, transition, asked), transition, doer)
 
     def due_steps(self, standing: Standing, at: dt.datetime) -> list[Asked]:
         """Return the steps that the clock takes by now: the last reminder that is due, then supervision."""
         due_at = standing.due_at
-        if due_at is None or standing.limit_s is None:
+        if due_at is None:
             return []
-        left_s = self.clock.between(at, due_at)
-        is_past = at >= due_at or not standing.limit_s
-        passed = 100.0 if is_past else 100 * (1 - left_s / standing.limit_s)
-        mark = max((mark for mark in _MARKS if passed >= mark), default=0)
+        mark = self._mark(standing, at)
         steps = [Asked(Move.REMIND, at, mark=mark)] if mark > standing.reminded else []
         if standing.state is S.SUBMITTED or at < due_at:
             return steps
-        late_days = -left_s / self.clock.day_s
-        level = sum(late_days >= days for days in self.rules.supervise_after_days)
-        words = f"超过期限，系统自动督办（{level} 级）" if level else ""
-        return steps + [Asked(Move.SUPERVISE, at, words=words)] * max(level - standing.supervision, 0)
+        late_days = self.clock.between(due_at, at) / self.clock.day_s
+        highest = sum(late_days >= days for days in self.rules.supervise_after_days)
+        return steps + [
+            Asked(Move.SUPERVISE, at, words=f"超过期限，系统自动督办（{level} 级）")
+            for level in range(standing.supervision + 1, highest + 1)
+        ]
+
+    def _mark(self, standing: Standing, at: dt.datetime) -> int:
+        """Return the last mark of its limit that a stage has passed; 0: none."""
+        due_at, limit_s = standing.due_at, standing.limit_s
+        if due_at is None:
+            return 0
+        if at >= due_at or not limit_s:
+            return _MARKS[-1]
+        passed = 100 * (1 - self.clock.between(at, due_at) / limit_s)
+        return max((mark for mark in _MARKS if passed >= mark), default=0)
 
     # --- what hinders a step
 
@@ -268,7 +278,8 @@ class Machine:
             return f"您已经做了这个案件的{'、'.join(clash)}，{part}要由另一个人来做"
         return None
 
-    def _demand(self, transition: Transition, asked: Asked) -> None:
+    def _lacking(self, transition: Transition, asked: Asked) -> list[Need]:
+        """Return what a step must come with, and does not."""
         given = {
             Need.WORDS: bool(asked.words.strip()),
             Need.UNIT: asked.unit_id is not None,
@@ -276,9 +287,7 @@ class Machine:
             Need.DAYS: asked.days is not None and 0 < asked.days <= LONGEST_EXTENSION_DAYS,
             Need.PROOF: asked.has_proof or not self.rules.needs_proof,
         }
-        lacking = [need for need in Need if need in transition.needs and not given[need]]
-        if lacking:
-            raise IllegalMove(f"「{asked.move.zh}」还要：{'、'.join(lacking)}。", [asked.move.value])
+        return [need for need in Need if need in transition.needs and not given[need]]
 
     # --- what a step does
 
@@ -301,7 +310,8 @@ class Machine:
             entered = replace(entered, into=None)
         if move in (Move.DISPATCH, Move.TRANSFER):
             entered = replace(entered, unit_id=asked.unit_id)
-        return replace(entered, asked_days=None)
+        # who begins still waits for an answer to what he asked
+        return entered if move is Move.START else replace(entered, asked_days=None)
 
     def _stayed(self, standing: Standing, asked: Asked) -> Standing:
         if asked.move is Move.ASK_EXTENSION:
@@ -312,11 +322,12 @@ class Machine:
             more_s = standing.asked_days * self.clock.day_s
             due_at = self.clock.after(standing.due_at, more_s)
             limit_s = (standing.limit_s or 0.0) + more_s
-            return replace(standing, asked_days=None, due_at=due_at, limit_s=limit_s, reminded=0)
+            longer = replace(standing, asked_days=None, due_at=due_at, limit_s=limit_s)
+            return replace(longer, reminded=min(standing.reminded, self._mark(longer, asked.at)))
         if asked.move is Move.SUPERVISE:
             return replace(standing, supervision=standing.supervision + 1)
         if asked.move is Move.REMIND:
-            return replace(standing, reminded=asked.mark or 0)
+            return replace(standing, reminded=max(standing.reminded, asked.mark or 0))
         return standing
 
     def _entered(

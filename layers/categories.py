@@ -6,7 +6,7 @@ are known (domain.md 2.3, peers.md d5): cities differ in the numbers, so that of
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Self
 
@@ -65,15 +65,22 @@ class Category:
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Self:
         """Read it. Raises BadRules."""
+        if not isinstance(said, Mapping):
+            raise BadRules("每个类别要写成一个 JSON 对象（{…}）。")
+        known = {one.name for one in fields(cls)}
+        if unknown := sorted(set(said) - known):
+            raise BadRules(f"类别里没有叫「{unknown[0][:40]}」的项；可以写：{'、'.join(sorted(known))}。")
         try:
-            disorder, limit = said.get("disorder"), said.get("limit")
+            disorder, limit, icon = said.get("disorder"), said.get("limit"), said.get("icon")
             return cls(
-                str(said["code"]), str(said["name"]), said.get("icon"),
-                Severity(said.get("severity", Severity.MINOR)), Disorder(disorder) if disorder else None,
-                {str(edition): str(code) for edition, code in dict(said.get("standards", {})).items()},
-                limit_of(limit) if limit else None, tuple(Layer(word) for word in said.get("layers", ())),
+                _text(said["code"]), _text(said["name"]), None if icon is None else _text(icon),
+                Severity(said.get("severity", Severity.MINOR)),
+                None if disorder is None else Disorder(disorder),
+                {_text(edition): _text(code) for edition, code in said.get("standards", {}).items()},
+                None if limit is None else limit_of(limit),
+                tuple(Layer(word) for word in said.get("layers", ())),
             )  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, BadRules):
                 raise
             raise BadRules("有一个类别看不懂：要有编码、名称，等级写 minor、major 或 grave。") from error
@@ -95,6 +102,8 @@ class Categories:
     @classmethod
     def from_json(cls, said: Sequence[Mapping[str, Any]]) -> Self:
         """Read a tree. Raises BadRules."""
+        if isinstance(said, str) or not isinstance(said, Sequence):
+            raise BadRules("类别要写成列表（[…]），每个类别一项。")
         return cls.of(Category.from_json(one) for one in said)
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -156,6 +165,12 @@ class Categories:
         for kind in self.kinds:
             if len(self.below(kind.code)) > MOST_BELOW:
                 raise BadRules(f"「{kind.name}」下面最多 {MOST_BELOW} 个小类。")
+
+
+def _text(said: Any) -> str:
+    if not isinstance(said, str):
+        raise TypeError("a word")
+    return said
 
 
 def _rows(kind: Category, *below: Category) -> list[Category]:

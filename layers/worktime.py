@@ -2,7 +2,8 @@
 
 As metres run along a line, working seconds run along the calendar: a deadline is the moment at which so many
 have passed, and what is left of it is a difference of two measures. A working day is the working hours of one
-day, whatever the time of day at which it begins (domain.md 1.6).
+day, whatever the time of day at which it begins (domain.md 1.6). Inside, it is counted in whole microseconds,
+as moments are: what is left of a deadline gives the same deadline again.
 
 Which days are working days: what the office says of a day; else, for the years that the State Council has
 announced, its holidays and make-up days; else Monday to Friday, and `assumed` says so.
@@ -24,6 +25,12 @@ Hours = Sequence[tuple[dt.time, dt.time]]
 OFFICE_HOURS: Hours = ((dt.time(8, 30), dt.time(12)), (dt.time(14), dt.time(17, 30)))
 FIRST_DAY, LAST_DAY = dt.date(2000, 1, 1), dt.date(2199, 12, 31)
 """The days that are counted; what lies outside counts as if it were the first or last moment of them."""
+_DAY = dt.timedelta(days=1)
+_EARLIEST = dt.datetime.combine(FIRST_DAY - _DAY, dt.time(), dt.UTC)
+_LATEST = dt.datetime.combine(LAST_DAY + 2 * _DAY, dt.time(), dt.UTC)
+"""Moments that lie outside in every zone."""
+_ALL_S = (_LATEST - _EARLIEST).total_seconds()
+_MICRO = dt.timedelta(microseconds=1)
 _ANNOUNCED = chinese_calendar.holidays.keys() | chinese_calendar.workdays.keys()
 ANNOUNCED_YEARS = frozenset(day.year for day in _ANNOUNCED)
 """The years whose holidays and make-up days are known."""
@@ -41,22 +48,21 @@ class WorkClock:
 
     def __post_init__(self) -> None:
         """Check the hours. Raises BadRules."""
-        ends = [moment for span in self.hours for moment in span]
-        if not ends or ends != sorted(set(ends)):
-            raise BadRules("工作时间要从早到晚写，例如 08:30-12:00、14:00-17:30，不能重叠。")
+        demand_order(self.hours)
 
     @functools.cached_property
     def day_s(self) -> float:
         """Seconds of one working day."""
-        return float(sum(_seconds(until) - _seconds(since) for since, until in self.hours))
+        return self._day / 1e6
 
     def between(self, since: dt.datetime, until: dt.datetime) -> float:
         """Return the working seconds from one moment to another; less than 0 where that is before."""
-        return self._measure(until) - self._measure(since)
+        return (self._measure(until) - self._measure(since)) / 1e6
 
     def after(self, since: dt.datetime, seconds: float) -> dt.datetime:
         """Return the first moment at which so many working seconds have passed, in the county's zone."""
-        return self._moment(self._measure(since) + seconds) if seconds > 0 else since.astimezone(self.zone)
+        more = round(min(seconds, _ALL_S) * 1e6) if seconds > 0 else 0
+        return self._moment(self._measure(since) + more) if more else since.astimezone(self.zone)
 
     def is_working_day(self, day: dt.date) -> bool:
         """Tell whether a day is a working day."""
@@ -65,55 +71,66 @@ class WorkClock:
     def assumed(self, since: dt.datetime, until: dt.datetime) -> list[int]:
         """Return the years between two moments of which nobody knows the holidays: Monday to Friday."""
         known = ANNOUNCED_YEARS | {day.year for day in self.days or ()}
-        first, last = (moment.astimezone(self.zone).year for moment in (since, until))
+        first, last = (self._local(moment).year for moment in (since, until))
         return [year for year in range(first, last + 1) if year not in known]
 
     @functools.cached_property
     def _working(self) -> NDArray[np.bool_]:
         """Whether each day is a working day."""
         working = _announced().copy()
-        said = [(day, is_working) for day, is_working in (self.days or {}).items()]
-        for day, is_working in said:
+        for day, is_working in (self.days or {}).items():
             if FIRST_DAY <= day <= LAST_DAY:
                 working[(day - FIRST_DAY).days] = is_working
         return working
 
     @functools.cached_property
-    def _passed(self) -> NDArray[np.float64]:
-        """Working seconds that have passed when each day begins, and at the end of the last."""
-        return np.concatenate([[0.0], np.cumsum(self._working * self.day_s)])
+    def _day(self) -> int:
+        return sum(_micros(until) - _micros(since) for since, until in self.hours)
 
-    def _measure(self, moment: dt.datetime) -> float:
-        local = moment.astimezone(self.zone)
+    @functools.cached_property
+    def _passed(self) -> NDArray[np.int64]:
+        """Working microseconds that have passed when each day begins, and at the end of the last."""
+        return np.concatenate([[0], np.cumsum(self._working * np.int64(self._day))])
+
+    def _local(self, moment: dt.datetime) -> dt.datetime:
+        """Return a moment by the clock on the wall; one far outside as one just outside."""
+        return min(max(moment, _EARLIEST), _LATEST).astimezone(self.zone)
+
+    def _measure(self, moment: dt.datetime) -> int:
+        local = self._local(moment)
         at = (local.date() - FIRST_DAY).days
         if at < 0 or at >= self._working.size:
-            return float(self._passed[0 if at < 0 else -1])
-        return float(self._passed[at]) + (self._of_day(local) if self._working[at] else 0.0)
+            return int(self._passed[0 if at < 0 else -1])
+        return int(self._passed[at]) + (self._of_day(local) if self._working[at] else 0)
 
-    def _of_day(self, local: dt.datetime) -> float:
-        now = _seconds(local.time())
-        return sum(
-            min(max(now - _seconds(since), 0.0), _seconds(until) - _seconds(since))
-            for since, until in self.hours
-        )
+    def _of_day(self, local: dt.datetime) -> int:
+        now = _micros(local.time())
+        return sum(max(min(now, _micros(until)) - _micros(since), 0) for since, until in self.hours)
 
-    def _moment(self, measure: float) -> dt.datetime:
+    def _moment(self, measure: int) -> dt.datetime:
         """Return the first moment at which a measure is reached."""
         at = int(np.searchsorted(self._passed, measure, side="left")) - 1
         if at >= self._working.size:
             raise BadRules("期限太长，超出了日历；请改短。")
-        rest = measure - float(self._passed[at])
+        rest = measure - int(self._passed[at])
         for since, until in self.hours:
-            length = _seconds(until) - _seconds(since)
+            length = _micros(until) - _micros(since)
             if rest <= length:
-                begins = dt.datetime.combine(FIRST_DAY + dt.timedelta(days=at), since, self.zone)
-                return begins + dt.timedelta(seconds=rest)
+                return dt.datetime.combine(FIRST_DAY + at * _DAY, since, self.zone) + rest * _MICRO
             rest -= length
         raise AssertionError("a day ends with its hours")
 
 
-def _seconds(moment: dt.time) -> float:
-    return moment.hour * 3600 + moment.minute * 60 + moment.second + moment.microsecond / 1e6
+def demand_order(hours: Hours) -> None:
+    """Raise BadRules unless working hours are in order and apart."""
+    ends = [moment for span in hours for moment in span]
+    if not ends or ends != sorted(set(ends)):
+        raise BadRules("工作时间要从早到晚写，例如 08:30-12:00、14:00-17:30，不能重叠。")
+
+
+def _micros(moment: dt.time) -> int:
+    seconds = moment.hour * 3600 + moment.minute * 60 + moment.second
+    return seconds * 1_000_000 + moment.microsecond
 
 
 @functools.cache
