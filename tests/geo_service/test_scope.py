@@ -1259,9 +1259,7 @@ def test_another_countys_administrator_gets_nothing(world: World, method: str, p
 def _expected(walk: Walk, right: Right, where: str, asked: str) -> int:
     if walk.page:
         return walk.ok if right is Right.VOLUNTEER else 404
-    if right not in walk.may:
-        return walk.without
-    if walk.whole and where != COUNTY:
+    if right not in walk.may or (walk.whole and where != COUNTY):
         return walk.without
     if walk.about is None:
         return walk.ok
