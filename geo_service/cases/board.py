@@ -16,12 +16,26 @@ from geo_service.cases import board_queries as queries
 from geo_service.cases import rules, whereabouts
 from geo_service.cases.board_queries import Condition, Key, StateCount
 from geo_service.cases.rules import Ground
+from geo_service.columns import Column, Listing
 from geo_service.errors import Invalid, NotFound
 from layers.cases import OPEN, SETTLED
 from layers.vocabulary import CaseState, Severity
 from layers.worktime import WorkClock
 
 MOST_ON_MAP = 20_000
+COLUMNS = (
+    Column("number", "编号"),
+    Column("category", "类别"),
+    Column("severity", "等级"),
+    Column("place", "对象"),
+    Column("area", "辖区"),
+    Column("state", "状态"),
+    Column("due", "还剩"),
+    Column("due_at", "期限", "time"),
+    Column("unit", "责任单位"),
+    Column("words", "描述"),
+    Column("opened_at", "上报时间", "time"),
+)
 
 
 class Only(StrEnum):
@@ -143,6 +157,18 @@ def on_map(db: Session, scope: Scope, asked: Asked) -> list[tuple[BoardRow, tupl
     rows = queries.spots(db, conditions(db, scope, ground, asked, now), most=MOST_ON_MAP)
     spots = [None if row.lon is None else (row.lon, row.lat) for row in rows]
     return list(zip(told_rows(db, ground, rows, now), spots, strict=True))
+
+
+def listing(db: Session, scope: Scope, asked: Asked) -> Listing:
+    """Return all cases that are asked for as a list; it names no people. Raises NotFound (the area)."""
+    rows = [
+        (
+            row.number, row.what, row.severity, row.place, row.area, row.state, row.due, row.due_at, row.unit,
+            row.words, row.opened_at,
+        )
+        for row, _ in on_map(db, scope, asked)
+    ]  # fmt: skip
+    return Listing("open_cases", "在办案件", COLUMNS, rows)
 
 
 def around(

@@ -5,6 +5,7 @@ Every route and command that gives a file stands in `ROUTES` or `COMMANDS`; one 
 functions that write files.
 """
 
+import datetime as dt
 import dis
 import html
 import io
@@ -37,7 +38,10 @@ from typer.testing import CliRunner
 from geo_service import cli, listing
 from geo_service.accounts import register
 from geo_service.accounts.register import Ground, Manager
-from geo_service.accounts.scope import Actor
+from geo_service.accounts.scope import Actor, Scope
+from geo_service.cases import handling, reports
+from geo_service.cases.handling import Wanted
+from geo_service.cases.reports import Said
 from geo_service.listing import As, Listing
 from geo_service.plates import ids
 from geo_service.settings import Settings
@@ -45,8 +49,9 @@ from geo_service.tables import Audit, Norm, Patrol, Person, Plate, Service, Serv
 from layers import masks
 from layers.figures import Code
 from layers.presets import preset
-from layers.vocabulary import Right
+from layers.vocabulary import Channel, Move, Right
 from tests.geo_service import watertown
+from tests.geo_service.test_plates import at
 from tests.geo_service.watertown import DAY, Watertown
 
 NAME, PHONE = "欧阳测试娘", "13912345678"
@@ -66,6 +71,8 @@ class Scene:
     """A norm by which his patrol would not have counted."""
     report: int = 0
     """An issued report."""
+    case: int = 0
+    """A problem that he told of."""
     plate: str = ids.new()
     """Of the river that he looks after."""
 
@@ -174,6 +181,24 @@ ROUTES: dict[tuple[str, str], Leaving] = {
     ("GET", "/api/services"): _files(*LIST),
     ("GET", "/api/services/{service_id}/files/{file_id}"): A_PROOF,
     ("POST", "/api/services/import"): SENT_BACK,
+    ("GET", "/api/cases/ledger"): _files(*DRAWN),
+    ("GET", "/api/cases/handover"): Leaving(
+        lambda _, path: [{"path": path, "params": {"as": form}} for form in DRAWN], names=False
+    ),
+    ("GET", "/api/cases/tables"): Leaving(
+        lambda _, path: [{"path": path, "params": {"as": form, "by": "place"}} for form in LIST], names=False
+    ),
+    ("GET", "/api/cases/repeat"): Leaving(
+        lambda _, path: [{"path": path, "params": {"as": form}} for form in DRAWN], names=False
+    ),
+    ("GET", "/api/cases/{case_id}/photos/{photo_id}"): A_PROOF,
+    ("GET", "/cases/{case_id}/dispatch.pdf"): Leaving(
+        lambda at, path: [{"path": path.format(case_id=at.case), "params": {}, "prints": True}], names=False
+    ),
+    ("GET", "/case-rules/categories"): Leaving(
+        lambda _, path: [{"path": path, "params": {"as": form}} for form in LIST], names=False
+    ),
+    ("GET", "/map/cases/file"): _one(_nothing, names=False),
     ("GET", "/api/norms/{norm_id}/trial"): Leaving(
         lambda at, path: [
             {"path": path.format(norm_id=at.draft), "params": {**MAY, "as": form}} for form in LIST
@@ -242,6 +267,12 @@ COMMANDS: dict[str, Written] = {
     "coverage": Written(DATES, ("csv", "xlsx", "json", "geojson", "gpkg")),
     "gaps": Written((*DATES, "--kind", "neglected"), ("csv", "xlsx", "json", "geojson", "gpkg")),
     "service list": Written(),
+    "cases list": Written(names=False),
+    "cases ledger": Written(endings=("csv", "xlsx", "json", "geojson", "gpkg")),
+    "cases handover": Written(names=False),
+    "cases tables": Written(names=False),
+    "cases rates": Written(names=False),
+    "cases repeat": Written(names=False),
     "figure-entry list": Written(names=False),
     "map coverage": Written(DATES, ("html",)),
     "map gaps": Written(DATES, ("html",)),
@@ -354,6 +385,18 @@ def test_a_new_route_that_gives_a_file_is_noticed() -> None:
 # --- the files
 
 
+def _case(db: Session, town: Watertown) -> int:
+    """Let the named person tell of a problem, check it, and somebody with his name accept it."""
+    person = Scope(town.county.id, Actor(os_user="t"), {Right.VOLUNTEER: None}, person_id=town.person_id)
+    said = Said(dt.datetime.now(dt.UTC), "litter.bank", at(300, 5), words="岸边垃圾")
+    taken = reports.take(db, person, uuid.uuid4(), said, channel=Channel.PHONE, person_id=town.person_id)
+    staff = Scope(town.county.id, Actor(os_user=NAME), {Right.COORDINATOR: None})
+    handling.move(db, staff, taken.case_id, Wanted(Move.ACCEPT))
+    handling.move(db, staff, taken.case_id, Wanted(Move.SOLVE, "捡走了"))
+    handling.move(db, person, taken.case_id, Wanted(Move.CHECK))
+    return taken.case_id
+
+
 @pytest.fixture
 def ground(db: Session) -> Scene:
     town = watertown.build(db)
@@ -377,6 +420,7 @@ def ground(db: Session) -> Scene:
     db.add(ServicePerson(county_id=county_id, service_id=service.id, person_id=person.id))
     db.flush()
     scene = Scene(town, draft.id)
+    scene.case = _case(db, town)
     db.add(Plate(county_id=county_id, id=scene.plate, place_id=town.rivers[0].id))
     db.flush()
     return scene
