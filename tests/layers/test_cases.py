@@ -645,3 +645,26 @@ def test_all_that_a_step_lacks_is_named_at_once() -> None:
     with pytest.raises(IllegalMove, match=r"^「转派」还要：说明、责任单位。$") as refused:
         one.step(after(one, Move.ACCEPT, Move.DISPATCH), ANYBODY, bare)
     assert {"transfer", "finish"} <= set(refused.value.legal)
+
+
+def test_what_comes_to_its_end_at_the_very_moment_is_not_late() -> None:
+    one = machine()
+    case = after(one, Move.ACCEPT, Move.DISPATCH)
+    assert case.due_at is not None
+    for more, is_late in [(dt.timedelta(), False), (dt.timedelta(microseconds=1), True)]:
+        assert one.step(case, ANYBODY, complete(Move.FINISH, case.due_at + more)).is_late == is_late
+
+
+@pytest.mark.parametrize(
+    ("days", "is_taken"), [(None, False), (0, False), (1, True), (60, True), (61, False)]
+)
+def test_an_extension_is_asked_for_in_days_and_adds_them(days: int | None, is_taken: bool) -> None:
+    one = machine()
+    case, asked = after(one, Move.ACCEPT, Move.DISPATCH), complete(Move.ASK_EXTENSION, MORNING, days=days)
+    if not is_taken:
+        with pytest.raises(IllegalMove, match="还要：天数（1 到 60 个工作日）。"):
+            one.step(case, ANYBODY, asked)
+        return
+    longer = one.step(one.step(case, ANYBODY, asked), ANYBODY, complete(Move.EXTEND, MORNING))
+    assert longer.due_at is not None
+    assert longer.limit_s == TIME.between(MORNING, longer.due_at) == (5 + (days or 0)) * DAY_S
