@@ -1,24 +1,22 @@
 """Photos of a case: those of its reports and of its steps, and those that staff have just sent for it."""
 
-import io
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from geo_service import audit, files
-from geo_service import photos as drawing
+from geo_service import audit
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
-from geo_service.cases import handling, photo_queries, rules
+from geo_service.cases import handling, photo_queries, pictures
 from geo_service.cases.reports import MOST_PHOTOS
 from geo_service.columns import printable
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
+from geo_service.photos import Box
 from geo_service.tables import Case, StoredFile
-from layers.vocabulary import FileKind, Right
+from layers.vocabulary import Right
 
 SIDE_PX = 1280
 """Longer side of a photo on paper."""
@@ -32,6 +30,8 @@ class Photos:
     by_step: Mapping[int, Sequence[StoredFile]]
     waiting: Sequence[StoredFile]
     """Sent for the case, and part of no step yet."""
+    released: Collection[uuid.UUID] = ()
+    """Those of which the public may see a version without faces and number plates."""
 
     @property
     def all(self) -> list[StoredFile]:
@@ -43,17 +43,19 @@ class Photos:
 def of_case(db: Session, case: Case) -> Photos:
     """Return the photos of a case and of those that were merged into it."""
     by_subject: dict[str, list[StoredFile]] = {}
-    for row in photo_queries.of_case(db, case.county_id, case.id):
+    rows = photo_queries.of_case(db, case.county_id, case.id)
+    for row in rows:
         by_subject.setdefault(row.subject, []).append(row)
     reports: dict[uuid.UUID, Sequence[StoredFile]] = {}
     steps: dict[int, Sequence[StoredFile]] = {}
-    for subject, rows in by_subject.items():
+    for subject, own in by_subject.items():
         kind, _, key = subject.partition("/")
         if kind == "report":
-            reports[uuid.UUID(key)] = rows
+            reports[uuid.UUID(key)] = own
         elif kind == "case_step":
-            steps[int(key)] = rows
-    return Photos(reports, steps, by_subject.get(f"case/{case.id}", []))
+            steps[int(key)] = own
+    released = pictures.released(db, case.county_id, [row.id for row in rows])
+    return Photos(reports, steps, by_subject.get(f"case/{case.id}", []), released)
 
 
 def one(db: Session, scope: Scope, case_id: int, photo_id: uuid.UUID) -> StoredFile:
@@ -64,6 +66,35 @@ def one(db: Session, scope: Scope, case_id: int, photo_id: uuid.UUID) -> StoredF
         raise NotFound("没有这张照片，或不在您的权限内。")
     audit.record(db, scope.actor, "cases.photo", county_id=case.county_id, subject=f"case/{case_id}")
     return found
+
+
+def release(
+    db: Session, scope: Scope, folder: Path, case_id: int, photo_id: uuid.UUID, boxes: Sequence[Box]
+) -> None:
+    """Let the public see a photo of a case with some areas made unrecognisable. Raises NotFound, Invalid."""
+    _demand_report(db, scope, case_id, photo_id)
+    pictures.blur(db, folder, scope.county_id, photo_id, boxes)
+    audit.record(
+        db, scope.actor, "cases.photo_released", county_id=scope.county_id, subject=f"case/{case_id}",
+        boxes=len(boxes),
+    )  # fmt: skip
+
+
+def withdraw(db: Session, scope: Scope, case_id: int, photo_id: uuid.UUID) -> None:
+    """Let the public see a photo no longer. Raises NotFound."""
+    _demand_report(db, scope, case_id, photo_id)
+    pictures.withdraw(db, scope.county_id, photo_id)
+    audit.record(
+        db, scope.actor, "cases.photo_withdrawn", county_id=scope.county_id, subject=f"case/{case_id}"
+    )
+
+
+def _demand_report(db: Session, scope: Scope, case_id: int, photo_id: uuid.UUID) -> None:
+    """Raise NotFound unless a photo belongs to a report of a case that the scope may change."""
+    scope.demand(*CHANGE)
+    of_reports = of_case(db, handling.found(db, scope, case_id)).by_report.values()
+    if photo_id not in {row.id for rows in of_reports for row in rows}:
+        raise NotFound("没有这张照片，或不在您的权限内。")
 
 
 def keep(
@@ -83,11 +114,7 @@ def keep(
         raise Conflict("这个照片编号已经用过；请重新选择照片。")
     if len(of_case(db, case).waiting) >= MOST_PHOTOS:
         raise Invalid(f"一步最多 {MOST_PHOTOS} 张照片；请先提交这一步。")
-    drawn = drawing.redrawn(data, zone=ZoneInfo(rules.ground(db, case.county_id).county.time_zone))
-    row = files.keep(
-        db, folder, io.BytesIO(drawn.jpeg), county_id=case.county_id, kind=FileKind.PHOTO,
-        subject=f"case/{case.id}", media_type=drawing.MEDIA_TYPE, name=printable(name)[-80:] or None,
-        file_id=photo_id,
-    )  # fmt: skip
+    row = pictures.keep_whole(db, folder, case.county_id, f"case/{case.id}", data, photo_id)
+    row.name = printable(name)[-80:] or None
     audit.record(db, scope.actor, "cases.photo_added", county_id=case.county_id, subject=f"case/{case.id}")
     return row

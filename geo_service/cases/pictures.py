@@ -5,11 +5,10 @@ the public sees a version of it in which somebody marked faces and number plates
 A report's photos belong to the subject "report/0192...", those of a step to "case_step/12".
 """
 
-import datetime as dt
 import hashlib
 import io
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -43,18 +42,6 @@ class Progress:
     """Bytes from its beginning without a gap: from here its phone goes on."""
     size: int
     is_whole: bool
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A photo of a case."""
-
-    photo_id: uuid.UUID
-    size: int
-    """In bytes."""
-    received_at: dt.datetime
-    released_at: dt.datetime | None
-    """When its version for the public was made; None: the public sees nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -266,19 +253,17 @@ def _suffix(data: bytes) -> str:
 # --- photos as they are seen
 
 
-def of_case(
-    db: Session, county_id: int, report_ids: Collection[uuid.UUID], step_ids: Collection[int]
-) -> Mapping[str, Sequence[Picture]]:
-    """Return the photos of reports and steps by subject, the first first; without any there is no subject."""
-    subjects = [*map(subject_of_report, report_ids), *map(subject_of_step, step_ids)]
-    photos = queries.files(db, county_id, FileKind.PHOTO, subjects)
-    versions = queries.files(db, county_id, FileKind.BLURRED, [_subject_of_version(row.id) for row in photos])
-    released = {row.subject: row.created_at for row in versions}
-    found: dict[str, list[Picture]] = {}
-    for row in photos:
-        picture = Picture(row.id, row.size, row.created_at, released.get(_subject_of_version(row.id)))
-        found.setdefault(row.subject, []).append(picture)
-    return found
+def released(db: Session, county_id: int, photo_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Return of which photos there is a version for the public."""
+    subjects = {_subject_of_version(id_): id_ for id_ in photo_ids}
+    rows = queries.files(db, county_id, FileKind.BLURRED, list(subjects))
+    return {subjects[row.subject] for row in rows}
+
+
+def withdraw(db: Session, county_id: int, photo_id: uuid.UUID) -> None:
+    """Take the version for the public away; its bytes go with the next sweep of the files."""
+    own = StoredFile.county_id == county_id, StoredFile.kind == FileKind.BLURRED
+    files.drop(db, *own, StoredFile.subject == _subject_of_version(photo_id))
 
 
 def blur(db: Session, folder: Path, county_id: int, photo_id: uuid.UUID, boxes: Sequence[Box]) -> StoredFile:

@@ -59,6 +59,7 @@ class Service:
     host: str
     town: Watertown
     engine: Engine
+    files_dir: Path
 
 
 @pytest.fixture(scope="session")
@@ -130,14 +131,15 @@ def service(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     with Session(engine, expire_on_commit=False) as db, db.begin():
         town = build(db, evil=True)
         add_account(db, town.county, "clerk", Right.COORDINATOR)
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("data")), engine)
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
+    app = create_app(settings, engine)
     web = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=web.run, daemon=True)
     thread.start()
     while not web.started:
         time.sleep(0.02)
     port = web.servers[0].sockets[0].getsockname()[1]
-    yield Service(f"127.0.0.1:{port}", town, engine)
+    yield Service(f"127.0.0.1:{port}", town, engine, settings.files_dir)
     web.should_exit = True
     thread.join(10)
     engine.dispose()

@@ -363,21 +363,17 @@ class TestWhatThePublicSees:
         (unchanged,) = desk.kept(FileKind.PHOTO, "case_step/7")
         assert unchanged == redrawn(plate("M12345"))
 
-    def test_a_case_shows_its_photos_and_which_the_public_sees(
+    def test_it_is_told_which_photos_the_public_sees_until_they_are_withdrawn(
         self, desk: Desk, db: Session, photo: uuid.UUID
     ) -> None:
         report, (first, second) = desk.report(PHOTO, PHOTO)
-        empty, _ = desk.report(PHOTO)
         for id_ in (first, second):
             desk.take_all(report, id_, PHOTO)
         pictures.blur(db, desk.folder, desk.county.id, second, [self.BOX])
-        found = pictures.of_case(db, desk.county.id, [report, empty], [7, 8])
-        assert {subject: len(own) for subject, own in found.items()} == {
-            f"report/{report}": 2,
-            "case_step/7": 1,
-        }
-        released = {one.photo_id: one.released_at is not None for own in found.values() for one in own}
-        assert released == {first: False, second: True, photo: False}
+        assert pictures.released(db, desk.county.id, [first, second, photo]) == {second}
+        pictures.withdraw(db, desk.county.id, second)
+        assert pictures.released(db, desk.county.id, [first, second, photo]) == set()
+        assert pictures.public_photo(db, desk.county.id, second) is None
 
     @pytest.mark.parametrize("boxes", [[Box(0, 0, 1, float("nan"))], [Box(0.5, 0, 0.5, 1)]])
     def test_nonsense_leaves_the_version_that_is_there(

@@ -537,6 +537,12 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/cases/{case_id}/correct"): Walk(
         STAFF, lambda town: {**_of_case(town), "data": {"severity": "grave"}}, ok=303
     ),
+    ("GET", "/cases/{case_id}/photos/{photo_id}"): Walk(
+        STAFF, lambda town: {"path": {"case_id": town.case_id, "photo_id": uuid.uuid4()}}, ok=404
+    ),
+    ("POST", "/cases/{case_id}/photos/{photo_id}"): Walk(
+        STAFF, lambda town: {"path": {"case_id": town.case_id, "photo_id": uuid.uuid4()}}, ok=404
+    ),
     ("GET", "/cases/{case_id}/picture"): Walk(WORK_CASES, _of_case, shows="places"),
     ("GET", "/cases/{case_id}/dispatch.pdf"): Walk(STAFF, _of_case),
     ("GET", "/map/cases"): Walk(WORK_CASES),
