@@ -310,6 +310,8 @@ class Machine:
             entered = replace(entered, into=None)
         if move in (Move.DISPATCH, Move.TRANSFER):
             entered = replace(entered, unit_id=asked.unit_id)
+        elif move is Move.SEND_BACK:  # whose business it is not has it no more
+            entered = replace(entered, unit_id=None)
         # who begins still waits for an answer to what he asked
         return entered if move is Move.START else replace(entered, asked_days=None)
 

@@ -303,7 +303,6 @@ def test_a_unit_sees_what_was_given_to_it_and_no_more_once_it_sent_it_back(
     assert after > before
     go(db, handler, case_id, Wanted(Move.SEND_BACK, "不归我们管"))
     assert told.told(db, chief, case_id).state is CaseState.ACCEPTED
-    units.set_members(db, chief, station, [])
     with pytest.raises(NotFound):
         told.told(db, handler, case_id)
     with pytest.raises(Invalid, match="经办人"):

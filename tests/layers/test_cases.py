@@ -267,8 +267,8 @@ class CaseMachine(RuleBasedStateMachine):
             self.enter(state, LIMITS_S.get("rework" if name == "rework" else state))
         if name != "start":
             told["asked_days"] = None
-        if name in ("dispatch", "transfer"):
-            told["unit_id"] = 7
+        if name in ("dispatch", "transfer", "send_back"):
+            told["unit_id"] = None if name == "send_back" else 7
         told["reworks"] += name == "rework"
         if name == "reopen":
             told |= {"reopened": told["reopened"] + 1, "supervision": 0}
@@ -668,3 +668,11 @@ def test_an_extension_is_asked_for_in_days_and_adds_them(days: int | None, is_ta
     longer = one.step(one.step(case, ANYBODY, asked), ANYBODY, complete(Move.EXTEND, MORNING))
     assert longer.due_at is not None
     assert longer.limit_s == TIME.between(MORNING, longer.due_at) == (5 + (days or 0)) * DAY_S
+
+
+def test_what_is_reopened_is_supervised_anew() -> None:
+    one = machine()
+    moves = (Move.ACCEPT, Move.DISPATCH, Move.SUPERVISE, Move.FINISH, Move.CHECK, Move.CLOSE)
+    closed = after(one, *moves)
+    reopened = one.step(closed, ANYBODY, complete(Move.REOPEN, MORNING))
+    assert (closed.supervision, reopened.supervision, reopened.reopened) == (1, 0, 1)
