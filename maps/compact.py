@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from layers.errors import YinxunError
@@ -33,9 +34,17 @@ def encode(geometries: Sequence[BaseGeometry]) -> list[str]:
     >>> encode([shapely.Point(119.8400000004, 32.93)])
     ['{"type":"Point","coordinates":[119.84,32.93]}']
     """
-    flat = shapely.force_2d(np.asarray(geometries, dtype=object))
+    shapes = np.asarray(geometries, dtype=object)
+    if len(shapes) and (shapely.get_type_id(shapes) == shapely.GeometryType.POINT).all():
+        return [f'{{"type":"Point","coordinates":[{x},{y}]}}' for x, y in _numbers(shapes)]
+    flat = shapely.force_2d(shapes)
     rounded = shapely.transform(flat, lambda lonlat: np.round(lonlat, DECIMALS))
     return [str(text) for text in shapely.to_geojson(rounded)]
+
+
+def _numbers(points: NDArray[np.object_]) -> list[list[float]]:
+    rounded: list[list[float]] = np.round(shapely.get_coordinates(points), DECIMALS).tolist()
+    return rounded
 
 
 def simplify(geometries: Sequence[BaseGeometry], tolerance_m: float) -> list[BaseGeometry]:

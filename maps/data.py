@@ -6,7 +6,9 @@ Geometry is lon, lat in WGS 84.
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -68,6 +70,17 @@ class MapData:
     """Class keys to explain even if no feature has them; the classes of the features come by themselves."""
     made_up: bool = False
 
+    @cached_property
+    def drawn(self) -> list[tuple[MapLayer, list[MapFeature]]]:
+        """Each layer with those of its features that have a picture."""
+        return [(layer, _drawable(layer.features)) for layer in self.layers]
+
+
+def _drawable(features: Sequence[MapFeature]) -> list[MapFeature]:
+    shapes = np.array([feature.geometry for feature in features], object)
+    empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    return [feature for feature, is_empty in zip(features, empty.tolist(), strict=True) if not is_empty]
+
 
 def drawable(feature: MapFeature) -> bool:
     """Tell whether a feature has a picture: one that is 未上图 has none."""
@@ -76,22 +89,23 @@ def drawable(feature: MapFeature) -> bool:
 
 def undrawn(data: MapData) -> int:
     """Return how many features have no picture."""
-    return sum(not drawable(feature) for layer in data.layers for feature in layer.features)
+    return sum(len(layer.features) - len(drawn) for layer, drawn in data.drawn)
 
 
 def looks(data: MapData) -> list[tuple[Look, list[str]]]:
     """Return the classes of the legend in the style's order, each with the kinds of geometry that have it."""
     kinds: dict[str, set[str]] = {key: set() for key in data.legend}
-    for layer in data.layers:
-        for feature in filter(drawable, layer.features):
-            kinds.setdefault(feature.class_key, set()).add(_kind(feature, layer))
+    for layer, drawn in data.drawn:
+        dimensions = shapely.get_dimensions([feature.geometry for feature in drawn]).tolist() if drawn else ()
+        pairs = {(feature.class_key, size) for feature, size in zip(drawn, dimensions, strict=True)}
+        for key, size in pairs:
+            kinds.setdefault(key, set()).add(_kind(key, size, layer))
     of_legend = sorted(set().union(*(kinds[key] for key in data.legend))) or ["line"]
     return [(look, sorted(kinds[key]) or of_legend) for key, look in LOOKS.items() if key in kinds]
 
 
-def _kind(feature: MapFeature, layer: MapLayer) -> str:
-    """Return how the legend shows a feature."""
-    dimensions = int(shapely.get_dimensions(feature.geometry))
-    if dimensions == 0 and LOOKS[feature.class_key].sign:
+def _kind(key: str, dimensions: int, layer: MapLayer) -> str:
+    """Return how the legend shows features of a class."""
+    if dimensions == 0 and LOOKS[key].sign:
         return "sign"
     return "area" if dimensions == 2 and not layer.named else "line"

@@ -26,6 +26,8 @@ INK, QUIET, LINE = "#111111", "#3a3a3a", "#555555"
 MOST_PHOTOS = 2
 _LEFT, _RIGHT, _TOP, _BOTTOM = 18.0, 192.0, 280.0, 14.0
 _LABEL_MM, _SIZE, _STEP = 26.0, 11.0, 6.2
+_MANY, _MOST_LINES = 9, 14
+"""Lines of a value in letters of the usual size."""
 _MARK = "演示，不是真的"
 
 
@@ -76,13 +78,17 @@ def _rows(board: "Board", rows: Sequence[tuple[str, str]], top: float) -> float:
     """Write label and value of each row in a ruled table; return where it ends."""
     y = top
     for label, value in rows:
-        lines = _wrapped(value, _RIGHT - _LEFT - _LABEL_MM - 6, most=7)
-        height = max(len(lines), 1) * _STEP + 3.2
+        size, step = _SIZE, _STEP
+        lines = _wrapped(value, _RIGHT - _LEFT - _LABEL_MM - 6, size)
+        if len(lines) > _MANY:  # all that was told, in smaller letters
+            size, step = 10.0, 5.4
+            lines = _wrapped(value, _RIGHT - _LEFT - _LABEL_MM - 6, size)
+        height = max(len(lines), 1) * step + 3.2
         board.box(Box(_LEFT, y - height, _LEFT + _LABEL_MM, y), edge=LINE)
         board.box(Box(_LEFT + _LABEL_MM, y - height, _RIGHT, y), edge=LINE)
         board.text(_LEFT + 2.5, y - 6.2, label, _SIZE, colour=QUIET, within_mm=_LABEL_MM - 5)
         for k, line in enumerate(lines):
-            board.text(_LEFT + _LABEL_MM + 3, y - 6.2 - k * _STEP, line, _SIZE, colour=INK)
+            board.text(_LEFT + _LABEL_MM + 3, y - 6.2 - k * step, line, size, colour=INK)
         y -= height
     return y
 
@@ -178,15 +184,15 @@ def _answer(board: "Board", sheet: Dispatch, top: float) -> None:
     board.text(_LEFT, _BOTTOM, words, 9.5, colour=QUIET, within_mm=_RIGHT - _LEFT)
 
 
-def _wrapped(text: str, room_mm: float, *, most: int) -> list[str]:
+def _wrapped(text: str, room_mm: float, size: float) -> list[str]:
     """Return a text in lines that fit a width, at most so many; the last says when there is more."""
     lines, line = [], ""
     for sign in text.replace("\n", " "):
-        if line and width_mm(line + sign, _SIZE) > room_mm:
+        if line and width_mm(line + sign, size) > room_mm:
             lines.append(line)
             line = ""
         line += sign
     lines += [line] if line else []
-    if len(lines) > most:
-        lines = [*lines[: most - 1], f"{lines[most - 1][:-6]}……（见系统）"]
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[: _MOST_LINES - 1], f"{lines[_MOST_LINES - 1][:-6]}……（见系统）"]
     return lines

@@ -21,7 +21,7 @@ from branca.element import Element, Figure
 from folium.template import Template
 
 from maps.compact import fit
-from maps.data import MapData, MapLayer, drawable, looks, undrawn
+from maps.data import MapData, MapLayer, looks, undrawn
 from maps.style import BACKGROUND, BANDS
 from maps.tiles import Tianditu, tile_addresses
 
@@ -45,8 +45,8 @@ def draw(data: MapData, *, tiles: Tianditu | None = None, max_bytes: int = MAX_B
 
     Raise MapTooLarge when it cannot be simplified enough.
     """
-    pairs = [(layer, f) for layer in data.layers for f in layer.features if drawable(f)]
-    properties = [_json([f.class_key, f.title, list(f.rows), f.place]) for _, f in pairs]
+    pairs = [(layer, f) for layer, drawn in data.drawn for f in drawn]
+    properties = _json_of_each([[f.class_key, f.title, f.rows, f.place] for _, f in pairs])
     fixed = len(_document(data, [], 0.0, tiles)[0].encode()) + sum(len(p.encode()) + 8 for p in properties)
     shapes, tolerance_m = fit([f.geometry for _, f in pairs if f.geometry is not None], max_bytes - fixed)
     # Each feature is [class, title, rows, place, geometry].
@@ -110,9 +110,20 @@ def _hashes(html: str, tag: str) -> str:
     )
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def _json_of_each(values: Sequence[object]) -> list[str]:
+    """Return each value as `_json` does, thousands at a time: a line break never stands in JSON."""
+    return _safe("\n".join(map(_ENCODER.encode, values))).split("\n") if values else []
+
+
 def _json(value: object) -> str:
     """Return JSON that is safe inside a script element of any HTML document."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _safe(_ENCODER.encode(value))
+
+
+def _safe(text: str) -> str:
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text
@@ -135,7 +146,7 @@ def _leaflet_js() -> str:
 
 def _extent(data: MapData) -> list[list[float]] | None:
     """Return [[south, west], [north, east]], or None where there is nothing to show."""
-    shapes = [f.geometry for layer in data.layers for f in layer.features if drawable(f)]
+    shapes = [f.geometry for _, drawn in data.drawn for f in drawn]
     if data.bounds is None and not shapes:
         return None
     west, south, east, north = data.bounds or (float(v) for v in shapely.total_bounds(shapes))

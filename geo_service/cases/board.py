@@ -1,10 +1,11 @@
 """The board: the open cases of a scope by state and by when they are due."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -22,7 +23,7 @@ from layers.cases import OPEN, SETTLED
 from layers.vocabulary import CaseState, Severity
 from layers.worktime import WorkClock
 
-MOST_ON_MAP = 20_000
+MOST_ON_MAP, MOST_LISTED = 20_000, 100_000
 COLUMNS = (
     Column("number", "编号"),
     Column("category", "类别"),
@@ -111,6 +112,18 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class OnMap:
+    """Cases as a map draws them, thousands at a time."""
+
+    rows: Sequence[Any]
+    """As `board_queries.spots` returns them."""
+    what: Mapping[tuple[int | None, str], str]
+    """Category in words, by edition and code."""
+    zone: ZoneInfo
+    now: dt.datetime
+
+
+@dataclass(frozen=True)
 class Page:
     """A page of the board."""
 
@@ -151,22 +164,28 @@ def page(db: Session, scope: Scope, asked: Asked, *, cursor: str | None = None, 
     return Page(told_rows(db, ground, rows, now), following)
 
 
-def on_map(db: Session, scope: Scope, asked: Asked) -> list[tuple[BoardRow, tuple[float, float] | None]]:
-    """Return the cases that are asked for with their position, WGS 84. Raises NotFound (the area)."""
+def on_map(db: Session, scope: Scope, asked: Asked) -> OnMap:
+    """Return the cases that are asked for as stored rows, and what tells them. Raises NotFound (the area)."""
     ground, now = rules.ground(db, scope.county_id), dt.datetime.now(dt.UTC)
     rows = queries.spots(db, conditions(db, scope, ground, asked, now), most=MOST_ON_MAP)
-    spots = [None if row.lon is None else (row.lon, row.lat) for row in rows]
-    return list(zip(told_rows(db, ground, rows, now), spots, strict=True))
+    trees = rules.editions(db, scope.county_id) if rows else {}
+    codes = {row[2:4] for row in rows}
+    what = {(edition, code): trees[edition].words(code) for edition, code in codes}
+    return OnMap(rows, what, ground.zone, now)
 
 
 def listing(db: Session, scope: Scope, asked: Asked) -> Listing:
     """Return all cases that are asked for as a list; it names no people. Raises NotFound (the area)."""
+    ground, now = rules.ground(db, scope.county_id), dt.datetime.now(dt.UTC)
+    where = conditions(db, scope, ground, asked, now)
+    newest_first = asked.state in SETTLED
+    stored = queries.page(db, where, after=None, newest_first=newest_first, limit=MOST_LISTED)
     rows = [
         (
             row.number, row.what, row.severity, row.place, row.area, row.state, row.due, row.due_at, row.unit,
             row.words, row.opened_at,
         )
-        for row, _ in on_map(db, scope, asked)
+        for row in told_rows(db, ground, stored, now)
     ]  # fmt: skip
     return Listing("open_cases", "在办案件", COLUMNS, rows)
 

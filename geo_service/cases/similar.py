@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from geo_service.cases import queries, rules, where_queries, whereabouts
+from geo_service.cases import rules, where_queries, whereabouts
 from geo_service.cases.rules import Ground
 from layers.cases import OPEN
+from layers.categories import DEFAULT
 from layers.vocabulary import CaseState
 
 NEAR_M = 250.0
@@ -33,18 +34,19 @@ class Similar:
 
 def to_case(db: Session, ground: Ground, case_id: int) -> list[Similar]:
     """Return open cases like a case that is open itself, the nearest first."""
-    case = queries.case(db, case_id)
-    if case is None or case.state not in OPEN:
-        return []
-    lonlat = queries.lonlat_of(db, case_id)
-    if lonlat is None and case.at_dm is None:
-        return []
+    _, north_m = whereabouts.metres_a_degree(0.0)
     rows = where_queries.alike(
-        db, case.county_id, case.kind, (case.place_id, case.at_dm), lonlat,
-        whereabouts.metres_a_degree(lonlat[1] if lonlat else 0.0),
-        most_m=NEAR_M, since=case.opened_at - RECENT, own=case_id, states=_STATES, most=MOST,
-    )  # fmt: skip
-    trees = rules.editions(db, case.county_id) if rows else {}
+        db,
+        case_id,
+        most_m=NEAR_M,
+        recent=RECENT,
+        most=MOST,
+        north_m=north_m,
+        open=sorted(OPEN),
+        states=_STATES,
+    )
+    is_default = all(row.category_edition_id is None for row in rows)
+    trees = {None: DEFAULT} if is_default else rules.editions(db, ground.county.id)
     words = {id_: tree.words for id_, tree in trees.items()}
     return [
         Similar(

@@ -104,39 +104,36 @@ def keepers(
 
 
 _LIKE = text("""
-    with here as (
-        select cast(:lon as float8) as lon, cast(:lat as float8) as lat,
-               ST_MakeEnvelope(cast(:lon as float8) - :most_m / :kx, cast(:lat as float8) - :most_m / :ky,
-                               cast(:lon as float8) + :most_m / :kx, cast(:lat as float8) + :most_m / :ky,
-                               4326) as box
+    with own as (
+        select c.id, c.kind, c.place_id, c.at_dm, c.point, c.opened_at, c.county_id, ST_X(c.point) as lon,
+               ST_Y(c.point) as lat, :north_m * cos(radians(ST_Y(c.point))) as east_m
+        from "case" c where c.id = :own and c.state = any(:open)
+    ), here as (
+        select own.*, ST_MakeEnvelope(lon - :most_m / east_m, lat - :most_m / :north_m,
+                                      lon + :most_m / east_m, lat + :most_m / :north_m, 4326) as box
+        from own
     ), alike as (
-        select c.id, abs(c.at_dm - cast(:at_dm as int)) / 10.0 as away_m from "case" c
-        where c.county_id = :county_id and c.kind = :kind and c.place_id = cast(:place_id as bigint)
-          and c.at_dm between cast(:at_dm as int) - :most_m * 10 and cast(:at_dm as int) + :most_m * 10
+        select c.id, abs(c.at_dm - own.at_dm) / 10.0 as away_m from own, "case" c
+        where c.county_id = own.county_id and c.kind = own.kind and c.place_id = own.place_id
+          and c.at_dm between own.at_dm - :most_m * 10 and own.at_dm + :most_m * 10
         union all
-        select c.id,
-               sqrt(((ST_X(c.point) - here.lon) * :kx) ^ 2 + ((ST_Y(c.point) - here.lat) * :ky) ^ 2)
-        from "case" c, here
-        where c.point && here.box and c.county_id = :county_id and c.kind = :kind
+        select c.id, sqrt(((ST_X(c.point) - here.lon) * here.east_m) ^ 2
+                          + ((ST_Y(c.point) - here.lat) * :north_m) ^ 2)
+        from here, "case" c
+        where c.point && here.box and c.county_id = here.county_id and c.kind = here.kind
     )
     select c.id, c.number, c.category_edition_id, c.category, c.state, c.opened_at, c.words,
            min(alike.away_m) as away_m
-    from alike join "case" c using (id)
-    where c.state = any(:states) and c.opened_at >= :since and c.id <> :own and alike.away_m <= :most_m
+    from own, alike join "case" c using (id)
+    where c.state = any(:states) and c.opened_at >= own.opened_at - :recent and c.id <> own.id
+      and alike.away_m <= :most_m
     group by c.id order by away_m, c.id desc limit :most
 """)
 
 
-def alike(
-    db: Session,
-    county_id: int,
-    kind: str,
-    spot: tuple[int | None, int | None],
-    lonlat: tuple[float, float] | None,
-    scale: tuple[float, float],
-    **asked: Any,
-) -> Sequence[Any]:
-    """Return open cases of a kind that lie near a spot (place, decimetre) along it, or near a point."""
-    lon, lat = lonlat or (None, None)
-    said = {"place_id": spot[0], "at_dm": spot[1], "lon": lon, "lat": lat, "kx": scale[0], "ky": scale[1]}
-    return db.execute(_LIKE, {**said, **asked, "county_id": county_id, "kind": kind}).all()
+def alike(db: Session, case_id: int, **asked: Any) -> Sequence[Any]:
+    """Return open cases of the kind of an open one that lie near it along its place, or near its point.
+
+    `most_m`, `recent`, `most`, `open` and `states` bound it; `north_m`: metres of a degree of latitude.
+    """
+    return db.execute(_LIKE, {**asked, "own": case_id}).all()
