@@ -91,8 +91,8 @@ def _features(found: OnMap) -> Iterator[MapFeature]:
                 told.append((label, value))
         title = f"{number} {found.what[edition, code]}"
         yield MapFeature(
-            None if lon is None else next(points), looks[state], f"超期 · {title}" if is_late else title, told,
-            str(id_),
+            None if lon is None else next(points), looks[state],
+            f"超期 · {title}" if is_late else title, told, str(id_),
         )  # fmt: skip
 
 
