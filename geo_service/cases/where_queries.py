@@ -27,7 +27,7 @@ _NEAREST = text("""
             select ST_SetSRID(ST_Scale(coalesce(version.line, version.polygon), :kx, :ky), 0) as geom
         ) scaled
         where version.county_id = :county_id
-    )
+    ), near as (
     select place_id, version_id, layer, code, name, in_scheme, reach_m, away_m,
            case when layer in ('river', 'road') then (
                select round(ST_InterpolatePoint(part.geom, here.spot) * 10)::int
@@ -37,6 +37,15 @@ _NEAREST = text("""
     where away_m <= :most_m
     order by away_m, place_id
     limit :most
+    )
+    select near.*, (
+        select area.id from area
+        where area.county_id = :county_id and area.geom is not null
+          and ST_Covers(area.geom, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326))
+        order by ST_Area(area.geom) limit 1
+    ) as area_id
+    from (values (1)) one left join near on true
+    order by near.away_m, near.place_id
 """)
 
 
@@ -47,11 +56,15 @@ def nearest(
     scale: tuple[float, float],
     most_m: float,
     most: int,
-) -> Sequence[Any]:
-    """Return the places within so many metres, the nearest first; `scale`: metres a degree of lon and lat."""
+) -> tuple[Sequence[Any], int | None]:
+    """Return the places within so many metres, the nearest first, and the smallest area around the spot.
+
+    `scale`: metres a degree of lon and lat.
+    """
     lon, lat = lonlat
     said = {"lon": lon, "lat": lat, "kx": scale[0], "ky": scale[1], "most_m": most_m, "most": most}
-    return db.execute(_NEAREST, {**said, "county_id": county_id}).all()
+    rows = db.execute(_NEAREST, {**said, "county_id": county_id}).all()
+    return [row for row in rows if row.place_id is not None], rows[0].area_id
 
 
 def place(db: Session, place_id: int) -> Place | None:
