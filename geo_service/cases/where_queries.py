@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import func, or_, select, text, true
 from sqlalchemy.orm import Session
 
-from geo_service.bulk import among
-from geo_service.tables import Area, Duty, Person, Place, PlaceArea
+from geo_service.tables import Area, Place, PlaceArea
 from layers.vocabulary import DutyKind, Level
 
 # Degrees become metres by stretching: within a few hundred metres that is exact to a millimetre, and cheaper
@@ -28,7 +27,7 @@ _NEAREST = text("""
             select ST_SetSRID(ST_Scale(coalesce(version.line, version.polygon), :kx, :ky), 0) as geom
         ) scaled
         where version.county_id = :county_id
-    )
+    ), near as (
     select place_id, version_id, layer, code, name, in_scheme, reach_m, away_m,
            case when layer in ('river', 'road') then (
                select round(ST_InterpolatePoint(part.geom, here.spot) * 10)::int
@@ -38,6 +37,15 @@ _NEAREST = text("""
     where away_m <= :most_m
     order by away_m, place_id
     limit :most
+    )
+    select near.*, (
+        select area.id from area
+        where area.county_id = :county_id and area.geom is not null
+          and ST_Covers(area.geom, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326))
+        order by ST_Area(area.geom) limit 1
+    ) as area_id
+    from (values (1)) one left join near on true
+    order by near.away_m, near.place_id
 """)
 
 
@@ -48,11 +56,15 @@ def nearest(
     scale: tuple[float, float],
     most_m: float,
     most: int,
-) -> Sequence[Any]:
-    """Return the places within so many metres, the nearest first; `scale`: metres a degree of lon and lat."""
+) -> tuple[Sequence[Any], int | None]:
+    """Return the places within so many metres, the nearest first, and the smallest area around the spot.
+
+    `scale`: metres a degree of lon and lat.
+    """
     lon, lat = lonlat
     said = {"lon": lon, "lat": lat, "kx": scale[0], "ky": scale[1], "most_m": most_m, "most": most}
-    return db.execute(_NEAREST, {**said, "county_id": county_id}).all()
+    rows = db.execute(_NEAREST, {**said, "county_id": county_id}).all()
+    return [row for row in rows if row.place_id is not None], rows[0].area_id
 
 
 def place(db: Session, place_id: int) -> Place | None:
@@ -76,31 +88,31 @@ def area_of_place(db: Session, place_id: int, at_dm: int | None) -> int | None:
     return found if found is not None else db.scalar(select(Place.area_id).where(Place.id == place_id))
 
 
+_KEEPERS = text("""
+    select duty.place_id, duty.role, duty.kind, duty.level, person.id as person_id, person.name, person.phone
+    from unnest(cast(:places as bigint[]), cast(:ats as int[])) as spot (place_id, at_dm)
+    join duty on duty.place_id = spot.place_id and duty.county_id = :county_id
+    join person on person.id = duty.person_id
+    where (duty.spans is null or spot.at_dm is null or duty.spans @> spot.at_dm)
+      and duty.in_force @> cast(:day as date) and person.deleted_at is null
+    order by duty.place_id, array_position(cast(:kinds as text[]), duty.kind),
+        array_position(cast(:levels as text[]), duty.level), duty.id
+""")
+_KINDS = [DutyKind.VOLUNTEER.value, DutyKind.OFFICIAL.value]
+_LEVELS = [level.value for level in reversed(Level)]
+
+
 def keepers(
     db: Session, county_id: int, spots: Collection[tuple[int, int | None]], day: dt.date
 ) -> Sequence[Any]:
     """Return the duties in force on a day at spots (place, decimetre along it): volunteers first."""
     if not spots:
         return []
-    kinds = func.array_position([DutyKind.VOLUNTEER.value, DutyKind.OFFICIAL.value], Duty.kind)
-    levels = func.array_position([level.value for level in reversed(Level)], Duty.level)
-    there = [
-        (Duty.place_id == place_id)
-        & or_(Duty.spans.is_(None), true() if at_dm is None else Duty.spans.contains(at_dm))
-        for place_id, at_dm in spots
-    ]
-    return db.execute(
-        select(
-            Duty.place_id, Duty.role, Duty.kind, Duty.level, Person.id.label("person_id"), Person.name,
-            Person.phone,
-        )
-        .join(Person, Person.id == Duty.person_id)
-        .where(
-            Duty.county_id == county_id, among(Duty.place_id, {place_id for place_id, _ in spots}),
-            or_(*there), Duty.in_force.contains(day), Person.deleted_at.is_(None),
-        )
-        .order_by(Duty.place_id, kinds, levels, Duty.id)
-    ).all()  # fmt: skip
+    asked = {
+        "places": [place_id for place_id, _ in spots], "ats": [at_dm for _, at_dm in spots], "day": day,
+        "county_id": county_id, "kinds": _KINDS, "levels": _LEVELS,
+    }  # fmt: skip
+    return db.execute(_KEEPERS, asked).all()
 
 
 _LIKE = text("""

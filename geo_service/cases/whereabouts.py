@@ -102,14 +102,15 @@ def find(
 
     `kind`: what kind it is, which says on places of which layers it may lie; None: on any.
     """
-    found = queries.nearest(db, county_id, lonlat, metres_a_degree(lonlat[1]), FARTHEST_M, 40)
+    found, around_id = queries.nearest(db, county_id, lonlat, metres_a_degree(lonlat[1]), FARTHEST_M, 40)
     near = [_candidate(row) for row in found]
     reach_m = BESIDE_M + min(accuracy_m or 0.0, MOST_ERROR_M)
     fitting = () if kind is None else kind.layers
     ranked = sorted(near, key=lambda one: _rank(one, fitting, reach_m))
     place = ranked[0] if ranked else None
+    area_id = area_of(db, county_id, None, place) if around_id is None else around_id
     return Whereabouts(
-        lonlat, place, ranked[1:MOST_PLACES], area_of(db, county_id, lonlat, place),
+        lonlat, place, ranked[1:MOST_PLACES], area_id,
         keepers(db, county_id, place, day),
     )  # fmt: skip
 
