@@ -125,8 +125,6 @@ class Town:
     case_id: int
     """Told by its volunteer; nobody has accepted it."""
     case_photo_id: uuid.UUID
-    told_id: uuid.UUID
-    """A report of somebody of the whole county, which is neither volunteer's."""
     unit_id: int
     """Of the whole county, as all units are."""
     cases: list[str] = field(default_factory=list)
@@ -368,19 +366,6 @@ def _new_case_form(town: Town) -> Request:
     return {"data": {**said, "place": town.river.code}}
 
 
-def _new_report(_: Town) -> Request:
-    return {"path": {"report_id": uuid.uuid4()}, "json": {"at": LATELY.isoformat(), "category": "litter"}}
-
-
-def _same_report(town: Town) -> Request:
-    """Another's report: for whom it is not, it is not there."""
-    return {"path": {"report_id": town.told_id}, "json": {"case_id": town.case_id}}
-
-
-def _step_of_report(town: Town) -> Request:
-    return {"path": {"report_id": town.told_id}, "json": {"move": "check"}}
-
-
 def _of_unit(town: Town) -> Request:
     return {"path": {"unit_id": town.unit_id}}
 
@@ -601,10 +586,6 @@ WALKS: dict[tuple[str, str], Walk] = {
         about=lambda _: {"path": {"kind": "still", "patrol_id": uuid.uuid4()}}, ok=204, page=True
     ),
     ("GET", "/api/v/found"): Walk(page=True),
-    ("GET", "/api/v/reports"): Walk(page=True),
-    ("PUT", "/api/v/reports/{report_id}"): Walk(about=_new_report, ok=201, page=True),
-    ("POST", "/api/v/reports/{report_id}/same"): Walk(about=_same_report, ok=404, page=True),
-    ("POST", "/api/v/reports/{report_id}/steps"): Walk(about=_step_of_report, ok=404, page=True),
     ("POST", "/api/v/found/{key}"): Walk(
         # What was found is whose recorder found it: of any other key there is nothing.
         about=lambda _: {"path": {"key": uuid.uuid4()}, "json": {"is_patrol": False}},
@@ -1045,7 +1026,7 @@ def _plate(county: SmallCounty, place: Place) -> str:
 
 def _case(
     county: SmallCounty, name: str, x: float, person: Person, folder: Path
-) -> tuple[int, uuid.UUID, uuid.UUID, int]:
+) -> tuple[int, uuid.UUID, int]:
     """Add a case that the volunteer told of, with a photo, and a unit."""
     db = county.db
     lon, lat = to_lonlat(ORIGIN + np.array([(x + 300, 5)], float), CRS)[0].tolist()
@@ -1055,9 +1036,7 @@ def _case(
     staff = Scope(county.id, Actor(os_user="tester"), {Right.ADMINISTRATOR: None})
     photo_id = uuid.uuid4()
     case_photos.keep(db, staff, folder, case_id, photo_id, PICTURE)
-    told_id = uuid.uuid4()
-    reports.take(db, staff, told_id, Said(LATELY, "litter"), channel=Channel.STAFF, person_id=None)
-    return case_id, photo_id, told_id, units.save(db, staff, UnitSaid(f"{name}环卫站"))
+    return case_id, photo_id, units.save(db, staff, UnitSaid(f"{name}环卫站"))
 
 
 def _service(county: SmallCounty, person: Person, place: Place) -> uuid.UUID:
