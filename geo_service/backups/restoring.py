@@ -139,12 +139,23 @@ def _demand_empty_database(engine: Engine) -> None:
             raise Conflict(f"GEO_DATABASE_URL 所指的数据库 {name} 不是空的，没有改动。请另建一个空的。")
 
 
+_OWN_FUNCTIONS = text(
+    """
+    select oid::regprocedure::text from pg_proc
+    where pronamespace = 'public'::regnamespace
+      and not exists (select from pg_depend where objid = pg_proc.oid and deptype = 'e')
+    """
+)
+"""Those of no extension: PostGIS' belong to the database."""
+
+
 def _empty(engine: Engine) -> None:
     """Take away what was begun in a database that was empty before."""
     with contextlib.suppress(Exception), engine.begin() as connection:
         for name in set(inspect(connection).get_table_names()) - {"spatial_ref_sys"}:
             connection.execute(text(f'drop table "{name}" cascade'))
-        connection.execute(text("drop function if exists audit_is_append_only"))
+        for function in connection.scalars(_OWN_FUNCTIONS).all():
+            connection.execute(text(f"drop function {function}"))
 
 
 def _fill(engine: Engine, dump: Path, head: Head, manifest: Manifest) -> None:

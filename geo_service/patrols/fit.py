@@ -21,6 +21,12 @@ _FIXES = 10_000
 """Of one chunk."""
 
 
+_DAMAGED = (
+    FitError, struct.error, ValueError, KeyError, TypeError, IndexError, OverflowError, AssertionError,
+)  # fmt: skip
+"""What the reader raises over damaged bytes; it also asserts that sizes fit together."""
+
+
 def is_fit(head: bytes) -> bool:
     """Tell whether a file begins as FIT does: the mark stands behind sizes and versions."""
     return head[8:12] == MAGIC
@@ -48,7 +54,7 @@ def _records(data: bytes) -> Iterator[Any]:
             for frame in reader:
                 if frame.frame_type == fitdecode.FIT_FRAME_DATA and frame.name == "record":
                     yield frame
-    except (FitError, struct.error, ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
+    except _DAMAGED as error:
         raise BadFile("FIT 文件损坏或没有传完；请从手表的应用里重新导出后再传。") from error
 
 

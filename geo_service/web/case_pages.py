@@ -357,7 +357,8 @@ def _entered(db: Db, scope: Scope, given: Sent) -> int:
         words=given["words"].strip() or None, solved=given["solved"].strip() or None,
         severity=_severity(given["severity"]), caller=caller, caller_phone=given["phone"].strip() or None,
     )  # fmt: skip
-    channel = Channel.BEHALF if person_id or caller else Channel.STAFF
+    is_call = caller or said.caller_phone
+    channel = Channel.BEHALF if person_id else Channel.CALLER if is_call else Channel.STAFF
     taken = reports.take(db, scope, _uuid(given["id"]), said, channel=channel, person_id=person_id)
     try:
         handling.found(db, scope, taken.case_id)

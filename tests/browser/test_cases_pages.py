@@ -231,7 +231,7 @@ def test_a_caller_s_problem_is_entered_by_keyboard_alone(
     page.wait_for_url(re.compile(r"/cases/\d+$"))
     expect(page.locator(".sentence")).to_contain_text("待核查")
     expect(page.locator("h1")).to_contain_text("暴露垃圾")
-    expect(page.get_by_text("电话代报")).to_be_visible()
+    expect(page.get_by_text("志愿者来电")).to_be_visible()
     assert signed_in.errors == []
 
 

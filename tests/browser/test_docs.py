@@ -8,9 +8,8 @@ from tests.browser.conftest import Service, Watched
 def test_the_documentation_is_drawn_from_local_files(signed_in: Watched, service: Service, shot: Any) -> None:
     page = signed_in.page
     page.goto(f"http://{service.host}/docs")
-    page.locator("#operations-tag-coverage, .opblock-tag").first.wait_for()
+    page.locator(".opblock-tag").nth(4).wait_for()
     assert "银巡 Yinxun" in page.locator(".info .title").inner_text()
-    assert page.locator(".opblock-tag").count() >= 5
     page.locator(".opblock-summary").first.click()
     page.locator(".opblock-body").first.wait_for()
     shot(page, "docs")

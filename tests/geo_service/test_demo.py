@@ -26,6 +26,7 @@ from geo_service.db import make_engine, psycopg_url, transaction
 from geo_service.demo import outings, service, steps, walks
 from geo_service.demo.county import DemoCounty, draw
 from geo_service.demo.plan import CRS
+from geo_service.demo.problems import CLOSED
 from geo_service.errors import Conflict
 from geo_service.figures import service as figures
 from geo_service.jobs import Progress
@@ -257,7 +258,11 @@ def smaller(made: DemoCounty, count: int = 80) -> DemoCounty:
     """The county with every twentieth ditch and a few outings of all kinds: seconds instead of minutes."""
     few = [r for k, r in enumerate(made.rivers) if k % 20 == 0 or r.code in made.scheme.rivers]
     step = len(made.outings) // count
-    return dataclasses.replace(made, rivers=tuple(few), outings=made.outings[::step][:count])
+    kept = range(0, step * count, step)
+    seen = tuple(one._replace(outing=one.outing // step) for one in made.problems if one.outing in kept)
+    return dataclasses.replace(
+        made, rivers=tuple(few), outings=tuple(made.outings[k] for k in kept), problems=seen
+    )
 
 
 @pytest.fixture(scope="module")
@@ -346,7 +351,7 @@ def test_what_was_killed_is_finished_with_its_own_seed_and_day_and_nothing_comes
     assert count(here, "patrol") == len(stored.outings) == 80
     assert count(here, "batch") == 80
     assert count(here, "service") == len(stored.activities)
-    assert count(here, "figure_entry") == 1
+    assert count(here, "report") == len(stored.problems)
     assert here.scalar(text("select max(day) from patrol")) < TODAY
     chiefs = "select place_id, person_id, level, spans from duty where kind = 'official'"
     assert count(here, f"({chiefs}) c") == count(here, f"({chiefs.replace('select', 'select distinct')}) c")
@@ -372,6 +377,9 @@ def test_the_sentence_of_the_documents_comes_out_of_the_rows(stored, here):
     assert found[Code.X5].value == walked + 300
     assert table.waiting == sum(activity.by_himself for activity in stored.activities)
     found[Code.X5] = dataclasses.replace(found[Code.X5], value=found[Code.X5].value + 1837 - walked)
+    closed = sum(one.fate == "closed" for one in stored.problems)
+    assert found[Code.X6].value == closed > 0
+    found[Code.X6] = dataclasses.replace(found[Code.X6], value=CLOSED)
     told = "".join(sentences(found, table.asked.period.first, table.asked.period.last))
     assert "“银发三长”(河长、路长、网格长)2819名，志愿服务覆盖247条河道、185条道路、422个网格。" in told
     assert "共开展巡河巡路、网格服务2100多次，协助处置各类问题230多个。" in told

@@ -873,7 +873,8 @@ WALKS: dict[tuple[str, str], Walk] = {
         ok=303,
         without=404,
     ),
-    ("GET", "/"): Walk(),
+    # A handler's work is cases: he is led to them.
+    ("GET", "/"): Walk(EVERYBODY - {Right.HANDLER}, without=303),
     ("GET", "/api/progress"): Walk(),
     ("GET", "/places/{place_id}/draw"): Walk(STAFF, _of_off_map),
     ("POST", "/places/{place_id}/draw"): Walk(STAFF, _drawn_form),
