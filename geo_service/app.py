@@ -35,6 +35,7 @@ from geo_service.messages import routes as messages
 from geo_service.metrics import Metrics
 from geo_service.norms import routes as norms
 from geo_service.notices import routes as notices
+from geo_service.open311 import forms as open311_forms
 from geo_service.open311 import routes as open311
 from geo_service.patrols import client_routes as patrol_clients
 from geo_service.patrols import paper_routes as patrol_papers
@@ -185,6 +186,10 @@ def _answer(request: Request, raised: Exception, error: YinxunError) -> Response
         status = content["status"] = raised.status_code
     if status == 503:
         headers.setdefault("Retry-After", str(RETRY_AFTER_S))
+    if form := open311_forms.form_of(request.url.path):
+        # Its programs read a list of errors; what cannot be taken is 400 there.
+        said = open311_forms.Problem(400 if status == 422 else status, content["detail"])
+        return open311_forms.refused(form, said, headers)
     if wants_page(request):
         return error_page(request, content, headers)
     return JSONResponse(content, status, headers, media_type="application/problem+json")

@@ -38,12 +38,14 @@ def report(
     words: Words = "",
     caller: Words = "",
     phone: Words = "",
-    email: Annotated[str, Form(max_length=2000, description="Left empty: nobody sees it.")] = "",
+    topic: Annotated[str, Form(max_length=2000, description="Left empty: nobody sees it.")] = "",
     csrf_token: Words = "",
     photo: UploadFile | None = None,
 ) -> Response:
     """Take what was written; what is wrong is said above the form, and nothing is kept."""
     said = {"kind": kind, "words": words, "caller": caller, "phone": phone}
+    if photo is not None and photo.filename:
+        said["photo"] = "chosen"
     if not cookies.is_csrf_token(csrf_token, cookies.form_secret(request)):
         return _shown(request, db, plate_id, said, Invalid("页面打开太久已过期，请再点一次“上报”。"))
     settings: Settings = request.app.state.settings
@@ -51,7 +53,7 @@ def report(
     try:
         limiter.take(f"plate_report:{plate_id}", _A_MINUTE)
         data = photo.file.read(strangers.MOST_BYTES + 1) if photo is not None and photo.filename else None
-        if email:  # only a program fills in what nobody sees: it is thanked, and nothing is kept
+        if topic:  # only a program fills in what nobody sees: it is thanked, and nothing is kept
             return _thanked(request, None)
         with db.begin_nested():
             written = Written(kind, words, caller, phone, data or None)

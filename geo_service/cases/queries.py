@@ -198,9 +198,13 @@ def number_of(db: Session, case_id: int) -> str:
     return db.scalars(select(Case.number).where(Case.id == case_id)).one()
 
 
-def count_since(db: Session, county_id: int, channel: Channel, since: dt.datetime) -> int:
-    """Return how many reports came in a way since a moment."""
-    own = Report.county_id == county_id, Report.channel == channel, Report.received_at >= since
+def count_since(
+    db: Session, county_id: int, channel: Channel, since: dt.datetime, plate_id: str | None = None
+) -> int:
+    """Return how many reports came in a way since a moment, of all or at one plate."""
+    own = [Report.county_id == county_id, Report.channel == channel, Report.received_at >= since]
+    if plate_id is not None:
+        own.append(Report.plate_id == plate_id)
     return db.scalar(select(func.count()).select_from(Report).where(*own)) or 0
 
 

@@ -16,10 +16,12 @@ from geo_service.errors import Invalid, NotFound, TooMany
 from geo_service.plates import service as plates
 from geo_service.plates.service import Hung
 from layers.categories import Category
-from layers.vocabulary import Channel
+from layers.vocabulary import Channel, FileKind
 
 MOST_A_DAY = 200
 """Reports of strangers that a county takes a day: more is a flood, and nobody could look at it."""
+MOST_A_DAY_AT_A_PLATE = 40
+"""So one plate that somebody floods does not silence the others."""
 MOST_BYTES = 8 * 2**20
 _IDS = uuid.UUID("2f9d5b1c-3a4e-5f60-8b7c-9d0e1f2a3b4c")
 _STRANGER = Actor(os_user="群众")
@@ -69,10 +71,15 @@ def take(db: Session, folder: Path, plate_id: str, said: Written) -> str:
     report_id = uuid.uuid5(_IDS, content)
     queries.lock(db, f"report/{report_id}")
     if (known := queries.report(db, report_id)) is not None:
+        _keep_photo(db, folder, ground.county.id, report_id, said.photo, is_again=True)
         return queries.number_of(db, known.case_id)
     queries.lock(db, f"strangers/{ground.county.id}")
     midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
-    if queries.count_since(db, ground.county.id, Channel.PUBLIC, midnight) >= MOST_A_DAY:
+    if (
+        queries.count_since(db, ground.county.id, Channel.PUBLIC, midnight) >= MOST_A_DAY
+        or queries.count_since(db, ground.county.id, Channel.PUBLIC, midnight, plate.id)
+        >= MOST_A_DAY_AT_A_PLATE
+    ):
         raise TooMany("今天的上报太多了，请明天再报，或打监督电话。")
     scope = Scope(ground.county.id, _STRANGER, {})
     told = Said(
@@ -80,6 +87,20 @@ def take(db: Session, folder: Path, plate_id: str, said: Written) -> str:
         plate_id=plate.id, caller=said.caller[:40] or None, caller_phone=said.phone[:40] or None,
     )  # fmt: skip
     taken = reports.take(db, scope, report_id, told, channel=Channel.PUBLIC, person_id=None)
-    if said.photo:
-        pictures.keep_whole(db, folder, ground.county.id, pictures.subject_of_report(report_id), said.photo)
+    _keep_photo(db, folder, ground.county.id, report_id, said.photo)
     return queries.number_of(db, taken.case_id)
+
+
+def _keep_photo(
+    db: Session,
+    folder: Path,
+    county_id: int,
+    report_id: uuid.UUID,
+    photo: bytes | None,
+    *,
+    is_again: bool = False,
+) -> None:
+    """Keep the photo of a report; who went back to add one is heard, but each report has one."""
+    subject = pictures.subject_of_report(report_id)
+    if photo and not (is_again and queries.files(db, county_id, FileKind.PHOTO, [subject])):
+        pictures.keep_whole(db, folder, county_id, subject, photo)

@@ -1,5 +1,6 @@
 """The two forms in which Open311 answers, JSON and XML, and how it says what is wrong."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,10 @@ _INNER = {
 """What the items of a list within a row are called."""
 
 
+PREFIX = "/open311/v2"
+_NOT_IN_XML = re.compile("[\ufffe\uffff]")
+
+
 class Problem(Exception):
     """Something that cannot be answered, with the status that Open311 gives it."""
 
@@ -60,10 +65,23 @@ def one(form: str, row: Row, root: str) -> Response:
     return JSONResponse(dict(row))
 
 
-def refused(form: str, problem: Problem) -> Response:
+def refused(form: str, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with what is wrong."""
     row = {"code": problem.status, "description": problem.description}
-    return answer(form, [row], ERRORS, status=problem.status)
+    response = answer(form, [row], ERRORS, status=problem.status)
+    response.headers.update(headers or {})
+    return response
+
+
+def form_of(path: str) -> str | None:
+    """Return in which form a path of Open311 answers; None: it is none.
+
+    >>> [form_of(path) for path in ("/open311/v2/requests.xml", "/open311/v2/requests.txt", "/api/cases")]
+    ['xml', 'json', None]
+    """
+    if not path.startswith(f"{PREFIX}/"):
+        return None
+    return "xml" if path.endswith(".xml") else "json"
 
 
 def _fill(element: Any, row: Row) -> None:
@@ -77,10 +95,15 @@ def _fill(element: Any, row: Row) -> None:
                 if isinstance(item, Mapping):
                     _fill(inner, item)
                 else:
-                    inner.text = printable(str(item))
+                    inner.text = _text(item)
         elif value is not None:
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            child.text = printable(text)  # XML has no control characters
+            child.text = _text(value)
+
+
+def _text(value: Any) -> str:
+    """Return a value as XML can hold it: without control characters and what is no character at all."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return _NOT_IN_XML.sub("", printable(text))
 
 
 def _xml(root: Any, status: int) -> Response:

@@ -5,15 +5,35 @@ import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Numeric, case, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from geo_service.tables import Area, Case, CaseStep, County, Place, Report, StoredFile, Unit
-from layers.vocabulary import CaseState, FileKind, Move
+from geo_service.tables import (
+    Area,
+    Case,
+    CaseRuleSet,
+    CaseStep,
+    County,
+    Place,
+    Report,
+    StoredFile,
+    Unit,
+)
+from layers.vocabulary import CaseState, Channel, FileKind, Move
 
 Condition = ColumnElement[bool]
 _HIDDEN = (CaseState.SUBMITTED, CaseState.REJECTED)
 """Nobody has looked at what these say, or what they say was refused."""
+_LOOKED_AT = (Move.ADMIT, Move.ACCEPT, Move.CLOSE)
+"""Steps that only a coordinator takes, with the words before him."""
+GRID = 1e-4
+"""Degrees to which positions are rounded: about ten metres."""
+_LON, _LAT = (func.round(cast(f(Case.point), Numeric), 4) for f in (func.ST_X, func.ST_Y))
+
+
+def speaks(db: Session) -> bool:
+    """Tell whether any county speaks Open311."""
+    return db.scalar(select(exists().where(CaseRuleSet.rules["open311"].as_boolean()))) or False
 
 
 def counties(db: Session, code: str | None) -> Sequence[County]:
@@ -31,9 +51,10 @@ def requests(db: Session, where: Sequence[Condition], *, limit: int, offset: int
     """Return cases that meet conditions, the latest first, each with its place, area and unit."""
     return db.execute(
         select(
-            Case.number, Case.category_edition_id, Case.category, Case.state, Case.words, Case.opened_at,
-            Case.since, Case.due_at, Case.place_id, func.ST_X(Case.point).label("lon"),
-            func.ST_Y(Case.point).label("lat"), func.coalesce(Place.name, Place.code).label("place"),
+            Case.number, Case.category_edition_id, Case.category, Case.state,
+            case((_is_looked_at(), Case.words)).label("words"), Case.opened_at,
+            Case.since, Case.due_at, Case.place_id, _LON.label("lon"), _LAT.label("lat"),
+            func.coalesce(Place.name, Place.code).label("place"),
             Area.name.label("area"), Unit.name.label("unit"), Case.id,
         )
         .outerjoin(Place, Place.id == Case.place_id)
@@ -46,9 +67,19 @@ def requests(db: Session, where: Sequence[Condition], *, limit: int, offset: int
     ).all()  # fmt: skip
 
 
+def _is_looked_at() -> Condition:
+    """Return the condition for cases whose words a coordinator has seen and let stand."""
+    return exists().where(CaseStep.case_id == Case.id, CaseStep.move.in_(_LOOKED_AT))
+
+
 def near(box: tuple[float, float, float, float]) -> Condition:
-    """Return the condition for cases in a box: west, south, east, north."""
-    return Case.point.op("&&")(func.ST_MakeEnvelope(*box, 4326))
+    """Return the condition for cases in a box: west, south, east, north.
+
+    Asked is for the rounded positions: else ever smaller boxes would find the exact ones.
+    """
+    west, south, east, north = box
+    around = func.ST_MakeEnvelope(west - GRID, south - GRID, east + GRID, north + GRID, 4326)
+    return Case.point.op("&&")(around) & _LON.between(west, east) & _LAT.between(south, north)
 
 
 def released(db: Session, county_id: int, case_ids: Collection[int]) -> dict[int, uuid.UUID]:
@@ -99,6 +130,12 @@ def lock(db: Session, what: str) -> None:
 def has_report(db: Session, report_id: uuid.UUID) -> bool:
     """Tell whether a report is there."""
     return db.scalar(select(Report.id).where(Report.id == report_id)) is not None
+
+
+def count_since(db: Session, county_id: int, since: dt.datetime) -> int:
+    """Return how many reports other systems sent since a moment."""
+    own = Report.county_id == county_id, Report.channel == Channel.OPEN311, Report.received_at >= since
+    return db.scalar(select(func.count()).select_from(Report).where(*own)) or 0
 
 
 def updates(

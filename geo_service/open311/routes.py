@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Callable
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -13,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from geo_service import files
 from geo_service.cases import pictures, rules
+from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.errors import NotFound
 from geo_service.open311 import forms, queries, service
@@ -21,12 +23,14 @@ from geo_service.open311.service import Asked
 from geo_service.settings import Settings
 from layers.vocabulary import CaseState
 
-router = APIRouter(prefix="/open311/v2", tags=["open311"])
+router = APIRouter(prefix=forms.PREFIX, tags=["open311"])
 
 Form = Annotated[str, Path(pattern="^(json|xml)$")]
 Jurisdiction = Annotated[str | None, Query(max_length=40)]
 Text = Annotated[str | None, Field(max_length=2000)]
-_MOST_FIELDS, _MOST_FIELD = 50, 4000
+_MOST_FIELDS, _MOST_FIELD, _MOST_BYTES = 50, 4000, 64 * 2**10
+_YEARS = range(1970, 2200)
+"""Dates beyond cannot be meant, and cannot be reckoned with."""
 _CHANGED = "2026-11-26T00:00:00+08:00"
 """When what is spoken here changed last."""
 
@@ -38,16 +42,28 @@ def _answered(form: str, make: Callable[[], Response]) -> Response:
         return forms.refused(form, problem)
 
 
+def _written(db: Db, form: str, make: Callable[[], Response]) -> Response:
+    """Answer a writing; of what is refused nothing stays."""
+
+    def whole() -> Response:
+        with db.begin_nested():
+            return make()
+
+    return _answered(form, whole)
+
+
 @router.get("/discovery.{form}", summary="Open311: what is spoken where")
-def discovery(request: Request, form: Form) -> Response:
-    """Return the endpoint."""
+def discovery(request: Request, db: Db, form: Form) -> Response:
+    """Return the endpoint, where any county speaks Open311."""
     settings: Settings = request.app.state.settings
+    if not queries.speaks(db):
+        return forms.refused(form, Problem(404, "Open311 is not spoken here."))
     row = {
         "changeset": _CHANGED, "contact": "", "key_service": "", "max_requests": service.MOST,
         "endpoints": [
             {
                 "specification": "http://wiki.open311.org/GeoReport_v2", "type": "production",
-                "url": f"{settings.address}/open311/v2", "changeset": _CHANGED,
+                "url": f"{settings.address}{forms.PREFIX}", "changeset": _CHANGED,
                 "formats": ["text/xml", "application/json"],
             }
         ],
@@ -94,6 +110,8 @@ class RequestsIn(BaseModel):
     def asked(self) -> Asked:
         """What is asked. Raises Problem."""
         box = _box(self.bbox)
+        if (self.lat is None) != (self.long is None):
+            raise Problem(400, "lat and long come together.")
         if self.lat is not None and self.long is not None:
             box = service.around((self.long, self.lat), self.radius)
         return Asked(
@@ -139,14 +157,17 @@ def token(db: Db, token: str, form: Form, jurisdiction_id: Jurisdiction = None) 
 @router.post("/requests.{form}", summary="Open311: tell of a problem")
 async def report(request: Request, db: Db, form: Form, jurisdiction_id: Jurisdiction = None) -> Response:
     """Take a request; it waits until somebody has looked at it."""
-    said = await _said(request)
+    try:
+        said = await _said(request)
+    except Problem as problem:
+        return forms.refused(form, problem)
 
     def make() -> Response:
         ground = service.ground_of(db, said.get("jurisdiction_id") or jurisdiction_id)
         scope = service.scope_of(db, ground, said.get("api_key"))
         return forms.answer(form, [service.report(db, scope, ground, said)], forms.REQUESTS, status=201)
 
-    return await run_in_threadpool(_answered, form, make)
+    return await run_in_threadpool(_written, db, form, make)
 
 
 @router.get("/servicerequestupdates.{form}", summary="Open311: what changed")
@@ -170,14 +191,17 @@ def updates(
 @router.post("/servicerequestupdates.{form}", summary="Open311: say how a case goes on elsewhere")
 async def update(request: Request, db: Db, form: Form, jurisdiction_id: Jurisdiction = None) -> Response:
     """Write another system's update into a case."""
-    said = await _said(request)
+    try:
+        said = await _said(request)
+    except Problem as problem:
+        return forms.refused(form, problem)
 
     def make() -> Response:
         ground = service.ground_of(db, said.get("jurisdiction_id") or jurisdiction_id)
         scope = service.scope_of(db, ground, said.get("api_key"))
         return forms.answer(form, [service.update(db, scope, ground, said)], forms.UPDATES, status=201)
 
-    return await run_in_threadpool(_answered, form, make)
+    return await run_in_threadpool(_written, db, form, make)
 
 
 @router.get("/media/{photo_id}.jpg", summary="Open311: a photo that was released")
@@ -195,9 +219,23 @@ def media(request: Request, db: Db, photo_id: uuid.UUID) -> Response:
 
 
 async def _said(request: Request) -> dict[str, str]:
-    form = await request.form(max_fields=_MOST_FIELDS, max_files=0)
-    said = {**request.query_params, **{name: value for name, value in form.items() if isinstance(value, str)}}
-    return {name: value[:_MOST_FIELD] for name, value in list(said.items())[:_MOST_FIELDS]}
+    """Return the fields of a form, and of the address. Raises Problem: no form, too large."""
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind not in ("", "application/x-www-form-urlencoded"):
+        raise Problem(400, "Send a form: application/x-www-form-urlencoded.")
+    body = bytearray()
+    async for chunk in request.stream():  # before it is known who sends it, so little of it
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise Problem(413, f"The form is longer than {_MOST_BYTES} bytes.")
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise Problem(400, f"The form is no UTF-8, or has more than {_MOST_FIELDS} fields.") from error
+    said = {**request.query_params, **dict(pairs)}
+    if long := [name for name, value in said.items() if len(value) > _MOST_FIELD]:
+        raise Problem(400, f"{long[0][:40]} is longer than {_MOST_FIELD} characters.")
+    return {name: printable(value) for name, value in said.items()}
 
 
 def _address(request: Request) -> str:
@@ -206,7 +244,7 @@ def _address(request: Request) -> str:
 
 
 def _listed(text: str | None) -> list[str]:
-    return [word.strip() for word in (text or "").split(",") if word.strip()][: service.MOST]
+    return [word.strip() for word in printable(text or "").split(",") if word.strip()][: service.MOST]
 
 
 def _status(text: str | None) -> str | None:
@@ -221,8 +259,10 @@ def _moment(text: str | None) -> dt.datetime | None:
     try:
         # A plus sign that was not quoted arrives as a space.
         found = dt.datetime.fromisoformat(re.sub(r" (\d\d:?\d\d)$", r"+\1", text.strip()))
+        if found.year not in _YEARS:
+            raise ValueError(found.year)
         return found.replace(tzinfo=found.tzinfo or dt.UTC).astimezone(dt.UTC)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise Problem(400, "A date is written as 2026-11-26T08:00:00Z.") from error
 
 
@@ -233,4 +273,6 @@ def _box(text: str | None) -> Any:
         west, south, east, north = (float(part) for part in text.split(","))
     except ValueError as error:
         raise Problem(400, "bbox is west,south,east,north in degrees.") from error
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):  # also of what is no number
+        raise Problem(400, "bbox is west,south,east,north in degrees.")
     return west, south, east, north

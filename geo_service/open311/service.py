@@ -5,6 +5,7 @@ position is rounded to about ten metres. What comes in waits until somebody has 
 """
 
 import datetime as dt
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,8 +30,12 @@ from layers.vocabulary import CaseState, Channel, Move, Right
 SPAN = dt.timedelta(days=90)
 MOST = 1000
 """Requests of an answer: the spec's own bound."""
-_DECIMALS = 4
-"""About ten metres."""
+MOST_A_DAY = 2000
+"""Requests that a county takes of other systems in 24 hours: more is a fault of theirs, or a lost key."""
+_OUTSIDE_DEG = 0.1
+"""How far beyond the county's box a position may lie: about ten kilometres."""
+_LONG_NUMBER = re.compile(r"(?<![\dA-Za-z])(?!20\d\d-\d?\d-\d?\d(?![\d-]))\d(?:[ -]?\d){6,}[Xx]?")
+"""Telephones, identity cards, bank accounts, as people write them into what they tell; no dates."""
 _IDS = uuid.UUID("6a1b3c5e-7d2f-5c4b-8e9a-0f1d2c3b4a59")
 _STAFF_IDLE = dt.timedelta(days=3650)
 """Tokens do not lapse for want of use."""
@@ -52,7 +57,7 @@ class Asked:
 
 def ground_of(db: Session, jurisdiction: str | None) -> Ground:
     """Return what a county says of its cases. Raises Problem: which one, or it does not speak Open311."""
-    found = queries.counties(db, jurisdiction)
+    found = queries.counties(db, jurisdiction or None)
     if len(found) > 1:
         raise Problem(400, "jurisdiction_id is missing: there are several.")
     ground = rules.ground(db, found[0].id) if found else None
@@ -132,7 +137,7 @@ def _rows(db: Session, ground: Ground, where: Sequence[Any], address: str, *, of
             "status_notes": state.zh,
             "service_name": tree.words(row.category),
             "service_code": row.category,
-            "description": row.words,
+            "description": row.words and _LONG_NUMBER.sub("（号码略）", row.words),
             "agency_responsible": row.unit,
             "service_notice": None,
             "requested_datetime": _time(ground, row.opened_at),
@@ -141,8 +146,8 @@ def _rows(db: Session, ground: Ground, where: Sequence[Any], address: str, *, of
             "address": " ".join(word for word in (row.area, row.place) if word) or None,
             "address_id": None if row.place_id is None else str(row.place_id),
             "zipcode": None,
-            "lat": None if row.lat is None else round(row.lat, _DECIMALS),
-            "long": None if row.lon is None else round(row.lon, _DECIMALS),
+            "lat": None if row.lat is None else float(row.lat),
+            "long": None if row.lon is None else float(row.lon),
             "media_url": photo and f"{address}/open311/v2/media/{photo}.jpg",
             "extended_attributes": {"state": state.value},
         }
@@ -152,8 +157,12 @@ def _rows(db: Session, ground: Ground, where: Sequence[Any], address: str, *, of
 
 def around(lonlat: tuple[float, float], radius_m: float) -> tuple[float, float, float, float]:
     """Return the box around a point: west, south, east, north."""
-    east, north = (radius_m / metres for metres in whereabouts.metres_a_degree(lonlat[1]))
-    return lonlat[0] - east, lonlat[1] - north, lonlat[0] + east, lonlat[1] + north
+    # At the poles a degree has no length.
+    east, north = (radius_m / max(metres, 1.0) for metres in whereabouts.metres_a_degree(lonlat[1]))
+    return (
+        max(lonlat[0] - east, -180.0), max(lonlat[1] - north, -90.0),
+        min(lonlat[0] + east, 180.0), min(lonlat[1] + north, 90.0),
+    )  # fmt: skip
 
 
 # --- writing
@@ -184,24 +193,56 @@ def report(db: Session, scope: Scope, ground: Ground, said: Mapping[str, str]) -
     address = said.get("address_string", "").strip()
     if position is None and place_id is None and not address:
         raise Problem(400, "Give lat and long, or address_string, or address_id.")
-    notes = [said.get("description", ""), f"地址：{address}" if address else ""]
-    notes.append(f"附件：{said['media_url']}" if said.get("media_url") else "")  # never fetched
-    words = "；".join(note.strip() for note in notes if note.strip())[: reports.LONGEST_WORDS]
+    _demand_within(ground, position)
+    words, is_cut = _words(said, address)
     now = dt.datetime.now(dt.UTC)
     content = "\n".join(f"{name}={value}" for name, value in sorted(said.items()) if name != "api_key")
     report_id = uuid.uuid5(_IDS, f"{scope.actor.account_id} {now.date()} {content}")
     caller = " ".join(word for word in (said.get("last_name"), said.get("first_name")) if word)[:40]
     if _is_known(db, report_id):
         return {"token": str(report_id), "service_notice": None, "account_id": None}
+    if queries.count_since(db, ground.county.id, now - dt.timedelta(days=1)) >= MOST_A_DAY:
+        raise Problem(429, f"More than {MOST_A_DAY} requests in 24 hours: go on tomorrow.")
     taken = Said(
-        now, code, position, words=words or None, place_id=place_id, caller=caller or None,
+        now, code, position, words=words, place_id=place_id, caller=caller or None,
         caller_phone=said.get("phone", "")[:40] or None,
     )  # fmt: skip
     try:
         reports.take(db, scope, report_id, taken, channel=Channel.OPEN311, person_id=None)
     except YinxunError as error:
         raise Problem(400, error.detail) from error
-    return {"token": str(report_id), "service_notice": "收到，等待审核。", "account_id": None}
+    notice = (
+        f"收到，等待审核。说明太长，只留下前 {reports.LONGEST_WORDS} 字。" if is_cut else "收到，等待审核。"
+    )
+    return {"token": str(report_id), "service_notice": notice, "account_id": None}
+
+
+def _words(said: Mapping[str, str], address: str) -> tuple[str | None, bool]:
+    """Return what a request says, with its address and the address of its picture, and whether it was cut.
+
+    The picture is never fetched: whoever looks at the case decides.
+    """
+    url = said.get("media_url", "").strip()[:200]
+    beside = [f"地址：{address[:150]}" if address else "", f"附件：{url}" if url else ""]
+    tail = "；".join(note for note in beside if note)
+    description = said.get("description", "").strip()
+    room = reports.LONGEST_WORDS - len(tail) - 1
+    words = "；".join(part for part in (description[:room], tail) if part)
+    return words or None, len(description) > room
+
+
+def _demand_within(ground: Ground, position: tuple[float, float] | None) -> None:
+    """Refuse what lies far outside of the county. Raises Problem."""
+    county = ground.county
+    if position is None or None in (county.west, county.south, county.east, county.north):
+        return
+    lon, lat = position
+    west, south, east, north = (
+        float(side or 0) for side in (county.west, county.south, county.east, county.north)
+    )
+    is_near = west - _OUTSIDE_DEG <= lon <= east + _OUTSIDE_DEG
+    if not (is_near and south - _OUTSIDE_DEG <= lat <= north + _OUTSIDE_DEG):
+        raise Problem(400, "lat and long lie outside of the jurisdiction.")
 
 
 def _is_known(db: Session, report_id: uuid.UUID) -> bool:

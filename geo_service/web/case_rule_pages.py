@@ -36,7 +36,7 @@ _LIMITS = ("accept", "dispatch", "check", "close", "rework")
 _LIMIT_NAMES = {
     "accept": "受理", "dispatch": "交办", "check": "核查", "close": "办结", "rework": "返工",
 }  # fmt: skip
-_FLAGS = ("reporter_checks", "needs_proof", "public")
+_FLAGS = ("reporter_checks", "needs_proof", "public", "open311")
 _SPAN = re.compile(r"(\d{1,2}:\d{2})\s*[-–—至到]\s*(\d{1,2}:\d{2})")
 _BETWEEN = re.compile(r"[、，,\s]+")
 _MOST_BYTES = 5 * 2**20

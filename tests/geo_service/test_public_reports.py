@@ -114,6 +114,28 @@ def test_what_is_wrong_is_said_above_the_form_and_nothing_is_kept(
     assert db.scalar(select(func.count()).select_from(Report)) == 0
 
 
+def test_who_goes_back_to_add_a_photo_is_heard(browser: TestClient, db: Session, plate: Hung) -> None:
+    photos = select(func.count()).select_from(StoredFile).where(StoredFile.kind == "photo")
+    for photo, kept in ((None, 0), (jpeg(), 1), (jpeg(), 1)):
+        assert send(browser, plate, photo).status_code == 200
+        assert db.scalar(photos) == kept
+    assert db.scalar(select(func.count()).select_from(Report)) == 1
+
+
+def test_who_chose_a_photo_is_told_to_choose_it_again(browser: TestClient, plate: Hung) -> None:
+    assert "照片要重新选一次" in send(browser, plate, jpeg(), kind="").text
+    assert "照片要重新选一次" not in send(browser, plate, kind="").text
+
+
+def test_a_flood_at_one_plate_leaves_the_others_open(
+    browser: TestClient, db: Session, scope: Scope, river: Place, plate: Hung, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strangers, "MOST_A_DAY_AT_A_PLATE", 1)
+    other = plates.make(db, scope, WantedPlate(river.id, "桥尾", at(900, 0)))
+    answers = [send(browser, plate, words="一"), send(browser, plate, words="二"), send(browser, other)]
+    assert [answer.status_code for answer in answers] == [200, 429, 200]
+
+
 def test_what_a_rascal_writes_is_shown_as_text(browser: TestClient, plate: Hung) -> None:
     answer = send(browser, plate, kind="", words='"><script>alert(1)</script>')
     assert "<script>alert" not in answer.text
@@ -123,7 +145,7 @@ def test_what_a_rascal_writes_is_shown_as_text(browser: TestClient, plate: Hung)
 def test_a_program_that_fills_in_everything_is_thanked_for_nothing(
     browser: TestClient, db: Session, plate: Hung
 ) -> None:
-    answer = send(browser, plate, email="spam@example.org")
+    answer = send(browser, plate, topic="spam")
     assert (answer.status_code, "收到了" in answer.text) == (200, True)
     assert db.scalar(select(func.count()).select_from(Report)) == 0
 
