@@ -181,8 +181,14 @@ def _pieces(drawn: Geometries, border: Ints, districts: Districts) -> tuple[Ints
     points = np.concatenate([crossings, corners[corner[own]]])
     of_point = np.concatenate([crossed, beside[own]])
     segments = LineSet.of(drawn)
-    rows = np.concatenate([of_point, segments.place, np.arange(len(drawn))])
-    cuts = shapely.line_locate_point(drawn[of_point], shapely.points(points))
+    # A line that turns back passes the same point again: each passing cuts it.
+    straight = shapely.linestrings(np.stack([segments.a, segments.b], axis=1))
+    at_points = shapely.points(points)
+    point, passing = shapely.STRtree(straight).query(at_points, predicate="dwithin", distance=ON_THE_BORDER_M)
+    own = segments.place[passing] == of_point[point]
+    point, passing = point[own], passing[own]
+    cuts = segments.from_m[passing] + shapely.line_locate_point(straight[passing], at_points[point])
+    rows = np.concatenate([of_point[point], segments.place, np.arange(len(drawn))])
     measures = np.concatenate([cuts, segments.to_m, np.zeros(len(drawn))])
     order = np.lexsort((measures, rows))
     rows, measures = rows[order], measures[order]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 import shapely
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -306,6 +306,7 @@ paths = st.lists(
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(paths, min_size=1, max_size=4))
+@example([[(0, 1), (1, 0), (1003, 0), (0, 0)]])  # it turns back over the border
 def test_membership_agrees_with_a_point_every_metre(db: Session, county: County, drawn: list) -> None:
     districts = Districts.of(areas.areas_of(db, county.id), CRS)
     lines = [shapely.LineString(np.array(path, float) + ORIGIN) for path in drawn]
