@@ -257,6 +257,14 @@ def test_units_and_rules_are_kept_by_forms(
     page.get_by_label("重大的处置", exact=True).fill("15")
     page.get_by_role("button", name="保存规则").click()
     expect(page.get_by_role("status")).to_contain_text("规则已保存")
+    for words in ("群众可以扫公示牌上报", "其他系统可以用 Open311"):
+        page.get_by_label(words).check()
+    page.get_by_role("button", name="保存规则").click()
+    page.get_by_role("button", name="保存规则").click()
+    for words in ("群众可以扫公示牌上报", "其他系统可以用 Open311"):
+        expect(page.get_by_label(words)).to_be_checked()
+        page.get_by_label(words).uncheck()
+    page.get_by_role("button", name="保存规则").click()
     with page.expect_download() as kept:
         page.get_by_role("link", name="下载类别（Excel）").click()
     path = tmp_path / "categories.xlsx"
