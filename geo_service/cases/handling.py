@@ -73,15 +73,25 @@ def found(db: Session, scope: Scope, case_id: int, *, locked: bool = False) -> C
 
 def doer_of(db: Session, scope: Scope, case: Case) -> Doer:
     """Return what somebody is to a case: its coordinator, of its unit, who told of it."""
-    actor, parties = scope.actor, set()
+    parties = set()
     if scope.holds(*CHANGE) and queries.case(db, case.id, cases_in(scope, *CHANGE)) is not None:
         parties.add(Party.COORDINATOR)
     if units.acts_for(db, scope, case.unit_id):
         parties.add(Party.HANDLER)
     if scope.person_id is not None and queries.told_by(db, case.id, scope.person_id):
         parties.add(Party.REPORTER)
-    person = scope.person_id and f"person/{scope.person_id}"
-    return Doer(person or f"account/{actor.account_id or actor.os_user}", frozenset(parties))
+    return Doer(_key_of(scope), frozenset(parties))
+
+
+def reporter(scope: Scope) -> Doer:
+    """Return what somebody is to a case of which it is known that he told of it."""
+    return Doer(_key_of(scope), frozenset({Party.REPORTER}))
+
+
+def _key_of(scope: Scope) -> str:
+    """Return by what one person is known again, whichever account he uses."""
+    actor, person = scope.actor, scope.person_id and f"person/{scope.person_id}"
+    return person or f"account/{actor.account_id or actor.os_user}"
 
 
 def legal(db: Session, scope: Scope, ground: Ground, case: Case) -> list[Move]:
@@ -104,6 +114,9 @@ def move(
 
     Raises NotFound, Invalid, IllegalMove that names what is possible.
     """
+    if wanted.move is Move.MERGE:
+        # One at a time: two cases that take up each other at once would both be gone from every list.
+        queries.lock(db, f"merge/{scope.county_id}")
     case = queries.case(db, case_id, locked=True) if is_reporter else found(db, scope, case_id, locked=True)
     if case is None:
         raise NotFound("没有这个案件，或不在您的权限内。")

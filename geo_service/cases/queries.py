@@ -55,6 +55,21 @@ def case(db: Session, case_id: int, *where: Condition, locked: bool = False) -> 
     return db.scalars(found.with_for_update() if locked else found).one_or_none()
 
 
+def cases(db: Session, case_ids: Collection[int]) -> dict[int, Case]:
+    """Return cases as they are now, by id."""
+    rows = db.scalars(select(Case).where(among(Case.id, case_ids)).execution_options(populate_existing=True))
+    return {row.id: row for row in rows}
+
+
+def place_names(db: Session, case_ids: Collection[int]) -> dict[int, str | None]:
+    """Return what the places of cases are called, by case."""
+    found = select(Case.id, func.coalesce(Place.name, Place.code)).join(Place, Place.id == Case.place_id)
+    names: dict[int, str | None] = {}
+    for case_id, name in db.execute(found.where(among(Case.id, case_ids))):
+        names[case_id] = name
+    return names
+
+
 def add_case(db: Session, row: Case) -> int:
     """Store a case and return its id."""
     db.add(row)
@@ -142,6 +157,12 @@ def steps(db: Session, case_ids: Collection[int]) -> Sequence[Any]:
         .where(among(CaseStep.case_id, case_ids))
         .order_by(CaseStep.at, CaseStep.id)
     ).all()
+
+
+def has_step_said(db: Session, case_id: int, said_id: uuid.UUID) -> bool:
+    """Tell whether a step was taken that was sent under an id."""
+    own = CaseStep.case_id == case_id, CaseStep.data["id"].astext == str(said_id)
+    return db.scalar(select(CaseStep.id).where(*own).limit(1)) is not None
 
 
 def latest_data(db: Session, case_id: int, move: Move) -> Json:

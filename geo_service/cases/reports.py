@@ -108,7 +108,7 @@ def take(
         raise TooLate(f"这个问题已经过了 {late.days} 天，不能再从手机上报；请打电话告诉协调员。")
     ground = rules.ground(db, scope.county_id)
     sha256, said = said.sha256, _tidied(replace(said, at=min(said.at, now)))
-    category = ground.categories.get(said.category)
+    category = _category(ground, said.category, channel)
     where = _where(db, scope, ground, category, said)
     case_id = _open(db, ground, category, said, where, now, is_moderated=channel in _MODERATED)
     row = _row(scope, report_id, case_id, said, where, now)
@@ -127,16 +127,39 @@ def person_called(db: Session, scope: Scope, word: str) -> uuid.UUID:
     return parties.person_called(db, scope, word).id
 
 
+def own(db: Session, scope: Scope, report_id: uuid.UUID) -> Report:
+    """Return one's own report. Raises NotFound."""
+    report = queries.report(db, report_id)
+    is_own = report is not None and report.county_id == scope.county_id
+    if report is None or not is_own or report.person_id is None or report.person_id != scope.person_id:
+        raise NotFound("没有这条上报，或不是您的。")
+    return report
+
+
+def say(db: Session, scope: Scope, report_id: uuid.UUID, wanted: Wanted, said_id: uuid.UUID | None) -> None:
+    """Take a step with the case of one's own report; under a known id the same again changes nothing.
+
+    A phone that never heard the answer sends it again, when the step is no longer possible, or would be
+    said of another handling. Raises NotFound, Invalid, IllegalMove.
+    """
+    report = own(db, scope, report_id)
+    case = handling.found_again(db, report.case_id)
+    case_id = case.into_id or case.id
+    if said_id is not None:
+        queries.lock(db, f"said/{said_id}")
+        if queries.has_step_said(db, case_id, said_id):
+            return
+        wanted = replace(wanted, data={"id": str(said_id)})
+    handling.move(db, scope, case_id, wanted)
+
+
 def same_as(db: Session, scope: Scope, report_id: uuid.UUID, case_id: int) -> int:
     """Let one's own report join a case that was there before; return that case. Raises NotFound, IllegalMove.
 
     Only a case that is like it can be named: so nobody looks for others' cases by their numbers.
     """
-    report = queries.report(db, report_id)
-    if report is None or report.county_id != scope.county_id or report.person_id != scope.person_id:
-        raise NotFound("没有这条上报，或不是您的。")
-    own = queries.case(db, report.case_id)
-    if own is not None and own.into_id == case_id:
+    report = own(db, scope, report_id)
+    if handling.found_again(db, report.case_id).into_id == case_id:
         return case_id
     ground = rules.ground(db, scope.county_id)
     if case_id not in {one.case_id for one in similar.to_case(db, ground, report.case_id)}:
@@ -151,6 +174,14 @@ def _again(db: Session, scope: Scope, known: Report, said: Said) -> Taken:
         raise Conflict("这个上报编号已经用过，内容却不同；原来的保持不变。请重新上报。")
     ground = rules.ground(db, scope.county_id)
     return Taken(known.id, known.case_id, already=True, similar=similar.to_case(db, ground, known.case_id))
+
+
+def _category(ground: Ground, code: str, channel: Channel) -> Category:
+    """Return a category; of a phone that knows a former edition at least its kind. Raises BadRules."""
+    known = ground.categories.by_code
+    if channel is Channel.PHONE and code not in known and (kind := known.get(code.partition(".")[0])):
+        return kind
+    return ground.categories.get(code)
 
 
 def _tidied(said: Said) -> Said:

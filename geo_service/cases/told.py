@@ -15,6 +15,7 @@ from geo_service.cases.rules import Ground
 from geo_service.cases.similar import Similar
 from geo_service.cases.whereabouts import Keeper, LonLat
 from geo_service.tables import Case, Report
+from layers.cases import Doer
 from layers.categories import Categories
 from layers.vocabulary import CaseState, Channel, Move, Severity
 
@@ -161,29 +162,43 @@ def own(db: Session, scope: Scope, report_id: uuid.UUID | None = None) -> list[O
     if not rows:
         return []
     ground, trees = rules.ground(db, scope.county_id), rules.editions(db, scope.county_id)
-    return [_own(db, scope, ground, trees, report, own_id, case_id) for report, own_id, case_id in rows]
+    ids = {id_ for _, *both in rows for id_ in both}
+    cases, places = queries.cases(db, ids), queries.place_names(db, ids)
+    steps = queries.steps(db, ids)
+    told_of = _Ground(ground, trees, handling.reporter(scope), dt.datetime.now(dt.UTC))
+    return [
+        _own(told_of, report, cases[case_id], places.get(case_id), _steps_of(steps, own_id, case_id))
+        for report, own_id, case_id in rows
+    ]
 
 
-def _own(
-    db: Session,
-    scope: Scope,
-    ground: Ground,
-    trees: Mapping[int | None, Categories],
-    report: Report,
-    own_id: int,
-    case_id: int,
-) -> Own:
-    case = handling.found_again(db, case_id)
-    place, _, _ = queries.names(db, case)
-    ids = [own_id] if own_id == case_id else [own_id, case_id]
-    rows = [row for row in queries.steps(db, ids) if row[0].case_id == case_id or row[0].move != Move.MERGE]
-    steps = [_told(ground, row) for row in rows]
-    doer = handling.doer_of(db, scope, case)
-    legal = ground.machine.legal(handling.standing_of(case), doer, dt.datetime.now(dt.UTC))
+@dataclass(frozen=True)
+class _Ground:
+    """What holds for every report of one person."""
+
+    county: Ground
+    trees: Mapping[int | None, Categories]
+    doer: Doer
+    now: dt.datetime
+
+
+def _steps_of(steps: Sequence[Any], own_id: int, case_id: int) -> list[Any]:
+    """Return the steps that belong to a report: those of its case, and of the one that took it up."""
+    return [
+        row
+        for row in steps
+        if row[0].case_id == case_id or (row[0].case_id == own_id and row[0].move != Move.MERGE)
+    ]
+
+
+def _own(told_of: _Ground, report: Report, case: Case, place: str | None, steps: Sequence[Any]) -> Own:
+    ground = told_of.county
+    said = [_told(ground, row) for row in steps]
+    legal = ground.machine.legal(handling.standing_of(case), told_of.doer, told_of.now)
     return Own(
-        report.id, case.id, case.number, trees[case.category_edition_id].words(case.category), place,
+        report.id, case.id, case.number, told_of.trees[case.category_edition_id].words(case.category), place,
         report.at.astimezone(ground.zone), CaseState(case.state), _STANDS[CaseState(case.state)],
-        [step for step in steps if step is not None],
+        [step for step in said if step is not None],
         [move for move in legal if move in (Move.CHECK, Move.REWORK, Move.REOPEN)],
         report.photos,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from geo_service.accounts.dependencies import Volunteer
-from geo_service.cases import handling, pictures, queries, reports, told
+from geo_service.cases import handling, pictures, reports, told
 from geo_service.cases.handling import Wanted
 from geo_service.cases.reports import Announced, Said, Taken
 from geo_service.cases.told import Own
@@ -134,6 +134,9 @@ class SayIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    id: Annotated[
+        uuid.UUID | None, Field(description="The phone's, so that what is sent again counts once.")
+    ] = None
     move: Literal[Move.CHECK, Move.REWORK, Move.REOPEN]
     words: Annotated[str, Field(max_length=handling.LONGEST_WORDS)] = ""
 
@@ -177,7 +180,7 @@ def piece(
 ) -> ProgressOut:
     """Take a piece, in any order and as often as it comes; with the last one the photo is kept."""
     settings: Settings = request.app.state.settings
-    _one(db, scope, report_id)
+    reports.own(db, scope, report_id)
     found = pictures.take_piece(db, settings.files_dir, scope.county_id, report_id, photo_id, offset, content)
     return ProgressOut(received=found.received, size=found.size, is_whole=found.is_whole)
 
@@ -185,9 +188,7 @@ def piece(
 @router.get("/reports/{report_id}/photos", summary="How far the photos of a report are")
 def progress(db: Db, scope: Volunteer, report_id: uuid.UUID) -> dict[uuid.UUID, int]:
     """Return for each photo how many bytes need not be sent again."""
-    _one(db, scope, report_id)
-    report = queries.report(db, report_id)
-    return {} if report is None else pictures.progress(db, report)
+    return pictures.progress(db, reports.own(db, scope, report_id))
 
 
 @router.get("/reports", summary="What one told of")
@@ -206,8 +207,7 @@ def same(db: Db, scope: Volunteer, report_id: uuid.UUID, said: SameIn) -> OwnOut
 @router.post("/reports/{report_id}/steps", summary="Say that it is fixed, or not")
 def say(db: Db, scope: Volunteer, report_id: uuid.UUID, said: SayIn) -> OwnOut:
     """Check what was handled, have it done again, or reopen it."""
-    case_id = _one(db, scope, report_id).case_id
-    handling.move(db, scope, case_id, Wanted(Move(said.move), said.words))
+    reports.say(db, scope, report_id, Wanted(Move(said.move), said.words), said.id)
     return OwnOut.of(_one(db, scope, report_id))
 
 

@@ -15,6 +15,8 @@ export class Refused extends Error {
 }
 
 const PATIENCE_MS = 30000;
+/** A part of a photo takes a minute where the line is slow; given up each time, it would never arrive. */
+const PART_PATIENCE_MS = 120000;
 let csrf = "";
 
 /** Take the token that the last answer told. */
@@ -22,8 +24,8 @@ export function trust(token) { csrf = token || csrf; }
 
 async function fetched(method, path, body) {
   const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), PATIENCE_MS);
   const isRaw = body instanceof ArrayBuffer;
+  const timer = setTimeout(() => stop.abort(), isRaw ? PART_PATIENCE_MS : PATIENCE_MS);
   try {
     const response = await fetch(path, {
       method,

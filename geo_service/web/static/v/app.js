@@ -4,7 +4,7 @@ import { canRead, read, readySound } from "./aloud.js";
 import { ask, enter, people, Refused, remember, trust, Unreachable } from "./api.js";
 import { h, icon, lasting } from "./dom.js";
 import { key } from "./ids.js";
-import { aside, Outbox } from "./outbox.js";
+import { aside, Outbox, readAside } from "./outbox.js";
 import * as recorder from "./recorder.js";
 import { keep, kept, rows, together, result } from "./store.js";
 
@@ -104,12 +104,14 @@ class App {
   ask(method, path, body) { return ask(this.person, method, path, body); }
 
   async counted() {
-    this.unsent = this.outbox ? (await this.outbox.waiting()).length : 0;
+    // A photo is one thing to him, in however many parts it goes.
+    this.unsent = this.outbox ? new Set((await this.outbox.waiting()).map((one) => one.photo || one.n)).size : 0;
     const words = this.unsentWords();
     for (const element of document.querySelectorAll("[data-unsent]")) element.textContent = words;
     if (this.shown === "ended" && this.outbox) this.refreshEnded();
     if (this.shown === "scanned" && !this.scan.answer) this.show("scanned");
     if (this.shown === "reported" && !this.reportAnswer) this.show("reported", this.reportId);
+    if (this.shown === "said" && !this.isSaid) this.show("said", this.saidOf);
   }
 
   unsentWords() { return this.unsent ? `还有 ${this.unsent} 条没上传，有信号就会自动传。` : "都上传好了。"; }
@@ -185,7 +187,9 @@ const SCREENS = {
       h("button", { type: "button", onclick: () => app.show("records") }, "我的记录"),
       h("button", { type: "button", onclick: () => app.show("contact") }, "联系人"),
       h("p", { "data-unsent": "", role: "status" }, app.unsentWords()),
-      ...laid.slice(0, 3).map((piece) => h("div", { class: "card warn" }, h("p", null, `有一条记录没有收下：${piece.aside}`))),
+      ...laid.slice(0, 3).map((piece) => h("div", { class: "card warn" },
+        h("p", null, `${piece.photo ? "有一张照片" : "有一条记录"}没有收下：${piece.aside}`),
+        h("button", { class: "small", type: "button", onclick: () => readAside(piece).then(() => app.show("home")) }, "知道了"))),
       app.me.consent.is_current ? null : h("p", null, "不记路线也可以：到公示牌旁，用微信或相机扫一扫，就能打卡。"),
       sizes,
     ]);
@@ -271,6 +275,7 @@ const SCREENS = {
 
   async report(app) { await (await import("./report.js")).show(app); },
   async reported(app, id) { await (await import("./told.js")).reported(app, id); },
+  async said(app, id) { await (await import("./told.js")).said(app, id); },
   async reports(app) { await (await import("./told.js")).list(app); },
   async ownReport(app, id) { await (await import("./told.js")).one(app, id); },
 

@@ -39,7 +39,7 @@ const ICONS = {
 /** Return a small picture; the words beside it say the same. */
 export function icon(name, kind = "icon") {
   return svg("svg", { viewBox: "0 0 24 24", class: kind, "aria-hidden": "true" },
-    svg("path", { d: ICONS[name], "fill-rule": "evenodd" }));
+    svg("path", { d: ICONS[name] || ICONS.other, "fill-rule": "evenodd" }));
 }
 
 /** Say a length as people do. */

@@ -58,7 +58,11 @@ const AROUND_M = 120;
 const STEP_M = 10;
 const NORTH_M = 111195;
 
-/** Return a map around a spot with arrows that move it; `moved` hears where it is then. Lines are those of his places. */
+/**
+ * Return a map around a spot with arrows that move it; `moved` hears where it is then. Lines are those of his places.
+ *
+ * Only who takes hold of the spot, or taps, moves it: a finger that scrolls the page past the map must not.
+ */
 export function pinned(collection, at, moved) {
   const east = NORTH_M * Math.cos((at.lat * Math.PI) / 180);
   const scale = WIDE / (2 * AROUND_M);
@@ -69,26 +73,32 @@ export function pinned(collection, at, moved) {
     class: kind,
   }));
   const spot = svg("circle", { r: "11", class: "spot" });
-  let here = { lon: at.lon, lat: at.lat };
-  const put = (lon, lat) => {
-    here = { lon, lat };
-    spot.setAttribute("cx", x(lon).toFixed(1));
-    spot.setAttribute("cy", y(lat).toFixed(1));
-    moved(here);
+  const grip = svg("circle", { r: "36", class: "grip" });
+  /** Where it is, in metres east and north of where it was at first; it stays on the map. */
+  let here = [0, 0];
+  const put = (e, n) => {
+    here = [e, n].map((metre) => Math.max(-AROUND_M, Math.min(AROUND_M, metre)));
+    for (const circle of [grip, spot]) {
+      circle.setAttribute("cx", (WIDE / 2 + here[0] * scale).toFixed(1));
+      circle.setAttribute("cy", (WIDE / 2 - here[1] * scale).toFixed(1));
+    }
   };
+  const move = (e, n) => { put(e, n); moved({ lon: at.lon + here[0] / east, lat: at.lat + here[1] / NORTH_M }); };
   const picture = svg("svg", { viewBox: `0 0 ${WIDE} ${WIDE}`, class: "map pin", role: "img",
-    "aria-label": "问题的位置：红点，周围是您的河和路" }, ...drawn, spot);
-  const drag = (event) => {
-    if (event.type === "pointermove" && !event.buttons) return;
+    "aria-label": "问题的位置：红点，周围是您的河和路" }, ...drawn, grip, spot);
+  const follow = (event) => {
     const box = picture.getBoundingClientRect();
     const [px, py] = [((event.clientX - box.left) / box.width) * WIDE, ((event.clientY - box.top) / box.height) * WIDE];
-    put(at.lon + (px - WIDE / 2) / (east * scale), at.lat - (py - WIDE / 2) / (NORTH_M * scale));
+    move((px - WIDE / 2) / scale, (WIDE / 2 - py) / scale);
   };
-  picture.addEventListener("pointerdown", drag);
-  picture.addEventListener("pointermove", drag);
-  put(at.lon, at.lat);
+  let isHeld = false;
+  grip.addEventListener("pointerdown", (event) => { isHeld = true; grip.setPointerCapture(event.pointerId); });
+  grip.addEventListener("pointermove", (event) => { if (isHeld) follow(event); });
+  for (const name of ["pointerup", "pointercancel"]) grip.addEventListener(name, () => { isHeld = false; });
+  picture.addEventListener("click", (event) => { if (event.target !== grip) follow(event); });
+  put(0, 0);
   const arrow = (word, sign, dx, dy) => h("button", { class: "small", type: "button", "aria-label": `往${word}挪 ${STEP_M} 米`,
-    onclick: () => put(here.lon + (dx * STEP_M) / east, here.lat + (dy * STEP_M) / NORTH_M) }, `${sign}${word}`);
+    onclick: () => move(here[0] + dx * STEP_M, here[1] + dy * STEP_M) }, `${sign}${word}`);
   return h("div", null, picture, h("div", { class: "arrows" },
     arrow("西", "←", -1, 0), arrow("东", "→", 1, 0), arrow("北", "↑", 0, 1), arrow("南", "↓", 0, -1)));
 }

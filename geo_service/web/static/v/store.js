@@ -1,8 +1,9 @@
 /**
  * What the phone keeps: people and their keys, the patrol under way, its fixes, and what is not sent yet.
  *
- * `kept`: values by name. `patrols`: by id. `fixes`: of the patrol under way, not in a piece yet. `pieces`: what goes to
- * the server, in order, each with its person: nobody sends or sees another's.
+ * `kept`: values by name, and the parts of photos, so that who counts pieces need not read megabytes. `patrols`: by id.
+ * `fixes`: of the patrol under way, not in a piece yet. `pieces`: what goes to the server, in order, each with its
+ * person: nobody sends or sees another's.
  */
 
 const NAME = "yinxun";
@@ -69,3 +70,10 @@ export const rows = (name, index, key) =>
 
 /** Return the pieces of a person that are not sent yet. */
 export const unsent = (person) => rows("pieces", "person", person);
+
+/** The name under which a part of a photo is kept, and the range of all its parts. */
+export const partKey = (photo, offset) => `part:${photo}:${offset}`;
+export const partsOf = (photo) => IDBKeyRange.bound(partKey(photo, ""), partKey(photo, "~"));
+
+/** Whether the phone has no room left. */
+export const isFull = (error) => Boolean(error) && error.name === "QuotaExceededError";

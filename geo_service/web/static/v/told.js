@@ -1,7 +1,8 @@
 /** What became of what he reported: thanks, whether it is the same as another, how it goes on, whether it is fixed. */
 
-import { Refused, Unreachable } from "./api.js";
+import { Unreachable } from "./api.js";
 import { h } from "./dom.js";
+import { uuid } from "./ids.js";
 import { keep, kept, result, together, unsent } from "./store.js";
 
 const SAYS = { check: "弄好了，可以办结", rework: "没弄好", reopen: "又没弄好" };
@@ -40,7 +41,10 @@ export async function reported(app, id) {
   app.put("是不是同一个问题？", [
     h("p", null, found.answer.words),
     h("p", { class: "big" }, `这附近已经有人报了：${like.what}，离您约 ${Math.round(like.away_m)} 米，${ago(like.opened_at)}报的，${like.state_name}。`),
-    h("button", { class: "go", type: "button", onclick: () => same(app, id, like) }, "是同一个"),
+    h("button", { class: "go", type: "button", onclick: (event) => {
+      event.currentTarget.disabled = true;
+      same(app, id, like).catch((error) => app.failed(error));
+    } }, "是同一个"),
     h("button", { type: "button", onclick: () => leave(app, id) }, "不是，是另一个"),
   ], null);
 }
@@ -91,29 +95,57 @@ export async function one(app, id) {
   const own = (await kept(`own-reports:${app.person.id}`)) || [];
   const report = own.find((entry) => entry.report_id === id);
   if (!report) { app.show("reports"); return; }
+  const isSaid = Boolean(await saying(app, id));
   app.put(report.what, [
     h("p", { class: "big" }, report.words),
     h("p", null, `编号 ${report.number}${report.place ? `，${report.place}` : ""}`),
     h("ol", null, report.steps.map((step) => h("li", null, `${step.at.slice(5, 10)} ${step.words}`))),
-    ...report.may.map((move) => h("button", { class: move === "check" ? "go" : null, type: "button",
-      onclick: () => (move === "check" ? say(app, id, move, "") : why(app, id, move)) }, SAYS[move])),
+    isSaid ? h("p", { role: "status" }, "您说的记在手机里了，有信号就会自动告诉他们。") : null,
+    ...(isSaid ? [] : report.may).map((move) => h("button", { class: move === "check" ? "go" : null, type: "button",
+      onclick: (event) => (move === "check" ? say(app, event.currentTarget, id, move, "") : why(app, id, move)) }, SAYS[move])),
   ], () => app.show("reports"));
 }
 
 function why(app, id, move) {
   const words = h("textarea", { rows: "3", maxlength: "500" });
-  const go = h("button", { class: "go", type: "button", disabled: true, onclick: () => say(app, id, move, words.value) }, "告诉他们");
+  const go = h("button", { class: "go", type: "button", disabled: true,
+    onclick: () => say(app, go, id, move, words.value) }, "告诉他们");
   words.addEventListener("input", () => { go.disabled = !words.value.trim(); });
   app.put("哪里没弄好？", [h("label", { class: "field" }, "写一句就行", words), go], () => app.show("ownReport", id));
 }
 
-async function say(app, id, move, words) {
+/** Return what he said of a report and the server does not know yet. */
+async function saying(app, id) {
+  return (await unsent(app.person.id)).find((piece) => piece.says === id && !piece.read);
+}
+
+/** Keep what he says on the phone and send it; its id lets it count once, however often it is sent. */
+async function say(app, button, id, move, words) {
+  button.disabled = true;
   try {
-    const report = await app.ask("POST", `/api/v/reports/${id}/steps`, { move, words });
-    app.put("谢谢您", [h("p", { class: "big" }, report.words),
-      h("button", { class: "go", type: "button", onclick: () => app.show("reports") }, "好的")], null);
+    const piece = { person: app.person.id, patrol: null, says: id, method: "POST", path: `/api/v/reports/${id}/steps`,
+      body: { id: uuid(), move, words: words.trim() } };
+    await together(["pieces"], ({ pieces }) => result(pieces.add(piece)));
   } catch (error) {
-    if (error instanceof Refused || error instanceof Unreachable) app.failed(error);
-    else throw error;
+    app.failed(error);
+    return;
   }
+  Object.assign(app, { saidOf: id, isSaid: false });
+  app.show("said", id);
+  app.outbox.wake();
+}
+
+/** Show what became of what he said: how the report stands now, not taken, or still on the phone. */
+export async function said(app, id) {
+  const piece = await saying(app, id);
+  const next = h("button", { class: "go", type: "button", onclick: () => app.show("reports") }, "好的");
+  if (piece && !piece.aside) {
+    app.put("记下了", [h("p", { class: "big" }, "正在告诉他们。没有信号也不要紧，有信号就会自动传。"),
+      h("p", { "data-unsent": "", role: "status" }, app.unsentWords()), next], null);
+    return;
+  }
+  app.isSaid = true;
+  const report = ((await kept(`own-reports:${app.person.id}`)) || []).find((entry) => entry.report_id === id);
+  if (piece) app.put("没有收下", [h("p", { class: "big" }, piece.aside), next], null);
+  else app.put("谢谢您", [h("p", { class: "big" }, report ? report.words : "收到了。"), next], null);
 }

@@ -151,7 +151,11 @@ export class Walking {
 
   draw() {
     if (this.behind && !this.asked) return;
-    if (this.asked) this.behind = false;
+    if (this.asked) {
+      // What lay over this one must not draw itself again: it would end the recording.
+      this.behind = false;
+      this.app.shown = "walking";
+    }
     const inside = this.asked ? this.question() : this.sheet ? this.choices() : this.clock();
     this.app.screen.replaceChildren(h("div", { class: "dim" }, ...inside));
     this.refresh();
