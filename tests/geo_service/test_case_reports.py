@@ -46,7 +46,8 @@ class Phone:
     def __init__(self, db: Session, client: TestClient, county_id: int, person_id: uuid.UUID) -> None:
         self.client = client
         account, _ = register.add(
-            db, MANAGER, f"phone-{person_id.hex[:20]}", Right.VOLUNTEER, Ground(county_id, None), person_id=person_id,
+            db, MANAGER, f"phone-{person_id.hex[:20]}", Right.VOLUNTEER, Ground(county_id, None),
+            person_id=person_id,
             is_program=True,
         )  # fmt: skip
         self.headers = {"Authorization": f"Bearer {register.token(db, MANAGER, account, 'phone', days=None)}"}
