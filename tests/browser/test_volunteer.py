@@ -134,7 +134,7 @@ const all = (name) => new Promise((resolve, reject) => {
 STORED = f"""async ([lon, lat]) => {{ {READ}
   const own = (fix) => Math.abs(fix.lon - lon) < 1e-9 && Math.abs(fix.lat - lat) < 1e-9;
   const pieces = await all("pieces");
-  return (await all("fixes")).some(own) || pieces.some((piece) => ((piece.body || {{}}).fixes || []).some(own));
+  return (await all("fixes")).some(own) || pieces.some((one) => ((one.body || {{}}).fixes || []).some(own));
 }}"""
 SENT = f"async () => {{ {READ} return (await all('pieces')).filter((piece) => !piece.aside).length === 0; }}"
 
