@@ -115,7 +115,7 @@ def move(
     Raises NotFound, Invalid, IllegalMove that names what is possible.
     """
     if wanted.move is Move.MERGE:
-        # One at a time: two cases that take up each other at once would both be gone from every list.
+        # One at a time: two cases that join each other at once would each hold what the other waits for.
         queries.lock(db, f"merge/{scope.county_id}")
     case = queries.case(db, case_id, locked=True) if is_reporter else found(db, scope, case_id, locked=True)
     if case is None:

@@ -20,7 +20,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Route, expect
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Actor, Scope
@@ -31,7 +31,8 @@ from geo_service.tables import Case, PhotoPiece, Report, StoredFile
 from layers.vocabulary import FileKind, Move, Right
 from tests.browser.conftest import Service
 from tests.browser.test_check_in import WIDE, enter
-from tests.browser.test_volunteer import Handset, begin, chromium, handset, look, patrols_of, person
+from tests.browser.test_volunteer import READ, Handset, begin, chromium, handset, look, patrols_of, person
+from tests.geo_service.test_photos import heic
 
 
 def photo(width: int = 1600, height: int = 1200) -> bytes:
@@ -320,3 +321,340 @@ def test_the_screens_can_be_read_and_reached_in_every_size(
     look(handset, "report-list", folder)
     handset.page.get_by_role("button", name="垃圾漂浮物").tap()
     look(handset, "report-one", folder)
+
+
+# --- what phones, cameras and people do
+
+
+def pick(handset: Handset, data: bytes, mime: str = "image/jpeg") -> None:
+    """Choose a file in the album."""
+    with handset.page.expect_file_chooser() as chooser:
+        handset.page.get_by_role("button", name="从相册里选").tap()
+    chooser.value.set_files({"name": "x", "mimeType": mime, "buffer": data})
+
+
+def send(handset: Handset) -> None:
+    handset.page.get_by_role("button", name="上报", exact=True).tap()
+
+
+def opened(handset: Handset, card: str, name: str, x: float) -> None:
+    """Come in, and begin a report at a spot of the river."""
+    enter(handset, card, name)
+    handset.stand(x, 5)
+    handset.tap("上报问题")
+
+
+def test_files_that_are_no_photos_are_told_and_heic_goes_as_it_is(
+    service: Service, handset: Handset, person: Callable
+) -> None:
+    person_id, card = person("各种文件")
+    opened(handset, card, "各种文件", 60)
+    for data, mime, words in (
+        (b"hello", "text/plain", "这不是照片。"),
+        (b"", "image/jpeg", "这张照片是空的。"),
+        (b"\0" * (16 * 2**20 + 1), "image/heic", "这张照片太大了"),
+    ):
+        pick(handset, data, mime)
+        expect(handset.page.get_by_text(words)).to_be_visible()
+        handset.tap("再拍一张")
+    pick(handset, heic(), "image/heic")
+    handset.page.get_by_role("heading", name="是什么问题？").wait_for()
+    handset.tap("返回")
+    expect(handset.page.get_by_role("heading", name="上报问题：已有 1 张照片")).to_be_visible()
+    handset.tap("就这些，接着报")
+    choose(handset, "垃圾漂浮物", "说不准")
+    send(handset)
+    expect(handset.page.get_by_text("已经收到")).to_be_visible()
+    handset.is_sent()
+    ((row, case, photos),) = reports_of(service, person_id)
+    assert (case.category, len(photos), row.photos[0]["size"]) == ("litter", 1, len(heic()))
+
+
+def test_a_photo_that_nobody_can_open_is_told_once_and_the_report_stands(
+    service: Service, handset: Handset, person: Callable
+) -> None:
+    person_id, card = person("坏照片")
+    opened(handset, card, "坏照片", 90)
+    pick(handset, b"\xff\xd8\xff\xe0 no picture" * 20_000)
+    choose(handset, "道路损坏", "说不准")
+    send(handset)
+    expect(handset.page.get_by_text("已经收到")).to_be_visible()
+    handset.is_sent()
+    handset.tap("好的")
+    expect(handset.page.get_by_text("有一张照片没有收下")).to_have_count(1)
+    handset.tap("知道了")
+    expect(handset.page.get_by_text("没有收下")).to_have_count(0)
+    assert handset.page.evaluate(LEFT) == [0, 0]
+    ((_, _, photos),) = reports_of(service, person_id)
+    assert photos == []
+
+
+LEFT = f"""async () => {{ {READ}
+  const parts = (await all("kept")).filter((value) => value instanceof ArrayBuffer);
+  return [(await all("pieces")).length, parts.length];
+}}"""
+
+
+def test_a_refused_report_is_laid_aside_with_its_photos_and_told_once(
+    service: Service, handset: Handset, person: Callable
+) -> None:
+    person_id, card = person("没收下")
+    opened(handset, card, "没收下", 120)
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        said = {"code": "too_late", "detail": "这个问题已经过了 30 天，请打电话。"}
+        route.fulfill(status=422, json=said)
+
+    handset.page.route("**/api/v/reports/**", refuse)
+    snap(handset)
+    choose(handset, "道路损坏", "路面坑洼")
+    send(handset)
+    expect(handset.page.get_by_role("heading", name="没有报上去")).to_be_visible()
+    handset.is_sent()
+    assert len(asked) == 1, "its photos are not sent"
+    handset.errors.clear()  # the browser's own word of a 422
+    handset.tap("好的")
+    expect(handset.page.get_by_text("有一条记录没有收下")).to_have_count(1)
+    handset.tap("知道了")
+    expect(handset.page.get_by_text("没有收下")).to_have_count(0)
+    pieces, parts = handset.page.evaluate(LEFT)
+    assert pieces == parts + 1 > 1, "it is still on the phone, to be told by telephone"
+    assert reports_of(service, person_id) == []
+
+
+def test_where_the_phone_is_full_it_is_reported_without_the_photo(
+    service: Service, handset: Handset, person: Callable
+) -> None:
+    person_id, card = person("存满了")
+    opened(handset, card, "存满了", 150)
+    handset.page.evaluate("""() => {
+      const put = IDBObjectStore.prototype.put;
+      IDBObjectStore.prototype.put = function (value, ...rest) {
+        if (value instanceof ArrayBuffer) throw new DOMException("full", "QuotaExceededError");
+        return put.call(this, value, ...rest);
+      };
+    }""")
+    snap(handset)
+    choose(handset, "设施损坏", "说不准")
+    handset.page.get_by_label("想说的话").fill("灯杆斜了")
+    send(handset)
+    expect(handset.page.get_by_role("heading", name="手机存满了")).to_be_visible()
+    assert handset.page.evaluate(LEFT) == [0, 0], "all of it or nothing"
+    handset.tap("不带照片上报")
+    expect(handset.page.get_by_text("已经收到")).to_be_visible()
+    ((row, _, _),) = reports_of(service, person_id)
+    assert (row.words, row.photos) == ("灯杆斜了", [])
+
+
+def test_who_taps_before_the_phone_knows_where_it_is_is_found_all_the_same(
+    service: Service, handset: Handset, person: Callable
+) -> None:
+    person_id, card = person("定位慢")
+    enter(handset, card, "定位慢")
+    handset.stand(180, 5)
+    handset.page.evaluate("""() => {
+      const look = navigator.geolocation.getCurrentPosition.bind(navigator.geolocation);
+      navigator.geolocation.getCurrentPosition = (...how) => setTimeout(() => look(...how), 4000);
+    }""")
+    handset.tap("上报问题")
+    snap(handset)
+    choose(handset, "垃圾漂浮物", "说不准")
+    send(handset)
+    expect(handset.page.get_by_role("heading", name="问题记在手机里了")).to_be_visible()
+    assert reports_of(service, person_id) == []
+    expect(handset.page.get_by_text("已经收到")).to_be_visible(timeout=10_000)
+    handset.is_sent()
+    ((row, case, photos),) = reports_of(service, person_id)
+    assert (case.place_id, case.at_dm, len(photos)) == (
+        service.town.rivers[0].id,
+        pytest.approx(1800, abs=3),
+        1,
+    )
+    assert row.lon is not None
+
+
+def test_a_photo_of_which_the_server_forgot_the_beginning_is_sent_once_more(
+    service: Service, handset: Handset, person: Callable
+) -> None:
+    """Pieces expire after a week; a phone may be without a signal for longer, in the middle of a photo."""
+    person_id, card = person("隔了一周")
+    opened(handset, card, "隔了一周", 210)
+    handset.page.route(
+        "**/photos/**", lambda route: route.continue_() if "offset=0" in route.request.url else route.abort()
+    )
+    snap(handset)
+    choose(handset, "道路损坏", "说不准")
+    send(handset)
+    expect(handset.page.get_by_text("已经收到")).to_be_visible()
+    for _ in range(50):
+        with service.engine.begin() as connection:
+            gone = connection.execute(delete(PhotoPiece)).rowcount
+        if gone:
+            break
+        handset.page.wait_for_timeout(100)
+    assert gone == 1
+    handset.page.unroute("**/photos/**")
+    handset.page.evaluate("window.dispatchEvent(new Event('online'))")
+    handset.is_sent()
+    ((_, _, photos),) = reports_of(service, person_id)
+    assert len(photos) == 1
+    assert handset.page.evaluate(LEFT) == [0, 0]
+
+
+def test_what_he_wrote_stays_while_he_takes_another_photo_and_takes_one_away(
+    service: Service, handset: Handset, person: Callable
+) -> None:
+    person_id, card = person("多拍几张")
+    opened(handset, card, "多拍几张", 240)
+    snap(handset, photo(640, 480))
+    choose(handset, "垃圾漂浮物", "说不准")
+    handset.page.get_by_label("想说的话").fill("三袋垃圾")
+    handset.page.get_by_label("已经当场处理好了").check()
+    handset.page.get_by_label("怎么处理的").fill("捡走了")
+    for _ in range(2):
+        handset.tap("再拍一张")
+        pick(handset, photo(480, 640))
+        handset.page.get_by_role("button", name="上报", exact=True).wait_for()
+    expect(handset.page.get_by_role("button", name="再拍一张")).to_have_count(0)
+    handset.tap("去掉照片 1")
+    expect(handset.page.get_by_role("img", name="照片")).to_have_count(2)
+    handset.page.get_by_role("button", name="上报", exact=True).dblclick()
+    expect(handset.page.get_by_text("已经收到")).to_be_visible()
+    handset.is_sent()
+    ((row, case, photos),) = reports_of(service, person_id)
+    assert (row.words, case.state, len(photos)) == ("三袋垃圾", "done", 2)
+
+
+def test_a_finger_that_scrolls_past_the_map_does_not_move_the_spot(
+    service: Service, handset: Handset, person: Callable
+) -> None:
+    _, card = person("划一划")
+    opened(handset, card, "划一划", 270)
+    handset.tap("不拍照，接着报")
+    choose(handset, "垃圾漂浮物", "暴露垃圾")
+    spot = handset.page.locator(".pin .spot")
+    box = handset.page.locator(".pin").bounding_box()
+    assert box is not None
+    phone = handset.context.new_cdp_session(handset.page)
+
+    def swipe(x: float, y: float, dy: float) -> None:
+        phone.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+        for k in range(1, 9):
+            point = {"x": x, "y": y + dy * k / 8}
+            phone.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+        phone.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    before = spot.get_attribute("cy")
+    top = handset.page.evaluate("scrollY")
+    swipe(box["x"] + 30, box["y"] + 120, -100)
+    handset.page.wait_for_function(f"scrollY > {top}")
+    assert spot.get_attribute("cy") == before
+    handset.page.evaluate("scrollTo(0, 0)")
+    swipe(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 60)
+    handset.page.wait_for_function(f"document.querySelector('.pin .spot').getAttribute('cy') > {before}")
+    for _ in range(30):
+        handset.tap("往南挪 10 米")
+    assert float(spot.get_attribute("cy") or 0) <= 360, "it stays on the map"
+
+
+def test_what_he_says_of_the_handling_waits_for_a_signal_and_counts_once(
+    service: Service, handset: Handset, person: Callable
+) -> None:
+    person_id, card = person("还没弄好")
+    opened(handset, card, "还没弄好", 1700)
+    handset.tap("不拍照，接着报")
+    choose(handset, "设施损坏", "说不准")
+    send(handset)
+    expect(handset.page.get_by_text("已经收到")).to_be_visible()
+    ((_, case, _),) = reports_of(service, person_id)
+    with Session(service.engine) as db, db.begin():
+        desk, mate = (
+            Scope(service.town.county.id, Actor(os_user=name), dict.fromkeys(Right, None)) for name in "丙丁"
+        )
+        unit_id = units.save(db, desk, UnitSaid("路灯所"))
+        handling.move(db, desk, case.id, Wanted(Move.ACCEPT))
+        handling.move(db, desk, case.id, Wanted(Move.DISPATCH, unit_id=unit_id))
+        handling.move(db, mate, case.id, Wanted(Move.FINISH, "修了，没有照片"))
+    handset.tap("好的")
+    handset.tap("我的记录")
+    handset.tap("我上报的问题")
+    handset.page.get_by_role("button", name="设施损坏").tap()
+    handset.context.set_offline(True)
+    handset.tap("没弄好")
+    handset.page.get_by_label("写一句就行").fill("还是不亮")
+    handset.tap("告诉他们")
+    expect(handset.page.get_by_role("heading", name="记下了")).to_be_visible()
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        if not lost:
+            lost.append(route.fetch().text())
+            route.abort()
+        else:
+            route.continue_()
+
+    handset.page.route("**/steps", lose)
+    handset.context.set_offline(False)
+    for _ in range(3):
+        handset.page.evaluate("window.dispatchEvent(new Event('online'))")
+        handset.page.wait_for_timeout(300)
+    expect(handset.page.get_by_text("正在处理。")).to_be_visible()
+    handset.is_sent()
+    assert handset.page.evaluate(LEFT) == [0, 0], "nothing was laid aside"
+    with Session(service.engine) as db:
+        assert db.get_one(Case, case.id).reworks == 1
+
+
+def test_a_question_over_a_report_during_a_walk_does_not_end_the_recording(
+    service: Service, handset: Handset, person: Callable
+) -> None:
+    person_id, card = person("边报边问")
+    handset.page.clock.install()
+    begin(handset, card)
+    handset.walk(30)
+    handset.page.route("**/api/v/reports/**", lambda route: route.abort())
+    handset.tap("上报问题")
+    handset.tap("不拍照，接着报")
+    choose(handset, "道路损坏", "说不准")
+    send(handset)
+    expect(handset.page.get_by_role("heading", name="问题记在手机里了")).to_be_visible()
+    handset.page.clock.run_for(21 * 60_000)
+    expect(handset.page.get_by_role("heading", name="您还好吗？")).to_be_visible()
+    handset.page.unroute("**/api/v/reports/**")
+    handset.page.evaluate("window.dispatchEvent(new Event('online'))")
+    handset.is_sent()
+    expect(handset.page.get_by_role("heading", name="您还好吗？")).to_be_visible()
+    handset.tap("我没事")
+    expect(handset.page.get_by_role("heading", name="正在巡查")).to_be_visible()
+    handset.walk(60, 90)
+    assert len(reports_of(service, person_id)) == 1
+
+
+def test_a_phone_that_knows_no_kinds_yet_says_so_instead_of_hanging(
+    service: Service, handset: Handset, person: Callable
+) -> None:
+    _, card = person("旧版本")
+    enter(handset, card, "旧版本")
+    handset.page.evaluate("""() => new Promise((done) => {
+      indexedDB.open("yinxun").onsuccess = ({ target }) => {
+        const store = target.result.transaction("kept", "readwrite").objectStore("kept");
+        store.openCursor().onsuccess = ({ target: { result } }) => {
+          if (!result) { done(); return; }
+          const isMe = String(result.key).startsWith("me:");
+          if (isMe) result.update({ ...result.value, report_kinds: undefined });
+          result.continue();
+        };
+      };
+    })""")
+    handset.page.route("**/api/v/me", lambda route: route.abort())
+    handset.page.reload()
+    handset.tap("上报问题")
+    handset.tap("不拍照，接着报")
+    expect(handset.page.get_by_text("现在没有信号")).to_be_visible()
+    handset.page.unroute("**/api/v/me")
+    handset.tap("好的")
+    handset.tap("上报问题")
+    handset.tap("不拍照，接着报")
+    expect(handset.page.get_by_role("heading", name="是什么问题？")).to_be_visible()

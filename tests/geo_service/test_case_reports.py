@@ -1,10 +1,12 @@
 """A volunteer's reports over HTTP: bad input at each door, others' reports, photos in pieces, said twice."""
 
+import contextlib
 import datetime as dt
 import hashlib
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -415,34 +417,40 @@ def test_what_is_not_done_yet_cannot_be_checked(phone: Phone) -> None:
 # --- together
 
 
-def test_two_cases_that_are_merged_into_each_other_at_once_do_not_both_vanish(apart: Engine) -> None:
+def test_two_cases_that_are_merged_into_each_other_at_once_are_one_afterwards(
+    apart: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would lock its own and wait for the other: the database would end one of them by a failure."""
     with transaction(apart) as db:
         town = watertown.build(db)
-        county_id, person_id = town.county.id, town.person_id
-        own = Scope(county_id, Actor(account_id=uuid.uuid4()), {Right.VOLUNTEER: None}, person_id=person_id)
+        person_id = town.person_id
+        actor = Actor(account_id=uuid.uuid4())
+        own = Scope(town.county.id, actor, {Right.VOLUNTEER: None}, person_id=person_id)
         said = Said(dt.datetime.now(dt.UTC), "litter.bank", at(300, 5))
         ids = [uuid.uuid4(), uuid.uuid4()]
         cases = [
             reports.take(db, own, id_, said, channel=Channel.PHONE, person_id=person_id).case_id
             for id_ in ids
         ]
-    failed: list[Exception] = []
+    both, demand = threading.Barrier(2), handling._demand_target
 
-    def join_back() -> None:
+    def slowly(*asked: Any, **more: Any) -> None:
+        demand(*asked, **more)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(1.0)
+
+    monkeypatch.setattr(handling, "_demand_target", slowly)
+
+    def join(one: int) -> bool:
         try:
             with transaction(apart) as db:
-                reports.same_as(db, own, ids[1], cases[0])
-        except (IllegalMove, Invalid, NotFound) as error:
-            failed.append(error)
+                reports.same_as(db, own, ids[one], cases[1 - one])
+        except (IllegalMove, Invalid, NotFound):
+            return False
+        return True
 
-    with transaction(apart) as db:
-        reports.same_as(db, own, ids[0], cases[1])
-        thread = threading.Thread(target=join_back)
-        thread.start()
-        thread.join(1.5)
-    thread.join(20)
-    assert not thread.is_alive()
+    with ThreadPoolExecutor() as pool:
+        assert sorted(pool.map(join, (0, 1))) == [False, True]
     with Session(apart) as db:
-        states = {row.id: row.state for row in db.scalars(select(Case))}
-    assert states == {cases[0]: CaseState.MERGED, cases[1]: CaseState.REPORTED}
-    assert len(failed) == 1
+        states = sorted(row.state for row in db.scalars(select(Case)))
+    assert states == [CaseState.MERGED, CaseState.REPORTED]

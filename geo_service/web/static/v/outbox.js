@@ -75,6 +75,7 @@ export class Outbox {
         const body = piece.photo ? await kept(partKey(piece.photo, piece.offset)) : piece.body;
         const answer = await ask(this.person, piece.method, piece.path, body);
         await done(piece, answer);
+        if (piece.photo && answer.is_whole) stays.add(piece.photo);
         this.needsConsent = false;
       } catch (error) {
         if (error instanceof Refused && error.code === "consent_missing") { held = error; continue; }
@@ -119,7 +120,13 @@ async function done(piece, answer) {
 
 /** A photo is kept until all of it is there: what a server forgot over a week without a signal is sent once more. */
 async function arrived({ pieces, kept: store }, { n, ...piece }, answer) {
-  if (answer.is_whole) { await result(store.delete(partsOf(piece.photo))); return; }
+  if (answer.is_whole) {
+    await result(store.delete(partsOf(piece.photo)));
+    for (const one of await result(pieces.index("person").getAll(piece.person))) {
+      if (one.photo === piece.photo) await result(pieces.delete(one.n));
+    }
+    return;
+  }
   if (!piece.isLast) return;
   const offsets = (await result(store.getAllKeys(partsOf(piece.photo)))).map((key) => Number(key.split(":")[2]));
   const missing = offsets.sort((a, b) => a - b).filter((offset) => offset >= answer.received);

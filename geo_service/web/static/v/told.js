@@ -27,9 +27,11 @@ export async function cards(app) {
 export async function reported(app, id) {
   app.reportId = id;
   const found = (await answers(app)).find((one) => one.id === id);
+  const piece = found ? null : (await unsent(app.person.id)).find((one) => one.tells === id);
+  // A question of the walk may have come meanwhile: what is drawn over it would end the recording.
+  if (app.shown !== "reported") return;
   const next = h("button", { class: "go", type: "button", onclick: () => leave(app, found ? id : null) }, app.walking ? "回到巡查" : "好的");
   if (!found) {
-    const piece = (await unsent(app.person.id)).find((one) => one.tells === id);
     if (piece && piece.aside) { app.put("没有报上去", [h("p", { class: "big" }, piece.aside), next], null); return; }
     app.put("问题记在手机里了", [h("p", { class: "big" }, "正在上报。没有信号也不要紧，有信号就会自动传。"),
       h("p", { "data-unsent": "", role: "status" }, app.unsentWords()), next], null);
@@ -55,6 +57,7 @@ async function same(app, id, like) {
   await together(["pieces"], ({ pieces }) => result(pieces.add(piece)));
   app.outbox.wake();
   await seen(app, id);
+  if (app.shown !== "reported") return;
   app.put("谢谢您", [h("p", { class: "big" }, "好的，和先前报的放在一起处理。您的照片和说明也会给处理的人看。"),
     h("button", { class: "go", type: "button", onclick: () => leave(app, null) }, app.walking ? "回到巡查" : "好的")], null);
 }
@@ -138,6 +141,8 @@ async function say(app, button, id, move, words) {
 /** Show what became of what he said: how the report stands now, not taken, or still on the phone. */
 export async function said(app, id) {
   const piece = await saying(app, id);
+  const own = (await kept(`own-reports:${app.person.id}`)) || [];
+  if (app.shown !== "said") return;
   const next = h("button", { class: "go", type: "button", onclick: () => app.show("reports") }, "好的");
   if (piece && !piece.aside) {
     app.put("记下了", [h("p", { class: "big" }, "正在告诉他们。没有信号也不要紧，有信号就会自动传。"),
@@ -145,7 +150,7 @@ export async function said(app, id) {
     return;
   }
   app.isSaid = true;
-  const report = ((await kept(`own-reports:${app.person.id}`)) || []).find((entry) => entry.report_id === id);
+  const report = own.find((entry) => entry.report_id === id);
   if (piece) app.put("没有收下", [h("p", { class: "big" }, piece.aside), next], null);
   else app.put("谢谢您", [h("p", { class: "big" }, report ? report.words : "收到了。"), next], null);
 }
