@@ -18,9 +18,6 @@ from geo_service.photos import Box
 from geo_service.tables import Case, StoredFile
 from layers.vocabulary import Right
 
-SIDE_PX = 1280
-"""Longer side of a photo on paper."""
-
 
 @dataclass(frozen=True)
 class Photos:

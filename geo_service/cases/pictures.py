@@ -61,11 +61,6 @@ def subject_of_report(report_id: uuid.UUID) -> str:
     return f"report/{report_id}"
 
 
-def subject_of_step(step_id: int) -> str:
-    """Return the subject of a step's photos."""
-    return f"case_step/{step_id}"
-
-
 # --- photos in pieces
 
 

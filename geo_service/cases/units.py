@@ -81,8 +81,11 @@ def best_task(tasks: Iterable[Task], category: str, chain: Sequence[int]) -> Tas
     named = (category, category.partition(".")[0], None)
     wanted = [*chain, None]
     fitting = [task for task in tasks if task.category in named and task.area_id in wanted]
-    rank = lambda task: (wanted.index(task.area_id), named.index(task.category), task.id)  # noqa: E731
-    return min(fitting, key=rank, default=None)
+    return min(
+        fitting,
+        key=lambda task: (wanted.index(task.area_id), named.index(task.category), task.id),
+        default=None,
+    )
 
 
 def find(db: Session, county_id: int, unit_id: int) -> Unit:

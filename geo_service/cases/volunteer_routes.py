@@ -5,7 +5,7 @@ import uuid
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from geo_service.accounts.dependencies import Volunteer
 from geo_service.cases import handling, pictures, reports, told
@@ -14,8 +14,9 @@ from geo_service.cases.reports import Announced, Said, Taken
 from geo_service.cases.told import Own
 from geo_service.db import Db
 from geo_service.errors import Invalid, NotFound
+from geo_service.positions import Positioned
 from geo_service.settings import Settings
-from layers.vocabulary import CaseState, Channel, Datum, Move
+from layers.vocabulary import CaseState, Channel, Move
 
 router = APIRouter(prefix="/api/v", tags=["reports"])
 
@@ -33,27 +34,11 @@ class PhotoIn(BaseModel):
     size: Annotated[int, Field(gt=0, le=reports.MOST_PHOTO_BYTES)]
 
 
-class Somewhere(BaseModel):
+class Somewhere(Positioned):
     """Where a problem is: a position, a place by its id, or both."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    lon: Annotated[float | None, Field(ge=-180, le=180)] = None
-    lat: Annotated[float | None, Field(ge=-90, le=90)] = None
-    datum: Annotated[Datum, Field(description="The datum of lon and lat.")] = Datum.WGS84
     accuracy_m: Annotated[float | None, Field(description="Left out, zero or less: not known.")] = None
     place_id: Annotated[int | None, Field(ge=0, lt=2**63)] = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> "Somewhere":
-        if (self.lon is None) is not (self.lat is None):
-            raise ValueError("lon and lat go together")
-        return self
-
-    @property
-    def position(self) -> tuple[float, float] | None:
-        """Lon and lat, in the datum."""
-        return None if self.lon is None or self.lat is None else (self.lon, self.lat)
 
 
 class ReportIn(Somewhere):
@@ -66,7 +51,7 @@ class ReportIn(Somewhere):
         str | None, Field(max_length=reports.LONGEST_WORDS, description="How it was settled on the spot.")
     ] = None
     patrol_id: Annotated[uuid.UUID | None, Field(description="The walk that this phone records.")] = None
-    photos: Annotated[list[PhotoIn], Field(max_length=reports.MOST_PHOTOS)] = []
+    photos: Annotated[list[PhotoIn], Field(default_factory=list, max_length=reports.MOST_PHOTOS)]
 
 
 class SimilarOut(BaseModel):

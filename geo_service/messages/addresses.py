@@ -62,11 +62,6 @@ def masked(address: str) -> str:
     return f"{kind} …{re.sub(r'[^A-Za-z0-9]', '', address.partition('?')[0])[-4:]}"
 
 
-def is_robot(address: str) -> bool:
-    """Tell whether it is a robot's, which may not be asked as often as one likes."""
-    return urlsplit(address).scheme.lower() in ROBOTS
-
-
 def opened(address: str) -> Any | None:
     """Return what sends to an address; None: it cannot be read. Nothing is asked for it."""
     logging.getLogger("apprise").disabled = True  # it would write addresses, with their secrets, into the log

@@ -5,7 +5,7 @@ import uuid
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from geo_service.accounts.dependencies import Volunteer, require
 from geo_service.accounts.narrow import CHANGE
@@ -16,41 +16,19 @@ from geo_service.plates import check_ins, downloads, service, sheets
 from geo_service.plates.check_ins import Said
 from geo_service.plates.service import Hung, Wanted
 from geo_service.plates.sheets import Asked
+from geo_service.positions import Positioned
 from geo_service.settings import Settings
-from layers.vocabulary import Datum, Layer
+from layers.vocabulary import Layer
 
 router = APIRouter(prefix="/api", tags=["plates"])
 
 Changes = Annotated[Scope, require(*CHANGE)]
 PlateId = Annotated[str, Path(max_length=60)]
 _PlaceId = Annotated[int, Field(ge=0, lt=2**63)]
-Lon = Annotated[float | None, Field(ge=-180, le=180)]
-Lat = Annotated[float | None, Field(ge=-90, le=90)]
 PaperName = Literal["A4", "A5"]
 
 
-class _Somewhere(BaseModel):
-    """Something with a position, or without."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    lon: Lon = None
-    lat: Lat = None
-    datum: Annotated[Datum, Field(description="The datum of lon and lat.")] = Datum.WGS84
-
-    @model_validator(mode="after")
-    def _whole(self) -> "_Somewhere":
-        if (self.lon is None) is not (self.lat is None):
-            raise ValueError("lon and lat go together")
-        return self
-
-    @property
-    def position(self) -> tuple[float, float] | None:
-        """Lon and lat, in the datum."""
-        return None if self.lon is None or self.lat is None else (self.lon, self.lat)
-
-
-class PlateIn(_Somewhere):
+class PlateIn(Positioned):
     """A plate to be made."""
 
     place_id: _PlaceId
@@ -96,7 +74,7 @@ class SheetIn(BaseModel):
     paper: PaperName = "A4"
 
 
-class CheckInIn(_Somewhere):
+class CheckInIn(Positioned):
     """A scan of a plate."""
 
     plate: Annotated[str, Field(max_length=60, description="The id of the plate, from its address.")]
