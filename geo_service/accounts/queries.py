@@ -86,7 +86,7 @@ def _by_secret() -> Select[*tuple[Any, ...]]:
 # Asked with every request: made once, since making it takes longer than the database takes to answer.
 _BY_SECRET = _by_secret()
 _HELD = (
-    select(County.id, County.code, County.name, Grant.right, Grant.area_id, Grant.county_id.is_(None))
+    select(County, Grant.right, Grant.area_id, Grant.county_id.is_(None))
     .join(Grant, or_(Grant.county_id.is_(None), Grant.county_id == County.id))
     .where(Grant.account_id == bindparam("account_id"))
     .order_by(County.code)
@@ -174,10 +174,12 @@ class Held:
 
 def held(db: Session, account_id: uuid.UUID) -> list[Held]:
     """Return the account's grants in each county in which they hold, by the county's code."""
-    rows = db.execute(_HELD, {"account_id": account_id})
+    rows = db.execute(_HELD, {"account_id": account_id}).all()
+    # A session forgets what nobody holds, and most of what is asked next begins by reading the county.
+    db.info["counties"] = [row[0] for row in rows]
     return [
-        Held(Reached(id_, code, name), Right(right), area_id, everywhere)
-        for id_, code, name, right, area_id, everywhere in rows
+        Held(Reached(county.id, county.code, county.name), Right(right), area_id, everywhere)
+        for county, right, area_id, everywhere in rows
     ]
 
 

@@ -180,20 +180,36 @@ def told(db: Session, scope: Scope, patrol_id: uuid.UUID) -> PatrolAnswer:
     return answer(db, scope, patrol)
 
 
-def answer(db: Session, scope: Scope, patrol: Patrol, came: Sequence[Came] | None = None) -> PatrolAnswer:
-    """Build the answer from what is stored, so that every answer to a sending is the same.
+def answer(db: Session, scope: Scope, patrol: Patrol) -> PatrolAnswer:
+    """Build the answer from what is stored, so that every answer to a sending is the same."""
+    batches = [Came(id_, sha256.hex(), at) for id_, sha256, at in batch_queries.received(db, patrol.id)]
+    state = _state(patrol, len(batches), batches)
+    return _answer(db, scope, patrol, state, _companions(db, scope, patrol), _scans(db, scope, patrol))
 
-    `came`: the patrol's batches, for who has read them.
+
+def of_longer(db: Session, scope: Scope, patrol: Patrol, received: int, came: Came) -> PatrolAnswer:
+    """Build the answer of an open patrol without companions or scans that a batch has just made longer.
+
+    Of a walk by far the most answers are such: a phone asks for one every ten seconds.
     """
+    return _answer(db, scope, patrol, _state(patrol, received, [came]), [], [])
+
+
+def _answer(
+    db: Session,
+    scope: Scope,
+    patrol: Patrol,
+    state: State,
+    companions: Sequence[Along],
+    scans: Sequence[Scanned],
+) -> PatrolAnswer:
     county = queries.county(db, scope.county_id)
     zone = ZoneInfo(county.time_zone)
-    state = _state(patrol, _came(db, patrol) if came is None else came)
-    # What is open covers nothing yet: a phone that sends every ten seconds does not have it looked for.
+    # What is open covers nothing yet.
     lines = [] if state.is_open else _covered(db, county, patrol)
     areas = [] if state.is_open else _seen(db, county, patrol)
     outages = _outages(patrol, zone)
     started_at, ended_at = patrol.started_at.astimezone(zone), patrol.ended_at.astimezone(zone)
-    scans = _scans(db, patrol, zone)
     return PatrolAnswer(
         patrol_id=patrol.id,
         person_id=patrol.person_id,
@@ -208,7 +224,7 @@ def answer(db: Session, scope: Scope, patrol: Patrol, came: Sequence[Came] | Non
         verdict=Verdict(patrol.verdict),
         reasons=[_reason(data) for data in patrol.reasons],
         people=patrol.people,
-        companions=_companions(db, scope, patrol),
+        companions=companions,
         same_outing_as=patrol.same_outing_as,
         record=patrol.record,
         photos=[uuid.UUID(word) for word in patrol.said.get("photos", {})],
@@ -241,15 +257,11 @@ def _companions(db: Session, scope: Scope, patrol: Patrol) -> list[Along]:
     ]
 
 
-def _came(db: Session, patrol: Patrol) -> list[Came]:
-    return [Came(id_, sha256.hex(), at) for id_, sha256, at in batch_queries.received(db, patrol.id)]
-
-
-def _state(patrol: Patrol, batches: Sequence[Came]) -> State:
+def _state(patrol: Patrol, received: int, batches: Sequence[Came]) -> State:
     due = patrol.batches_due
-    missing = None if due is None else max(due - len(batches), 0)
+    missing = None if due is None else max(due - received, 0)
     is_open = patrol.settled_at is None
-    return State(is_open, not is_open and missing == 0, due, missing, len(batches), batches)
+    return State(is_open, not is_open and missing == 0, due, missing, received, batches)
 
 
 def _covered(db: Session, county: County, patrol: Patrol) -> list[CoveredLine]:
@@ -299,7 +311,8 @@ def _notes(db: Session, patrol: Patrol, state: State, zone: ZoneInfo) -> list[st
     ]
 
 
-def _scans(db: Session, patrol: Patrol, zone: ZoneInfo) -> list[Scanned]:
+def _scans(db: Session, scope: Scope, patrol: Patrol) -> list[Scanned]:
+    zone = ZoneInfo(queries.county(db, scope.county_id).time_zone)
     rows = check_in_queries.scans(db, patrol.id)
     return [
         Scanned(at.astimezone(zone), place, where, away_m, is_near)

@@ -48,6 +48,20 @@ class Sent:
     """How many raw fixes are stored of it."""
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What a patrol id holds when a batch comes for it."""
+
+    batches: int
+    fixes: int
+    """Raw fixes that are stored of them."""
+    has_more: bool
+    """It also has companions or scans."""
+    sha256: bytes | None
+    """Of the batch, where it came before."""
+    datum: Datum | None
+
+
 @dataclass(frozen=True, eq=False)
 class Fixes:
     """All raw fixes of a patrol as they came, batch after batch."""
@@ -66,16 +80,16 @@ class Fixes:
 
 def lock_patrol(db: Session, patrol_id: uuid.UUID) -> None:
     """Let one sending at a time decide about a patrol, also about one that is not stored yet."""
-    db.execute(select(func.pg_advisory_xact_lock(_key(f"patrol/{patrol_id}"))))
+    db.execute(_LOCK, {"name": f"patrol/{patrol_id}"})
 
 
 def try_lock_patrol(db: Session, patrol_id: uuid.UUID) -> bool:
     """Lock a patrol if no sending is at it; tell whether it is locked. For who holds other locks already."""
-    return bool(db.scalar(select(func.pg_try_advisory_xact_lock(_key(f"patrol/{patrol_id}")))))
+    return bool(db.scalar(_TRY_LOCK, {"name": f"patrol/{patrol_id}"}))
 
 
-def _key(name: str) -> Any:
-    return func.hashtextextended(name, 0)
+_LOCK = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_TRY_LOCK = text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 # --- batches
@@ -86,9 +100,30 @@ def sent(db: Session, patrol_id: uuid.UUID) -> list[Sent]:
     return _sent(db, Patrol.id == patrol_id)
 
 
+def standing(db: Session, patrol_id: uuid.UUID, batch_id: uuid.UUID) -> Standing:
+    """Return what a patrol id holds when a batch comes for it, whatever county it belongs to."""
+    row = db.execute(_STANDING, {"patrol_id": patrol_id, "batch_id": batch_id}).one()
+    return Standing(
+        row.batches, row.fixes, row.has_more, row.sha256, None if row.datum is None else Datum(row.datum)
+    )
+
+
 def sent_with(db: Session, county_id: int, sha256: bytes) -> list[Sent]:
     """Return the stored sendings of a county with this content."""
     return _sent(db, and_(Batch.county_id == county_id, Batch.sha256 == sha256))
+
+
+# Asked with every batch: one row, however many came before.
+_STANDING = text(
+    """
+    select count(*) as batches, coalesce(sum(cardinality(time_s)), 0) as fixes,
+      (array_agg(sha256) filter (where id = :batch_id))[1] as sha256,
+      max(datum) filter (where id = :batch_id) as datum,
+      exists (select from companion c where c.patrol_id = :patrol_id)
+      or exists (select from check_in s where s.patrol_id = :patrol_id) as has_more
+    from batch where patrol_id = :patrol_id
+    """
+)
 
 
 def _sent(db: Session, where: Condition) -> list[Sent]:

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.errors import Conflict, Invalid, NotFound, TooLate
 from geo_service.patrols import answers, batch_queries, outings, parties, queries, settling
 from geo_service.patrols.answers import Came, PatrolAnswer
-from geo_service.patrols.batch_queries import NewBatch, Sent
+from geo_service.patrols.batch_queries import NewBatch, Standing
 from geo_service.patrols.content import sha256_of
 from geo_service.patrols.fixes import MAX_FIXES
 from geo_service.patrols.parties import county_of, crs_of
@@ -144,25 +144,25 @@ def take_batch(
     if said.sha256 not in (None, sha256):
         raise Invalid("这次发送的内容和它的校验值（sha256）对不上，可能没有传完；请重新发送。")
     word = _word(db, scope, patrol_id, person, rules)
-    known = {sent.batch_id: sent for sent in batch_queries.sent(db, patrol_id)}
-    if batch_id in known:
-        if (known[batch_id].sha256, known[batch_id].datum) != (sha256, said.datum):
+    standing = batch_queries.standing(db, patrol_id, batch_id)
+    if standing.sha256 is not None:
+        if (standing.sha256, standing.datum) != (sha256, said.datum):
             raise Conflict("这次发送的编号已经用过，内容却不同；原来的保持不变。请用新的编号发送。")
         return _of_one(_again(word), batch_id)
     _demand_open(word)
     first, last = _first_and_last(word, said.recording)
     _demand_in_time(word, last)
-    _demand_room(known.values(), said.recording)
-    is_complete = _is_complete(word, len(known) + 1, _due(word))
+    _demand_room(standing, said.recording)
+    received = standing.batches + 1
+    is_complete = _is_complete(word, received, _due(word))
     if is_complete:
         outings.lock(db, word.county.id)
     _demand_row(word, first, last)
     batch = NewBatch(batch_id, sha256, said.datum, said.device)
     batch_queries.insert_batch(db, word.county.id, patrol_id, batch, said.recording, word.now)
-    if word.patrol is not None and not is_complete:  # by far the most: an open patrol, which only gets longer
-        came = [Came(sent.batch_id, sent.sha256.hex(), sent.received_at) for sent in known.values()]
-        came.append(Came(batch_id, sha256.hex(), word.now))
-        return _of_one(answers.answer(db, scope, word.patrol, came), batch_id)
+    if word.patrol is not None and not is_complete and not standing.has_more:
+        came = Came(batch_id, sha256.hex(), word.now)
+        return answers.of_longer(db, scope, word.patrol, received, came)
     return _of_one(_taken(word, is_complete=is_complete), batch_id)
 
 
@@ -253,10 +253,10 @@ def _demand_in_time(word: _Word, at: dt.datetime) -> None:
         raise TooLate(f"这次巡查已超过 {days} 天，不能再从手机发送；请填写纸质巡查记录，交给协调员登记。")
 
 
-def _demand_room(known: Collection[Sent], recording: Recording) -> None:
-    if len(known) >= MOST_BATCHES:
+def _demand_room(standing: Standing, recording: Recording) -> None:
+    if standing.batches >= MOST_BATCHES:
         raise Invalid(f"一次巡查最多分 {MOST_BATCHES} 次发送；请结束这次巡查，另开始一次。")
-    if sum(sent.fixes for sent in known) + recording.time_s.size > MAX_FIXES:
+    if standing.fixes + recording.time_s.size > MAX_FIXES:
         raise Invalid(f"一次巡查最多 {MAX_FIXES} 个定位点；请结束这次巡查，另开始一次。")
 
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -69,7 +69,8 @@ def state(db: Session, county_id: int, person_id: uuid.UUID) -> State:
 
 def demand(db: Session, county_id: int, person_id: uuid.UUID) -> None:
     """Raise ConsentMissing unless a person agreed to the words in force."""
-    if not state(db, county_id, person_id).is_current:
+    words = db.scalar(_WORDS_OF, {"county_id": county_id, "person_id": person_id, "purpose": TRACK})
+    if words != text_sha256():
         raise ConsentMissing(
             "还没有同意记录路线。请打开巡查页面，看过说明后点“同意”；"
             "也可以到公示牌旁扫码打卡，或者填纸质记录，交给协调员。"
@@ -127,6 +128,13 @@ def withdraw(db: Session, scope: Scope, person_id: uuid.UUID) -> State:
     if _end(db, scope.county_id, person_id):
         _record(db, scope, "privacy.consent_withdrawn", person_id)
     return state(db, scope.county_id, person_id)
+
+
+# Asked with every batch of a walk.
+_WORDS_OF = text(
+    "select text_sha256 from consent where county_id = :county_id and person_id = :person_id"
+    " and purpose = :purpose and withdrawn_at is null"
+)
 
 
 def _in_force(db: Session, county_id: int, person_id: uuid.UUID) -> Consent | None:
