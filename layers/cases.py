@@ -299,6 +299,8 @@ class Machine:
         if move is Move.SUSPEND:
             left_s = 0.0 if standing.due_at is None else self.clock.between(asked.at, standing.due_at)
             standing = replace(standing, left_s=max(left_s, 0.0))
+        if move is Move.REWORK and standing.unit_id is None:  # settled on the spot: nobody has it yet
+            target = S.ACCEPTED
         entered = self._entered(standing, target, asked.at, asked)
         if move is Move.REWORK:
             entered = replace(entered, reworks=entered.reworks + 1)
@@ -312,7 +314,7 @@ class Machine:
             entered = replace(entered, unit_id=asked.unit_id)
         elif move is Move.SEND_BACK:  # whose business it is not has it no more
             entered = replace(entered, unit_id=None)
-        # who begins still waits for an answer to what he asked
+        # Who begins still waits for an answer to what he asked; whoever else moves the case has answered it.
         return entered if move is Move.START else replace(entered, asked_days=None)
 
     def _stayed(self, standing: Standing, asked: Asked) -> Standing:

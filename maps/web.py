@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from html import escape
@@ -47,33 +47,51 @@ def draw(data: MapData, *, tiles: Tianditu | None = None, max_bytes: int = MAX_B
     """
     pairs = [(layer, f) for layer, drawn in data.drawn for f in drawn]
     properties = _json_of_each([[f.class_key, f.title, f.rows, f.place] for _, f in pairs])
-    fixed = len(_document(data, [], 0.0, tiles)[0].encode()) + sum(len(p.encode()) + 8 for p in properties)
+    html, policy = _document(data, tiles)
+    fixed = (
+        len(html.encode()) + len(_facts(data, 0.0).encode()) + sum(len(p.encode()) + 8 for p in properties)
+    )
     shapes, tolerance_m = fit([f.geometry for _, f in pairs if f.geometry is not None], max_bytes - fixed)
     # Each feature is [class, title, rows, place, geometry].
-    rows = [
-        (layer.key, f"{known[:-1]},{shape}]")
-        for (layer, _), known, shape in zip(pairs, properties, shapes, strict=True)
-    ]
-    html, policy = _document(data, rows, tolerance_m, tiles)
-    return Drawn(html, policy, tolerance_m)
+    texts: dict[str, list[str]] = {layer.key: [] for layer in data.layers}
+    for (layer, _), known, shape in zip(pairs, properties, shapes, strict=True):
+        texts[layer.key].append(f"{known[:-1]},{shape}]")
+    blocks = {f"data-{key}": f"[{','.join(rows)}]" for key, rows in texts.items()}
+    return Drawn(_filled(html, {"facts": _facts(data, tolerance_m)} | blocks), policy, tolerance_m)
 
 
-def _document(
-    data: MapData, rows: Sequence[tuple[str, str]], tolerance_m: float, tiles: Tianditu | None
-) -> tuple[str, str]:
+def _document(data: MapData, tiles: Tianditu | None) -> tuple[str, str]:
+    """Return a map's document, whose data are still empty, and its policy."""
     document = _Document(data)
-    county = _CountyMap(data, tolerance_m)
+    county = _CountyMap()
     county.add_to(document)
     for tile_layer in _tile_layers(tiles) if tiles else ():
         county.add_child(tile_layer)
-    by_layer: dict[str, list[str]] = {layer.key: [] for layer in data.layers}
-    for key, row in rows:
-        by_layer[key].append(row)
     for layer in data.layers:
-        county.add_child(_PlaceLayer(layer, f"[{','.join(by_layer[layer.key])}]"))
+        county.add_child(_PlaceLayer(layer))
     html: str = document.render()
     policy = _policy(html, tiles)
     return html.replace(_POLICY_MARK, escape(policy), 1), policy
+
+
+def _filled(html: str, blocks: Mapping[str, str]) -> str:
+    """Return a document with its data: megabytes, which are not searched for where the next ones go."""
+    parts = []
+    for name, text in blocks.items():
+        before, html = html.split(_data_block(name), 1)
+        parts += [before, _data_block(name, text)]
+    return "".join([*parts, html])
+
+
+def _facts(data: MapData, tolerance_m: float) -> str:
+    return _json(
+        {
+            "looks": {look.key: asdict(look) | {"kinds": kinds} for look, kinds in looks(data)},
+            "bands": {layer: asdict(band) for layer, band in BANDS.items()},
+            "bounds": _extent(data),
+            "notes": _notes(data, tolerance_m),
+        }
+    )
 
 
 def _tile_layers(tiles: Tianditu) -> Iterator[folium.TileLayer]:
@@ -212,24 +230,16 @@ class _Verbatim(Element):
 class _CountyMap(folium.Map):
     """A folium map whose Leaflet stands in the document, on a canvas, in Chinese."""
 
-    def __init__(self, data: MapData, tolerance_m: float) -> None:
+    def __init__(self) -> None:
         super().__init__(tiles=None)
         self._id = "county"
-        self.facts = _json(
-            {
-                "looks": {look.key: asdict(look) | {"kinds": kinds} for look, kinds in looks(data)},
-                "bands": {layer: asdict(band) for layer, band in BANDS.items()},
-                "bounds": _extent(data),
-                "notes": _notes(data, tolerance_m),
-            }
-        )
 
     def render(self, **kwargs: object) -> str:
         figure, name = _figure(self), self.get_name()
         styles = _leaflet_css() + _asset("map.css").replace("BACKGROUND", BACKGROUND)
         scripts = f"<script>{_leaflet_js()}</script>\n<script>{_asset('map.js')}</script>"
         figure.header.add_child(_Verbatim(f"<style>{styles}</style>\n{scripts}"))
-        figure.html.add_child(_Verbatim(f'<main id="{name}"></main>\n{_data_block("facts", self.facts)}'))
+        figure.html.add_child(_Verbatim(f'<main id="{name}"></main>\n{_data_block("facts")}'))
         figure.script.add_child(_Verbatim(f'const {name} = yinxun.map("{name}");'))
         for child in self._children.values():
             child.render(**kwargs)
@@ -239,11 +249,11 @@ class _CountyMap(folium.Map):
 class _PlaceLayer(folium.map.Layer):
     """A layer switch whose features are read from their JSON when first shown."""
 
-    def __init__(self, layer: MapLayer, rows: str) -> None:
+    def __init__(self, layer: MapLayer) -> None:
         super().__init__(name=layer.key, overlay=True, show=False)
         if not re.fullmatch(r"[A-Za-z0-9_]+", layer.key):
             raise ValueError(f"a layer's key is not plain: {layer.key!r}")
-        self.data, self.rows = layer, rows
+        self.data = layer
 
     def render(self, **_kwargs: object) -> str:
         layer, figure = self.data, _figure(self)
@@ -258,7 +268,7 @@ class _PlaceLayer(folium.map.Layer):
                 "clustered": layer.clustered,
             }
         )
-        figure.html.add_child(_Verbatim(_data_block(f"data-{layer.key}", self.rows)))
+        figure.html.add_child(_Verbatim(_data_block(f"data-{layer.key}")))
         figure.script.add_child(_Verbatim(f"yinxun.layer({facts});"))
         return ""
 
@@ -270,7 +280,7 @@ def _figure(element: Element) -> Figure:
     return root
 
 
-def _data_block(name: str, text: str) -> str:
+def _data_block(name: str, text: str = "") -> str:
     return f'<script type="application/json" id="{name}">{text}</script>'
 
 

@@ -19,6 +19,7 @@ from geo_service.columns import printable
 from geo_service.errors import Invalid, NotFound
 from geo_service.messages import service as messages
 from geo_service.tables import Case, Json
+from layers.case_rules import Limit
 from layers.cases import CLOCK, SETTLED, Asked, Doer, Part, Party, Standing
 from layers.vocabulary import CaseState, Move, Severity, Topic
 
@@ -130,6 +131,8 @@ def move(
     before = standing_of(case)
     after = ground.machine.step(before, doer, asked)
     data = _data(wanted)
+    if wanted.move is Move.DISPATCH:  # the rules may change: what was said to the unit stands
+        data["limit"] = _limit(db, ground, case).words
     if wanted.correction is not None:
         data["changed"] = corrections.correct(db, scope, ground, case, wanted.correction)
     if wanted.move is Move.MERGE and wanted.into is not None:
@@ -205,12 +208,16 @@ def _asked(
         units.find(db, case.county_id, wanted.unit_id)
     if wanted.into is not None:
         _demand_target(db, scope, case, wanted.into, is_reporter=is_reporter)
-    category = rules.editions(db, case.county_id)[case.category_edition_id].get(case.category)
     return Asked(
         wanted.move, _now(), words, wanted.unit_id, wanted.into, wanted.days,
         has_proof=queries.has_photos(db, case.id, wanted.photos) or _NO_PHOTO in words,
-        handle_s=ground.handle_s(category, Severity(case.severity)),
+        handle_s=_limit(db, ground, case).seconds(ground.clock),
     )  # fmt: skip
+
+
+def _limit(db: Session, ground: Ground, case: Case) -> Limit:
+    category = rules.editions(db, case.county_id)[case.category_edition_id].get(case.category)
+    return ground.limit(category, Severity(case.severity))
 
 
 def _demand_target(db: Session, scope: Scope, case: Case, into: int, *, is_reporter: bool) -> None:

@@ -164,6 +164,8 @@ class _Story:
     accepted: tuple[str, dt.datetime] | None = None
     result: str | None = None
     checker: str | None = None
+    limit: str | None = None
+    """How long handling might take when it was dispatched."""
     extended_days: int = 0
     asked_days: int = 0
     reporters: list[str] = field(default_factory=list)
@@ -300,6 +302,8 @@ def _tell(story: _Story, step: Any) -> None:
         story.result, story.checker = step.words, None
     elif move is Move.CHECK:
         story.checker = who
+    elif move is Move.DISPATCH:
+        story.limit, story.extended_days = step.data.get("limit"), 0
     elif move is Move.ASK_EXTENSION:
         story.asked_days = int(step.data.get("days", 0))
     elif move is Move.EXTEND:
@@ -392,10 +396,9 @@ def _limit(ground: Ground, trees: Mapping[int | None, Categories], case: Any, st
     if case.dispatched_at is None:
         return None
     category = trees[case.category_edition_id].by_code.get(case.category)
-    own = category.limit if category is not None else None
-    limit = own if own is not None else ground.rules.handle[Severity(case.severity)]
+    limit = story.limit or ground.limit(category, Severity(case.severity)).words
     more = f"，延期 {story.extended_days} 个工作日" if story.extended_days else ""
-    return f"{limit.words}{more}"
+    return f"{limit}{more}"
 
 
 def _where(row: Any) -> str | None:

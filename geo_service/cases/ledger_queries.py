@@ -16,8 +16,8 @@ Group = tuple[Any, Any]
 """Key and name of what a table counts by."""
 _ABOVE = aliased(Area)
 _TOLD = (
-    Move.ACCEPT, Move.REJECT, Move.MERGE, Move.SOLVE, Move.FINISH, Move.CHECK, Move.ASK_EXTENSION,
-    Move.EXTEND, Move.REFUSE_EXTENSION,
+    Move.ACCEPT, Move.REJECT, Move.MERGE, Move.SOLVE, Move.DISPATCH, Move.FINISH, Move.CHECK,
+    Move.ASK_EXTENSION, Move.EXTEND, Move.REFUSE_EXTENSION,
 )  # fmt: skip
 """The steps that a ledger tells of."""
 

@@ -16,6 +16,7 @@ from geo_service.tables import (
     Case,
     CaseStep,
     Json,
+    Patrol,
     Person,
     PhotoPiece,
     Place,
@@ -203,15 +204,37 @@ def add_report(db: Session, row: Report) -> None:
     db.flush()
 
 
-def reports(db: Session, case_id: int) -> Sequence[Any]:
-    """Return the reports of a case and of those merged into it, the first first, with who told them."""
+def reports(db: Session, case_id: int, visible: Condition) -> Sequence[Any]:
+    """Return the reports of a case and of those merged into it, the first first.
+
+    Each with name and phone of who told it, and the id of the walk on which he did: his own, where a
+    condition for patrols lets see it.
+    """
     return db.execute(
-        select(Report, Person.name, Person.phone)
+        select(Report, Person.name, Person.phone, Patrol.id)
         .join(Case, Case.id == Report.case_id)
         .outerjoin(Person, Person.id == Report.person_id)
+        .outerjoin(Patrol, and_(_ON_THE_WAY, visible))
         .where(or_(Case.id == case_id, Case.into_id == case_id))
         .order_by(Report.received_at, Report.id)
     ).all()
+
+
+def on_patrol(db: Session, patrol_id: uuid.UUID, visible: Condition) -> Sequence[Any]:
+    """Return the cases that a patrol's walker told of on his way and a condition lets see, by time."""
+    return db.execute(
+        select(Case, Report.at)
+        .join(Report, Report.case_id == Case.id)
+        .join(Patrol, _ON_THE_WAY)
+        .where(Patrol.id == patrol_id, visible)
+        .order_by(Report.at, Report.id)
+    ).all()
+
+
+_ON_THE_WAY = and_(
+    Patrol.id == Report.patrol_id, Patrol.county_id == Report.county_id, Patrol.person_id == Report.person_id
+)
+"""The phone says on which walk it was; another's is nobody's business."""
 
 
 def number_of(db: Session, case_id: int) -> str:

@@ -14,7 +14,7 @@ from geo_service.cases import rule_queries as queries
 from geo_service.columns import printable
 from geo_service.errors import Invalid
 from geo_service.tables import County
-from layers.case_rules import CaseRules
+from layers.case_rules import CaseRules, Limit
 from layers.cases import Machine
 from layers.categories import DEFAULT, Categories, Category
 from layers.vocabulary import Right, Severity
@@ -46,10 +46,10 @@ class Ground:
         """The working time."""
         return self.machine.clock
 
-    def handle_s(self, category: Category, severity: Severity) -> float:
-        """Return the working seconds of handling: by the category's own limit, else by the severity."""
-        limit = category.limit if category.limit is not None else self.rules.handle[severity]
-        return limit.seconds(self.clock)
+    def limit(self, category: Category | None, severity: Severity) -> Limit:
+        """Return how long handling may take: the category's own limit, else that of the severity."""
+        own = category.limit if category is not None else None
+        return own if own is not None else self.rules.handle[severity]
 
 
 def ground(db: Session, county_id: int) -> Ground:

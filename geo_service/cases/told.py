@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from geo_service.accounts.narrow import cases_in, patrols_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.cases import handling, queries, rules, similar, units, whereabouts
@@ -53,6 +54,7 @@ class ReportTold:
     lonlat: LonLat | None
     accuracy_m: float | None
     patrol_id: uuid.UUID | None
+    """The walk on which it was told, where that may be seen."""
     photos: int
     """How many photos it announced."""
 
@@ -92,6 +94,17 @@ class Told:
 
     at: dt.datetime
     words: str
+
+
+@dataclass(frozen=True)
+class OnPatrol:
+    """A case that was told of during a walk."""
+
+    case_id: int
+    number: str
+    what: str
+    state: CaseState
+    at: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -145,7 +158,7 @@ def _all_of(db: Session, scope: Scope, case: Case) -> CaseTold:
         keepers=whereabouts.keepers(db, case.county_id, spot, day),
         due_at=case.due_at and case.due_at.astimezone(ground.zone),
         left_s=None if case.due_at is None else ground.clock.between(now, case.due_at),
-        reports=[_report(ground, *row) for row in queries.reports(db, case.id)],
+        reports=[_report(ground, *row) for row in queries.reports(db, case.id, patrols_in(scope))],
         steps=[_step(ground, *row) for row in queries.steps(db, [case.id])],
         legal=handling.legal(db, scope, ground, case),
         similar=similar.to_case(db, ground, case.id),
@@ -170,6 +183,18 @@ def own(db: Session, scope: Scope, report_id: uuid.UUID | None = None) -> list[O
         _own(told_of, report, cases[case_id], places.get(case_id), _steps_of(steps, own_id, case_id))
         for report, own_id, case_id in rows
     ]
+
+
+def on_patrol(db: Session, scope: Scope, patrol_id: uuid.UUID) -> list[OnPatrol]:
+    """Return the cases of the scope that a patrol's walker told of on his way, the first first."""
+    ground, trees = rules.ground(db, scope.county_id), rules.editions(db, scope.county_id)
+    return [
+        OnPatrol(
+            case.id, case.number, trees[case.category_edition_id].words(case.category),
+            CaseState(case.state), at.astimezone(ground.zone),
+        )
+        for case, at in queries.on_patrol(db, patrol_id, cases_in(scope))
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -256,10 +281,12 @@ def _step(ground: Ground, step: Any, name: str | None, login: str | None, unit: 
     )  # fmt: skip
 
 
-def _report(ground: Ground, report: Report, name: str | None, phone: str | None) -> ReportTold:
+def _report(
+    ground: Ground, report: Report, name: str | None, phone: str | None, patrol_id: uuid.UUID | None
+) -> ReportTold:
     lonlat = None if report.lon is None or report.lat is None else (report.lon, report.lat)
     return ReportTold(
         report.id, Channel(report.channel), name or report.caller, phone or report.caller_phone,
         report.at.astimezone(ground.zone), report.received_at.astimezone(ground.zone), report.words, lonlat,
-        report.accuracy_m, report.patrol_id, len(report.photos),
+        report.accuracy_m, patrol_id, len(report.photos),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from geo_service import doctor as examination
-from geo_service import jobs, logs, migrations, privileges, warming
+from geo_service import jobs, logs, migrations, privileges, turns, warming
 from geo_service.accounts import service as accounts
 from geo_service.accounts.scope import Actor
 from geo_service.app import create_app
@@ -272,6 +272,7 @@ def _run(settings: Settings, engine: Engine, listening: socket.socket, tls: ssl.
         ssl_context_factory=(lambda _config, _default: tls) if tls else None,
     )
     worker = Worker(engine, _work(settings))
+    turns.keep_turns_short()
     worker.start()
     warming.start()
     try:

@@ -1,7 +1,6 @@
 """Pages of cases: the board, one case with all that may be done with it, a problem entered for a caller."""
 
 import datetime as dt
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from geo_service.clock import today
 from geo_service.db import Db
 from geo_service.errors import Forbidden, Invalid, NotFound
 from geo_service.patrols import parties
-from geo_service.photos import MOST_BYTES, Box
+from geo_service.photos import MOST_BYTES
 from geo_service.services.service import place_called
 from geo_service.settings import Settings
 from geo_service.tables import Case
@@ -378,51 +377,6 @@ def _caller(db: Db, scope: Scope, word: str, phone: str) -> tuple[uuid.UUID | No
 
 
 # --- what fields say
-
-
-@router.get("/cases/{case_id}/photos/{photo_id}", summary="Show the form that lets the public see a photo")
-def photo(db: Db, frame: Framed, _scope: Changes, case_id: _Id, photo_id: uuid.UUID) -> Response:
-    """Show a photo of a report, on which faces and number plates are marked."""
-    return _photo_shown(db, frame, case_id, photo_id)
-
-
-@router.post("/cases/{case_id}/photos/{photo_id}", summary="Let the public see a photo, or no longer")
-def release(
-    request: Request, db: Db, frame: Framed, scope: Changes, case_id: _Id, photo_id: uuid.UUID, sent: FromForm
-) -> Response:
-    """Make the version for the public with the marked areas unrecognisable, or take it away."""
-    settings: Settings = request.app.state.settings
-    try:
-        with db.begin_nested():
-            if sent["withdraw"]:
-                photos.withdraw(db, scope, case_id, photo_id)
-            else:
-                photos.release(db, scope, settings.files_dir, case_id, photo_id, _boxes(sent["boxes"]))
-    except Invalid as error:
-        return _photo_shown(db, frame, case_id, photo_id, error)
-    return RedirectResponse(frame.link(f"/cases/{case_id}"), status_code=303)
-
-
-def _photo_shown(
-    db: Db, frame: Frame, case_id: int, photo_id: uuid.UUID, error: YinxunError | None = None
-) -> Response:
-    case = handling.found(db, frame.own_scope, case_id)
-    found = photos.of_case(db, case)
-    if photo_id not in {row.id for rows in found.by_report.values() for row in rows}:
-        raise NotFound("没有这张照片，或不在您的权限内。")
-    values = {
-        "case": case, "photo_id": photo_id, "is_released": photo_id in found.released, "error": error,
-    }  # fmt: skip
-    return frame.show("case_photo.html", values, status=200 if error is None else 422)
-
-
-def _boxes(text: str) -> list[Box]:
-    """Read marked areas: left, top, right, bottom as shares, four numbers each."""
-    try:
-        said = json.loads(text or "[]")
-        return [Box(*(float(share) for share in box)) for box in said]
-    except (ValueError, TypeError, RecursionError) as error:
-        raise Invalid("标出的地方没有传全，请重新标一次。") from error
 
 
 def _move(text: str) -> Move:

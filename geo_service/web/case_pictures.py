@@ -126,9 +126,7 @@ def _rows(db: Session, told: CaseTold) -> list[tuple[str, str]]:
     case, ground = told.case, rules.ground(db, told.case.county_id)
     where = " ".join(filter(None, (told.area, told.place, _along(told))))
     tree = rules.editions(db, case.county_id)[case.category_edition_id]
-    category = tree.by_code.get(case.category)
-    own = category.limit if category is not None else None
-    limit = own if own is not None else ground.rules.handle[Severity(case.severity)]
+    limit = ground.limit(tree.by_code.get(case.category), Severity(case.severity))
     due = f"，{told.due_at:%Y-%m-%d %H:%M} 以前" if case.unit_id is not None and told.due_at else ""
     spot = "" if told.lonlat is None else f"东经 {told.lonlat[0]:.5f}，北纬 {told.lonlat[1]:.5f}"
     opened = case.opened_at.astimezone(ground.zone)

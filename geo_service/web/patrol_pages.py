@@ -11,6 +11,7 @@ from pydantic import BeforeValidator
 from geo_service.accounts.dependencies import require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
+from geo_service.cases import told
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.errors import Conflict, Invalid
@@ -160,6 +161,7 @@ def _shown(
         "photos": photos.of_patrol(db, scope, patrol_id),
         "place": patrols.place_of(db, scope, patrol_id),
         "other": answer.same_outing_as,
+        "cases": told.on_patrol(db, scope, patrol_id),
     }
     is_wrong = any((error, review_error, photo_error))
     return frame.show("patrol.html", values, status=422 if is_wrong else 200)

@@ -23,6 +23,7 @@ from geo_service.web import (
     card_pages,
     care_pages,
     case_pages,
+    case_photo_pages,
     case_rule_pages,
     channel_pages,
     drawing_pages,
@@ -259,6 +260,7 @@ def _record(db: Db, scope: Scope, **detail: Any) -> None:
 router.include_router(care_pages.router)
 router.include_router(channel_pages.router)
 router.include_router(case_pages.router)
+router.include_router(case_photo_pages.router)
 router.include_router(case_rule_pages.router)
 router.include_router(card_pages.router)
 router.include_router(plate_pages.router)

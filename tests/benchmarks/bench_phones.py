@@ -31,7 +31,7 @@ import numpy as np
 import shapely
 from sqlalchemy import Engine, select, text
 
-from geo_service import warming
+from geo_service import turns, warming
 from geo_service.accounts.cookies import CSRF_HEADER, csrf_token
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.db import make_engine, transaction
@@ -239,7 +239,8 @@ def apart(url: str) -> Iterator[str]:
 
 def _serve(url: str, pipe: Any) -> None:
     engine = make_engine(url)
-    warming.warm()  # as `serve` does
+    turns.keep_turns_short()  # as `serve` does
+    warming.warm()
     with tempfile.TemporaryDirectory() as folder, serving(engine, Path(folder)) as address:
         pipe.send(address)
         pipe.recv()

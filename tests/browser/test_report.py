@@ -421,6 +421,10 @@ def test_a_refused_report_is_laid_aside_with_its_photos_and_told_once(
     expect(handset.page.get_by_text("没有收下")).to_have_count(0)
     pieces, parts = handset.page.evaluate(LEFT)
     assert pieces == parts + 1 > 1, "it is still on the phone, to be told by telephone"
+    handset.tap("我的记录")
+    handset.tap("我上报的问题")
+    expect(handset.page.get_by_role("heading", name="没有收下的")).to_be_visible()
+    expect(handset.page.get_by_text("这个问题已经过了 30 天")).to_be_visible()
     assert reports_of(service, person_id) == []
 
 

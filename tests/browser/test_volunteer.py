@@ -215,6 +215,9 @@ def test_from_the_card_to_the_verdict(service: Service, handset: Handset, person
     handset.is_sent()
     patrol = assert_recorded(service, handset, person_id)
     expect(handset.page.get_by_text("谢谢").first).to_be_visible()
+    drawn = handset.page.locator("#map svg")
+    expect(drawn.locator("path.covered")).to_have_count(1)  # of the river, what he has just walked
+    assert drawn.locator("path.left").count() >= 1
     handset.tap("返回")
     handset.tap("我的记录")
     expect(handset.page.get_by_text(patrol.day.isoformat())).to_be_visible()
@@ -236,6 +239,53 @@ def test_without_signal_nothing_is_lost_and_it_goes_out_by_itself(
     handset.context.set_offline(False)
     handset.is_sent()
     assert_recorded(service, handset, person_id)
+
+
+def test_during_a_pause_nothing_is_recorded_and_it_is_told_as_a_pause(
+    service: Service, handset: Handset, person
+) -> None:
+    person_id, card = person("停一停")
+    begin(handset, card)
+    handset.walk(*range(30, 160, 30))
+    handset.hold()
+    handset.tap("暂停一下")
+    expect(handset.page.get_by_role("heading", name="已暂停")).to_be_visible()
+    before = len(handset.walked)
+    for x in (500, 560, 620):
+        handset.stand(x, 300)
+        handset.page.wait_for_timeout(300)
+    elsewhere, handset.walked = handset.walked[before:], handset.walked[:before]
+    handset.tap("继续巡查")
+    handset.walk(*range(180, 320, 30))
+    handset.end()
+    handset.is_sent()
+    (patrol,) = patrols_of(service, person_id)
+    assert not set(elsewhere) & set(fixes_of(service, patrol)), "where he was meanwhile is nobody's business"
+    (gap,) = [gap for gap in patrol.record["gaps"] if gap["why"] == "paused"]
+    assert dt.datetime.fromisoformat(gap["from"]) < dt.datetime.fromisoformat(gap["until"])
+
+
+LOCKS = """
+window.locks = [];
+const request = async (kind) => {
+  const lock = { kind, held: true, release: async () => { lock.held = false; } };
+  window.locks.push(lock);
+  return lock;
+};
+Object.defineProperty(navigator, "wakeLock", { value: { request } });
+"""
+
+
+def test_the_screen_stays_awake_as_long_as_he_walks(handset: Handset, person) -> None:
+    _, card = person("不熄屏")
+    handset.page.add_init_script(LOCKS)
+    begin(handset, card)
+    held = "() => window.locks.filter((lock) => lock.held).map((lock) => lock.kind)"
+    handset.until(f"() => ({held})().length === 1")
+    assert handset.page.evaluate(held) == ["screen"]
+    handset.walk(30)
+    handset.end()
+    assert handset.page.evaluate(held) == []
 
 
 def test_a_page_that_is_killed_goes_on_where_it_was(service: Service, handset: Handset, person) -> None:

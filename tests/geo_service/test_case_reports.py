@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from geo_service.accounts import register
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor, Scope
-from geo_service.cases import handling, reports, rules, units
+from geo_service.cases import handling, reports, rules, told, units
 from geo_service.cases.handling import Wanted
 from geo_service.cases.reports import Said
 from geo_service.cases.units import UnitSaid
@@ -133,6 +133,24 @@ def case_of(db: Session, report_id: uuid.UUID) -> Case:
 
 
 # --- the report
+
+
+def test_a_report_belongs_to_the_walk_on_which_it_was_told_if_that_is_ones_own(
+    db: Session, phone: Phone, other: Phone, chief: Scope
+) -> None:
+    walk = str(uuid.uuid4())
+    begun = phone.client.put(f"/api/patrols/{walk}", json={"started_at": stamp()}, headers=phone.headers)
+    assert begun.status_code == 201
+    mine, theirs, unknown = (
+        case_of(db, one.told(patrol_id=id_)).id
+        for one, id_ in ((phone, walk), (other, walk), (phone, str(uuid.uuid4())))
+    )
+    walks = [told.told(db, chief, case_id).reports[0].patrol_id for case_id in (mine, theirs, unknown)]
+    assert walks == [uuid.UUID(walk), None, None]
+    (on_it,) = told.on_patrol(db, chief, uuid.UUID(walk))
+    assert (on_it.case_id, on_it.what) == (mine, "垃圾漂浮物·河岸垃圾")
+    elsewhere = Scope(chief.county_id, chief.actor, {Right.COORDINATOR: frozenset()})
+    assert told.on_patrol(db, elsewhere, uuid.UUID(walk)) == []
 
 
 @pytest.mark.parametrize(

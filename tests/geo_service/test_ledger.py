@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
-from geo_service.cases import ledger, reports
+from geo_service.cases import ledger, reports, rules
 from geo_service.cases.board import Asked
 from geo_service.cases.handling import Wanted
 from geo_service.cases.ledger import By, Window
@@ -26,7 +26,7 @@ from geo_service.listing import As, content
 from geo_service.tables import Case
 from layers.cases import SETTLED
 from layers.repeats import clusters
-from layers.vocabulary import CaseState, Channel, Move, Right
+from layers.vocabulary import CaseState, Channel, Move, Right, Severity
 from tests.geo_service.test_board import ask
 from tests.geo_service.test_cases import DONE, chief, go, staff, tell, town, unit, volunteer
 from tests.geo_service.test_plates import at
@@ -77,6 +77,17 @@ def test_the_ledger_has_the_headings_that_offices_know_and_says_what_was_done(
     assert row["处置结果/照片"].startswith("清理了")
     assert (row["是否超期"], row["督办"]) == ("否", "")
     assert all(row[name] for name in ("交办时间", "反馈时间", "办结时间", "受理人/时间", "核查人"))
+
+
+def test_a_limit_stays_what_it_was_when_the_case_was_dispatched(
+    db: Session, town: Watertown, chief: Scope, volunteer: Scope
+) -> None:
+    closed(db, town, chief, volunteer)
+    rules.set_rules(db, chief, {"handle": {severity.value: {"days": 9} for severity in Severity}})
+    again = tell(db, volunteer, 900, 5).case_id
+    go(db, chief, again, Move.ACCEPT, Wanted(Move.DISPATCH, unit_id=unit(db, chief, "水利站")))
+    first, second = as_csv(ledger.ledger(db, chief, YEAR))
+    assert (first["时限"], second["时限"]) == ("5 个工作日，延期 3 个工作日", "9 个工作日")
 
 
 def test_names_are_masked_unless_all_is_asked_for(

@@ -253,6 +253,8 @@ class CaseMachine(RuleBasedStateMachine):
         told["is_late"] |= told["due_at"] is not None and self.at > told["due_at"]
         state, left_s = TARGET[name, told["state"]], told["left_s"]
         told["left_s"] = None
+        if name == "rework" and told["unit_id"] is None:  # it was settled on the spot
+            name, state = "rework of nobody", "accepted"
         if name in ("start", "transfer"):  # the deadline stays
             told |= {"state": state, "since": self.at}
         elif name == "suspend":
@@ -269,7 +271,7 @@ class CaseMachine(RuleBasedStateMachine):
             told["asked_days"] = None
         if name in ("dispatch", "transfer", "send_back"):
             told["unit_id"] = None if name == "send_back" else 7
-        told["reworks"] += name == "rework"
+        told["reworks"] += name in ("rework", "rework of nobody")
         if name == "reopen":
             told |= {"reopened": told["reopened"] + 1, "supervision": 0}
         if name in ("merge", "unmerge"):
@@ -433,6 +435,13 @@ def test_a_rework_has_a_limit_of_its_own() -> None:
     one = machine(rework=Limit(hours=3))
     case = after(one, Move.ACCEPT, Move.DISPATCH, Move.FINISH, Move.REWORK)
     assert (case.due_at, case.reworks) == (MORNING + dt.timedelta(hours=3), 1)
+
+
+def test_what_was_settled_on_the_spot_and_was_not_fixed_waits_for_a_unit() -> None:
+    one = machine()
+    case = after(one, Move.SOLVE, Move.REWORK)
+    assert (case.state, case.unit_id, case.reworks) == (CaseState.ACCEPTED, None, 1)
+    assert Move.DISPATCH in one.legal(case, ANYBODY, MORNING)
 
 
 COORDINATOR, OTHER, STEWARD, HANDLER = (

@@ -157,6 +157,9 @@ export async function aside(person) {
   return Array.from(new Map(laid.reverse().map((piece) => [named(piece), piece])).values()).reverse();
 }
 
+/** Return the reports of a person that the server did not take, read or not: they stay on this phone. */
+export const refused = async (person) => (await unsent(person)).filter((piece) => piece.tells && piece.aside);
+
 /** He has read that it was not taken; it stays on the phone, but for a photo that nobody can open. */
 export function readAside(piece) {
   return together(["pieces", "kept"], async ({ pieces, kept: store }) => {

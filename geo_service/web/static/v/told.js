@@ -2,6 +2,7 @@
 
 import { Unreachable } from "./api.js";
 import { h } from "./dom.js";
+import { refused } from "./outbox.js";
 import { uuid } from "./ids.js";
 import { keep, kept, result, together, unsent } from "./store.js";
 
@@ -85,7 +86,11 @@ export async function list(app) {
     own = await kept(name);
     if (!own || !(error instanceof Unreachable)) throw error;
   }
+  const left = await refused(app.person.id);
   app.put("我上报的问题", [
+    left.length ? h("div", { class: "card warn" }, h("h2", null, "没有收下的"),
+      h("ul", null, left.map((piece) => h("li", null, `${new Date(piece.body.at).toLocaleDateString("zh-CN")}：${piece.aside}`))),
+      h("p", null, "还在这部手机里。请打电话告诉协调员。")) : null,
     own.length ? h("ul", { class: "list" }, own.map((one) => h("li", null,
       h("button", { type: "button", onclick: () => app.show("ownReport", one.report_id) },
         h("span", null, h("strong", null, one.what), ` ${one.place || ""} ${one.at.slice(0, 10)}`, h("br"), one.words)))))
