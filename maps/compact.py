@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from layers.errors import YinxunError
@@ -35,14 +34,13 @@ def encode(geometries: Sequence[BaseGeometry]) -> list[str]:
     ['{"type":"Point","coordinates":[119.84,32.93]}']
     """
     shapes = np.asarray(geometries, dtype=object)
-    if len(shapes) and (shapely.get_type_id(shapes) == shapely.GeometryType.POINT).all():
-        return [f'{{"type":"Point","coordinates":[{x},{y}]}}' for x, y in _numbers(shapes)]
     flat = shapely.force_2d(shapes)
     rounded = shapely.transform(flat, lambda lonlat: np.round(lonlat, DECIMALS))
     return [str(text) for text in shapely.to_geojson(rounded)]
 
 
-def _numbers(points: NDArray[np.object_]) -> list[list[float]]:
+def positions(points: Sequence[BaseGeometry]) -> list[list[float]]:
+    """Return lon, lat of points, rounded to six decimals."""
     rounded: list[list[float]] = np.round(shapely.get_coordinates(points), DECIMALS).tolist()
     return rounded
 

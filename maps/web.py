@@ -16,12 +16,13 @@ from html import escape
 from importlib.resources import files
 
 import folium
+import numpy as np
 import shapely
 from branca.element import Element, Figure
 from folium.template import Template
 
-from maps.compact import fit
-from maps.data import MapData, MapLayer, looks, undrawn
+from maps.compact import fit, positions
+from maps.data import MapData, MapFeature, MapLayer, looks, undrawn
 from maps.style import BACKGROUND, BANDS
 from maps.tiles import Tianditu, tile_addresses
 
@@ -45,19 +46,37 @@ def draw(data: MapData, *, tiles: Tianditu | None = None, max_bytes: int = MAX_B
 
     Raise MapTooLarge when it cannot be simplified enough.
     """
-    pairs = [(layer, f) for layer, drawn in data.drawn for f in drawn]
-    properties = _json_of_each([[f.class_key, f.title, f.rows, f.place] for _, f in pairs])
     html, policy = _document(data, tiles)
-    fixed = (
-        len(html.encode()) + len(_facts(data, 0.0).encode()) + sum(len(p.encode()) + 8 for p in properties)
-    )
+    # Points cannot be made simpler: what they need is taken off first.
+    points = {layer.key: _points(drawn) for layer, drawn in data.drawn if _are_points(drawn)}
+    pairs = [(layer, f) for layer, drawn in data.drawn if layer.key not in points for f in drawn]
+    properties = _json_of_each([[f.class_key, f.title, f.rows, f.place] for _, f in pairs])
+    fixed = sum(len(text.encode()) + 8 for text in (html, _facts(data, 0.0), *points.values(), *properties))
     shapes, tolerance_m = fit([f.geometry for _, f in pairs if f.geometry is not None], max_bytes - fixed)
-    # Each feature is [class, title, rows, place, geometry].
     texts: dict[str, list[str]] = {layer.key: [] for layer in data.layers}
     for (layer, _), known, shape in zip(pairs, properties, shapes, strict=True):
         texts[layer.key].append(f"{known[:-1]},{shape}]")
-    blocks = {f"data-{key}": f"[{','.join(rows)}]" for key, rows in texts.items()}
+    blocks = {f"data-{key}": points.get(key) or f"[{','.join(rows)}]" for key, rows in texts.items()}
     return Drawn(_filled(html, {"facts": _facts(data, tolerance_m)} | blocks), policy, tolerance_m)
+
+
+# Each feature is [class, title, rows, place, geometry].
+
+
+def _are_points(drawn: Sequence[MapFeature]) -> bool:
+    shapes = np.array([f.geometry for f in drawn], object)
+    return bool(drawn) and bool((shapely.get_type_id(shapes) == shapely.GeometryType.POINT).all())
+
+
+def _points(drawn: Sequence[MapFeature]) -> str:
+    """Return points as JSON, thousands at a time."""
+    at = positions([f.geometry for f in drawn if f.geometry is not None])
+    return _json(
+        [
+            (f.class_key, f.title, f.rows, f.place, {"type": "Point", "coordinates": lonlat})
+            for f, lonlat in zip(drawn, at, strict=True)
+        ]
+    )
 
 
 def _document(data: MapData, tiles: Tianditu | None) -> tuple[str, str]:

@@ -141,7 +141,7 @@ def spots(db: Session, where: Sequence[Condition], *, most: int) -> Sequence[Any
 
 _NEAR = text("""
     select place.layer, place.id, ST_AsBinary(ST_Force2D(coalesce(version.line, version.polygon)))
-    from place join place_version version on place.version_id = version.id,
+    from place_version version join place on place.id = version.place_id and place.version_id = version.id,
          ST_Expand(ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), :degrees) box
     where version.county_id = :county_id and (version.line && box or version.polygon && box)
       and place.layer in ('river', 'road', 'compound')

@@ -22,7 +22,7 @@ _NEAREST = text("""
                place.in_scheme, version.reach_m, scaled.geom as geom, scaled.geom <-> here.spot as away_m
         from here
         join place_version version on version.line && here.box or version.polygon && here.box
-        join place on place.version_id = version.id
+        join place on place.id = version.place_id and place.version_id = version.id
         cross join lateral (
             select ST_SetSRID(ST_Scale(coalesce(version.line, version.polygon), :kx, :ky), 0) as geom
         ) scaled

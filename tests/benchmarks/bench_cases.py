@@ -26,7 +26,7 @@ from sqlalchemy import Row, create_engine, insert, text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from geo_service import migrations
+from geo_service import migrations, warming
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.cases import board, rules, similar, whereabouts
 from geo_service.cases.board import Asked
@@ -92,6 +92,7 @@ def main() -> None:
     with _database() as url, Session(make_engine(url), expire_on_commit=False) as db:
         scope, spots = _filled(db)
         county = {"county": scope.county_id}
+        warming.warm()  # as `serve` does
         print(f"{CASES} open cases among {2 * CASES}, {SIDE * SIDE} rivers, {STEWARDS} stewards")
         _told("board (counts and a page)", 3, *_turns(
             lambda: (board.counts(db, scope), board.page(db, scope, Asked(), limit=50)),
