@@ -47,17 +47,19 @@ def draw(data: MapData, *, tiles: Tianditu | None = None, max_bytes: int = MAX_B
     Raise MapTooLarge when it cannot be simplified enough.
     """
     html, policy = _document(data, tiles)
+    facts = _facts(data)
     # Points cannot be made simpler: what they need is taken off first.
     points = {layer.key: _points(drawn) for layer, drawn in data.drawn if _are_points(drawn)}
     pairs = [(layer, f) for layer, drawn in data.drawn if layer.key not in points for f in drawn]
     properties = _json_of_each([[f.class_key, f.title, f.rows, f.place] for _, f in pairs])
-    fixed = sum(len(text.encode()) + 8 for text in (html, _facts(data, 0.0), *points.values(), *properties))
+    fixed = sum(len(text.encode()) + 8 for text in (html, _json(facts), *points.values(), *properties))
     shapes, tolerance_m = fit([f.geometry for _, f in pairs if f.geometry is not None], max_bytes - fixed)
     texts: dict[str, list[str]] = {layer.key: [] for layer in data.layers}
     for (layer, _), known, shape in zip(pairs, properties, shapes, strict=True):
         texts[layer.key].append(f"{known[:-1]},{shape}]")
     blocks = {f"data-{key}": points.get(key) or f"[{','.join(rows)}]" for key, rows in texts.items()}
-    return Drawn(_filled(html, {"facts": _facts(data, tolerance_m)} | blocks), policy, tolerance_m)
+    told = _json(facts | {"notes": _notes(data, tolerance_m)})
+    return Drawn(_filled(html, {"facts": told} | blocks), policy, tolerance_m)
 
 
 # Each feature is [class, title, rows, place, geometry].
@@ -102,15 +104,13 @@ def _filled(html: str, blocks: Mapping[str, str]) -> str:
     return "".join([*parts, html])
 
 
-def _facts(data: MapData, tolerance_m: float) -> str:
-    return _json(
-        {
-            "looks": {look.key: asdict(look) | {"kinds": kinds} for look, kinds in looks(data)},
-            "bands": {layer: asdict(band) for layer, band in BANDS.items()},
-            "bounds": _extent(data),
-            "notes": _notes(data, tolerance_m),
-        }
-    )
+def _facts(data: MapData) -> dict[str, object]:
+    return {
+        "looks": {look.key: asdict(look) | {"kinds": kinds} for look, kinds in looks(data)},
+        "bands": {layer: asdict(band) for layer, band in BANDS.items()},
+        "bounds": _extent(data),
+        "notes": _notes(data, 0.0),
+    }
 
 
 def _tile_layers(tiles: Tianditu) -> Iterator[folium.TileLayer]:
