@@ -1,8 +1,11 @@
 """Messages to groups: off until turned on, one line without a person, digests, pauses, secrets nowhere."""
 
 import datetime as dt
+import email
+import email.policy
 import http.server
 import json
+import socketserver
 import threading
 import uuid
 from collections.abc import Iterator
@@ -58,6 +61,49 @@ class Hook:
         self.port = self.server.server_address[1]
         self.url = f"json://127.0.0.1:{self.port}/robot?+X-Key={KEY}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class PostOffice(socketserver.StreamRequestHandler):
+    """A mail server on loopback, as far as a letter needs it (RFC 5321)."""
+
+    letters: list[tuple[list[str], bytes]]
+
+    def handle(self) -> None:
+        self._say("220 post")
+        to: list[str] = []
+        while line := self.rfile.readline():
+            word = line.strip().decode().upper()
+            if word.startswith("EHLO"):
+                self._say("250-post", "250 AUTH PLAIN LOGIN")
+            elif word.startswith("AUTH"):
+                self._say("235 come in")
+            elif word.startswith("RCPT"):
+                to.append(line.decode().partition("<")[2].partition(">")[0])
+                self._say("250 ok")
+            elif word == "DATA":
+                self._say("354 go on")
+                type(self).letters.append((to, b"".join(iter(self.rfile.readline, b".\r\n"))))
+                to = []
+                self._say("250 taken")
+            elif word == "QUIT":
+                self._say("221 bye")
+                return
+            else:
+                self._say("250 ok")
+
+    def _say(self, *lines: str) -> None:
+        self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
+
+
+@pytest.fixture
+def post() -> Iterator[tuple[int, list[tuple[list[str], bytes]]]]:
+    """The port of a mail server, and the letters that came."""
+    letters: list[tuple[list[str], bytes]] = []
+    office = type("Office", (PostOffice,), {"letters": letters})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), office) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1], letters
+        server.shutdown()
 
 
 @pytest.fixture
@@ -207,6 +253,24 @@ def test_a_proxy_is_used_where_one_is_set(db: Session, desk: Scope, hook: Hook) 
     service.test(db, desk, channel_id, proxy=f"http://127.0.0.1:{hook.port}")
     assert hook.paths == ["http://robot.example/send"]
     assert len(hook.came) == 1
+
+
+def test_a_letter_goes_by_mail(db: Session, desk: Scope, town: Watertown, post: Any) -> None:
+    port, letters = post
+    on(
+        db,
+        desk,
+        f"mailto://desk:secret@127.0.0.1:{port}?from=xun@town.example&to=a@town.example,b@town.example",
+    )
+    tell(db, desk, town)
+    assert send(db) == 1
+    assert sorted(one for to, _ in letters for one in to) == ["a@town.example", "b@town.example"]
+    letter = email.message_from_bytes(letters[0][1], policy=email.policy.default)
+    body = letter.get_body(("plain", "html"))
+    assert body is not None
+    assert "新上报：垃圾漂浮物·河岸垃圾" in body.get_content()
+    assert "王桂兰" not in body.get_content()
+    assert "银巡" in letter["Subject"]
 
 
 @pytest.mark.parametrize(
