@@ -5,6 +5,7 @@ The drawing needs matplotlib, which is loaded when the first sheet is printed.
 
 import datetime as dt
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -184,14 +185,19 @@ def _answer(board: "Board", sheet: Dispatch, top: float) -> None:
     board.text(_LEFT, _BOTTOM, words, 9.5, colour=QUIET, within_mm=_RIGHT - _LEFT)
 
 
+# A word or number stays together, and no line begins with what closes the one before.
+_CHUNK = re.compile(r"(?:[A-Za-z0-9.:/_-]+|.)[，。、；：！？）」』”》,;!?)]*")
+
+
 def _wrapped(text: str, room_mm: float, size: float) -> list[str]:
     """Return a text in lines that fit a width, at most so many; the last says when there is more."""
     lines, line = [], ""
-    for sign in text.replace("\n", " "):
-        if line and width_mm(line + sign, size) > room_mm:
-            lines.append(line)
-            line = ""
-        line += sign
+    for chunk in _CHUNK.findall(text.replace("\n", " ")):
+        for part in [chunk] if width_mm(chunk, size) <= room_mm else chunk:
+            if line and width_mm(line + part, size) > room_mm:
+                lines.append(line)
+                line = ""
+            line += part
     lines += [line] if line else []
     if len(lines) > _MOST_LINES:
         lines = [*lines[: _MOST_LINES - 1], f"{lines[_MOST_LINES - 1][:-6]}……（见系统）"]
