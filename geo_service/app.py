@@ -33,6 +33,7 @@ from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailabl
 from geo_service.figures import routes as figures
 from geo_service.messages import routes as messages
 from geo_service.metrics import Metrics
+from geo_service.morning import routes as morning
 from geo_service.norms import routes as norms
 from geo_service.notices import routes as notices
 from geo_service.open311 import forms as open311_forms
@@ -76,6 +77,7 @@ ROUTERS = (
     services.router,
     norms.router,
     figures.router,
+    morning.router,
     privacy.router,
     devices.router,
     recorders.router,
