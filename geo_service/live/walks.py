@@ -1,4 +1,4 @@
-"""The patrols under way as they are known: what came of each is kept, so that every second asks for little."""
+"""The patrols under way: what came of each is kept, so that every second asks for little."""
 
 import datetime as dt
 import uuid
@@ -17,6 +17,7 @@ from layers.vocabulary import Datum
 
 LIVE_FOR = dt.timedelta(minutes=15)
 """Whose last fix is older is not on the way any more, as far as one can tell."""
+_NEVER = dt.datetime(1970, 1, 2, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class _Kept:
     """What came of a patrol, and what it amounts to."""
 
     batches: dict[str, Recording] = field(default_factory=dict)
-    received_at: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
+    received_at: dt.datetime = _NEVER
     last_s: float = 0.0
     walked_m: float = 0.0
     position: tuple[float, float] | None = None
@@ -64,7 +65,7 @@ class Walks:
         return {id_: Known(len(kept.batches), kept.received_at) for id_, kept in self._kept.items()}
 
     def take(self, answer: Answer, now: dt.datetime) -> list[Walk]:
-        """Add what came and return who is on the way, the latest first; who is no more told of is forgotten."""
+        """Add what came and return who is on the way, the latest first; forget who is told of no more."""
         rows = {uuid.UUID(row["id"]): row for row in answer.walks}
         self._kept = {id_: self._kept.get(id_, _Kept()) for id_ in rows}
         came: dict[uuid.UUID, list[dict[str, Any]]] = {}
@@ -74,7 +75,7 @@ class Walks:
             self._add(self._kept[id_], batches, rows[id_]["crs"])
             if len(self._kept[id_].batches) != rows[id_]["batches"]:
                 # One was stored long after it came: all are asked for again.
-                self._kept[id_].received_at = _Kept.received_at
+                self._kept[id_].received_at = _NEVER
         walks = [_walk(row, self._kept[id_]) for id_, row in rows.items() if self._kept[id_].last_s]
         return [walk for walk in walks if now - walk.last_at <= LIVE_FOR]
 

@@ -181,7 +181,7 @@ def last_days(db: Session, county_id: int, version_ids: Collection[int], day: dt
         )
     )
     both = union_all(along.group_by(LineDay.place_version_id), within.group_by(AreaVisit.place_version_id))
-    return {version_id: last for version_id, last in db.execute(both)}
+    return {row.place_version_id: row.last for row in db.execute(both)}
 
 
 def stewards(

@@ -1,4 +1,4 @@
-"""Who walked nothing for long, and which stretches with a steward nobody walked: for a kind word, no blame."""
+"""Who walked nothing for long, which stretches with a steward nobody walked: for a kind word, no blame."""
 
 import datetime as dt
 import uuid
@@ -122,8 +122,9 @@ def _shown(
 ) -> list[QuietPlace]:
     day, places = table.ground.query.last_day, table.ground.places
     holders: dict[int, list[tuple[uuid.UUID, str, str | None]]] = defaultdict(list)
-    for place_id, *one in queries.stewards(db, scope, day, [places[k].place_id for k in shown]):
-        holders[place_id].append((one[0], one[1], one[2]))
+    held = queries.stewards(db, scope, day, [places[k].place_id for k in shown])
+    for place_id, person_id, name, spans in held:
+        holders[place_id].append((person_id, name, spans))
     where = _where(
         db, scope, table, {k: max(rows, key=lambda row: row.size or 0.0) for k, rows in shown.items()}
     )

@@ -1,10 +1,16 @@
 """The morning page, on the screen and on one A4; and who is on the way now."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
+from geo_service.accounts.dependencies import require
+from geo_service.accounts.narrow import CHANGE
+from geo_service.accounts.scope import Scope
 from geo_service.clock import today
 from geo_service.db import Db
+from geo_service.live.walks import LIVE_FOR
 from geo_service.morning.quiet import QUIET_DAYS
 from geo_service.morning.routes import FromTheAddress
 from geo_service.morning.service import EARLIEST, SOON_DAYS, change_words
@@ -14,6 +20,8 @@ from layers.norms import Per
 from layers.vocabulary import Period
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+Changes = Annotated[Scope, require(*CHANGE)]
 
 
 @router.get("/morning", summary="Show what is new, due, quiet and reported")
@@ -38,3 +46,9 @@ def morning(db: Db, frame: Framed, found: FromTheAddress) -> Response:
         "per_person": Per.PERSON,
     }
     return frame.show("morning.html", values)
+
+
+@router.get("/live", summary="Show who is on the way now")
+def live(frame: Framed, _scope: Changes) -> Response:
+    """Show an empty list, which the stream fills: opening the page alone shows nobody."""
+    return frame.show("live.html", {"minutes": round(LIVE_FOR.total_seconds() / 60)})

@@ -169,7 +169,7 @@ def test_open_cases_are_told_by_age_and_add_up_to_those_of_the_board(
         said = Said(
             now - dt.timedelta(minutes=1), "litter.bank", None, place_id=town.rivers[0].id, words="垃圾"
         )
-        ids.append(reports.take(db, scope, uuid.uuid4(), said, channel=Channel.STAFF).case_id)
+        ids.append(reports.take(db, scope, uuid.uuid4(), said, channel=Channel.STAFF, person_id=None).case_id)
     for id_, days in zip(ids, (0, 2, 5, 90), strict=True):
         db.get_one(Case, id_).opened_at = now - dt.timedelta(days=days)
     db.flush()

@@ -765,6 +765,8 @@ WALKS: dict[tuple[str, str], Walk] = {
     # the morning
     ("GET", "/api/morning"): Walk(STAFF, shows="people"),
     ("GET", "/morning"): Walk(STAFF, shows="people"),
+    ("GET", "/api/live"): Walk(STAFF, lambda _: {"params": {"once": True}}, beyond=200),
+    ("GET", "/live"): Walk(STAFF),
     # figures and reports
     ("GET", "/api/figures"): Walk(SEE_FIGURES),
     ("GET", "/api/figures/{code}/rows"): Walk(STAFF, _behind_figure, beyond=200, shows="people"),
