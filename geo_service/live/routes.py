@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from geo_service.accounts.dependencies import SignedIn, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
+from geo_service.clock import zone_in
 from geo_service.db import Db
 from geo_service.live import service
 from geo_service.live.hub import Hub, Listener
 from geo_service.live.service import SignedInAs
-from geo_service.live.walks import Walk
 from geo_service.settings import Settings
 
 router = APIRouter(prefix="/api", tags=["live"])
@@ -33,11 +33,12 @@ def _opened(
     scope: Coordinates,
     who: SignedIn,
     once: Annotated[bool, Query(description="One answer as JSON instead of a stream.")] = False,
-) -> SignedInAs | list[Walk]:
+) -> SignedInAs | dict[str, Any]:
     """Let a stream begin, or answer at once; either is recorded."""
     settings: Settings = request.app.state.settings
     if once:
-        return service.once(db, scope, home_cut_m=settings.home_cut_m)
+        walks = service.once(db, scope, home_cut_m=settings.home_cut_m)
+        return service.told(walks, zone_in(db, scope.county_id))
     hub: Hub = request.app.state.live
     hub.demand_room(scope)
     return service.open_for(db, scope, who)
@@ -45,15 +46,15 @@ def _opened(
 
 @router.get("/live", summary="Who is on the way now, as server-sent events")
 async def live(
-    request: Request, scope: Coordinates, opened: Annotated[SignedInAs | list[Walk], Depends(_opened)]
+    request: Request, scope: Coordinates, opened: Annotated[SignedInAs | dict[str, Any], Depends(_opened)]
 ) -> Response:
     """Send `walks` whenever something changed, `end` when the sign-in is over; comments keep it alive.
 
     Told are open patrols of people of the scope whose consent is in force and of whom a fix came within 15
     minutes. Every look is recorded: the opening, and each person once.
     """
-    if isinstance(opened, list):
-        return JSONResponse({"walks": service.told(opened)})
+    if isinstance(opened, dict):
+        return JSONResponse(opened)
     hub: Hub = request.app.state.live
     listener = hub.listen(scope, opened)
     headers = {"X-Accel-Buffering": "no"}
@@ -77,7 +78,7 @@ async def _events(request: Request, hub: Hub, listener: Listener) -> AsyncIterat
             if listener.has_ended:
                 yield _event("end", {})
                 return
-            yield _event("walks", {"walks": service.told(listener.walks or [])})
+            yield _event("walks", service.told(listener.walks or [], listener.signed_in.zone))
             told_at = clock.time()
     finally:
         hub.leave(listener)

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,7 @@ from geo_service.accounts import service as accounts
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.accounts.service import Identity
+from geo_service.clock import zone_in
 from geo_service.errors import NotSignedIn
 from geo_service.live import queries
 from geo_service.live.queries import Answer
@@ -28,6 +30,8 @@ class SignedInAs:
 
     sign_in_id: int
     grants: str
+    zone: ZoneInfo
+    """Of the county that he looks at."""
 
 
 def ask(
@@ -69,7 +73,7 @@ def open_for(db: Session, scope: Scope, who: Identity) -> SignedInAs:
     if not answer.sign_ins:
         raise NotSignedIn("请先登录。登录可能已因长时间未操作而失效。")
     record_open(db, scope)
-    return SignedInAs(who.sign_in_id, answer.sign_ins[0]["grants"] or "")
+    return SignedInAs(who.sign_in_id, answer.sign_ins[0]["grants"] or "", zone_in(db, scope.county_id))
 
 
 def still_in_force(answer: Answer, *, staff_idle: dt.timedelta) -> dict[int, str]:
@@ -97,9 +101,9 @@ def record_looks(db: Session, looks: Iterable[tuple[Actor, Walk]]) -> None:
         audit.record(db, actor, LOOK, county_id=walk.county_id, subject=subject, patrol=patrol)
 
 
-def told(walks: Sequence[Walk]) -> list[dict[str, Any]]:
-    """Return walks as programs read them: no telephone, and no position near where somebody set out."""
-    return [
+def told(walks: Sequence[Walk], zone: ZoneInfo) -> dict[str, Any]:
+    """Return walks as programs read them, and when that was; no position near where somebody set out."""
+    rows = [
         {
             "patrol": str(walk.patrol_id), "person": str(walk.person_id), "name": walk.name,
             "people": walk.people, "since": walk.since.isoformat(), "last": walk.last_at.isoformat(),
@@ -107,6 +111,7 @@ def told(walks: Sequence[Walk]) -> list[dict[str, Any]]:
         }
         for walk in walks
     ]  # fmt: skip
+    return {"at": dt.datetime.now(zone).isoformat(timespec="seconds"), "walks": rows}
 
 
 def _moment(told: str | None) -> dt.datetime | None:

@@ -31,7 +31,7 @@ from layers.figures import Code, Counted
 from layers.periods import DAY, Days, days_up_to, same_time_before, so_far
 from layers.vocabulary import Period, Right, Verdict
 
-LISTED = 6
+LISTED = 5
 """Lines of each list: with the figures and charts they fill one A4."""
 SOON_DAYS = 7
 """What is due within a week is due soon."""

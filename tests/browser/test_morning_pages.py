@@ -124,6 +124,10 @@ def test_the_morning_is_read_on_a_screen_and_printed_on_one_page(
     printed = Path(os.environ.get("SCREENSHOTS", tmp_path)) / "morning.pdf"
     for period in ("month", "year"):
         page.goto(f"http://{service.host}/morning?period={period}")
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 718, "height": 1055})  # what the margins leave of an A4
+        page.screenshot(path=str(printed.with_name(f"morning-{period}-paper.png")), full_page=True)
+        page.emulate_media(media="null")
         pdf = page.pdf(prefer_css_page_size=True)
         printed.with_name(f"morning-{period}.pdf").write_bytes(pdf)
         assert len(re.findall(rb"/Type\s*/Page[^s]", pdf)) == 1, "one A4"

@@ -26,6 +26,7 @@ from geo_service.accounts.narrow import people_in
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.app import create_app
+from geo_service.cli import running
 from geo_service.db import transaction
 from geo_service.live import hub, service
 from geo_service.live.walks import LIVE_FOR, Walks
@@ -220,28 +221,22 @@ def served(apart: Engine) -> Iterator[Served]:
         for person_id in walkers.values():
             walks_out(db, row.id, person_id)
     app = create_app(Settings(_env_file=None), apart)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off")
+    server = running._Server(config, app.state.live)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_for(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     made = Served(port, apart, row.id, west.id, east.id, walkers, server, thread, app.state.live)
     yield made
-    if thread.is_alive():
-        loop_call(server, app.state.live.close)
-        server.should_exit = True
-        thread.join(15)
+    server.should_exit = True
+    thread.join(15)
     assert not thread.is_alive(), "a server with open streams stops"
     for reader in made.readers:
         reader.join(5)
     with apart.begin() as connection:  # another test has its own county
         connection.execute(text("set local session_replication_role = replica"))
         connection.execute(text("delete from patrol"))
-
-
-def loop_call(server: uvicorn.Server, act: Callable[[], None]) -> None:
-    """Do something in the server's own loop."""
-    server.servers[0].get_loop().call_soon_threadsafe(act)
 
 
 def wait_for(is_so: Callable[[], Any], within_s: float = SOON_S) -> None:
@@ -417,3 +412,12 @@ def test_an_outage_of_the_database_ends_no_stream(served: Served) -> None:
         consents.withdraw(db, own_scope(served.county_id, id_), id_)
     wait_for(lambda: reader.names == {"东边人"})
     assert not reader.over
+
+
+def test_a_server_that_stops_ends_its_streams_first(served: Served) -> None:
+    readers = [Reader(served, served.token(f"last-{k}-{uuid.uuid4().hex}", None)) for k in range(3)]
+    wait_for(lambda: all(reader.names for reader in readers), 20.0)
+    served.server.should_exit = True
+    wait_for(lambda: not served.thread.is_alive())
+    wait_for(lambda: all(reader.over for reader in readers))
+    assert all(reader.told[-1][0] == "end" for reader in readers), "no stream is torn off"

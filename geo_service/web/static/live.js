@@ -7,7 +7,7 @@ let source = null;
 
 function open() {
   source = new EventSource(rows.dataset.address);
-  source.addEventListener("walks", (event) => show(JSON.parse(event.data).walks));
+  source.addEventListener("walks", (event) => show(JSON.parse(event.data)));
   source.addEventListener("end", () => over("登录已经失效，或者权限有变化；请刷新页面，必要时重新登录。"));
   source.onerror = () => {
     rows.replaceChildren();
@@ -30,9 +30,10 @@ function tell(words) {
   state.textContent = words;
 }
 
-function show(walks) {
+function show({ at, walks }) {
+  const when = `${at.slice(11, 19)} 更新`;
   rows.replaceChildren(...walks.map(row));
-  tell(walks.length ? `有 ${walks.length} 路人在路上（${clock(new Date())} 更新）` : `现在没有人在路上（${clock(new Date())} 更新）`);
+  tell(walks.length ? `有 ${walks.length} 路人在路上（${when}）` : `现在没有人在路上（${when}）`);
 }
 
 function row(walk) {
@@ -53,10 +54,6 @@ function cell(words, kind = "") {
 
 function link(address, id, words) {
   return Object.assign(document.createElement("a"), { href: address.replace("~", encodeURIComponent(id)), textContent: words });
-}
-
-function clock(time) {
-  return time.toLocaleTimeString("zh-CN", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 }
 
 open();
