@@ -1,5 +1,6 @@
 """The application: every feature's routes, what an error looks like, and the documentation of the API."""
 
+import datetime as dt
 import logging
 from collections.abc import Callable
 from importlib.metadata import version
@@ -31,8 +32,11 @@ from geo_service.devices import routes as devices
 from geo_service.edge import Edge, RoomFirst
 from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, problem
 from geo_service.figures import routes as figures
+from geo_service.live import routes as live
+from geo_service.live.hub import Hub
 from geo_service.messages import routes as messages
 from geo_service.metrics import Metrics
+from geo_service.morning import routes as morning
 from geo_service.norms import routes as norms
 from geo_service.notices import routes as notices
 from geo_service.open311 import forms as open311_forms
@@ -76,6 +80,8 @@ ROUTERS = (
     services.router,
     norms.router,
     figures.router,
+    morning.router,
+    live.router,
     privacy.router,
     devices.router,
     recorders.router,
@@ -110,6 +116,11 @@ def create_app(settings: Settings, engine: Engine | Connection) -> FastAPI:
     app.state.engine = engine
     app.state.limiter = Limiter()
     app.state.metrics = Metrics()
+    app.state.live = Hub(
+        engine,
+        staff_idle=dt.timedelta(minutes=settings.staff_idle_minutes),
+        home_cut_m=settings.home_cut_m,
+    )
     app.router.routes.extend(health.routes)
     app.mount("/static/leaflet", _Kept(directory=LEAFLET), name="leaflet")
     app.mount("/static", _Kept(directory=STATIC), name="static")

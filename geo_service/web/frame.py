@@ -13,6 +13,7 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from geo_service.accounts.dependencies import Signed, SignedIn, csrf_token_of
+from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.db import Db
 from geo_service.tables import County
@@ -38,7 +39,11 @@ _ENVIRONMENT.globals["covered_words"] = words.covered_words
 _TEMPLATES = Jinja2Templates(env=_ENVIRONMENT)
 
 
-_BELOW = {"/figures": ("/reports/",), "/cases": ("/units", "/case-rules", "/map/cases")}
+_BELOW = {
+    "/morning": ("/live",),
+    "/figures": ("/reports/",),
+    "/cases": ("/units", "/case-rules", "/map/cases"),
+}
 """Pages that belong to one of the menu, beside those below its address."""
 
 
@@ -116,7 +121,7 @@ class Frame:
         """The pages that the account's grants open."""
         if self.only_handles:
             return Menu([self._item("/cases", "案件")], [])
-        daily, seldom = [("/", "首页")], []
+        daily, seldom = [("/", "首页"), *([("/morning", "今天")] if self.holds(*CHANGE) else [])], []
         if self.holds(Right.COORDINATOR, Right.VOLUNTEER):
             daily += [("/patrols", "巡查"), ("/upload", "上传轨迹"), ("/services", "服务")]
         if self.sees_places:

@@ -1,6 +1,7 @@
 """What pages read beside the features' own services: counts, lists and the facts of one place."""
 
 import datetime as dt
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +75,7 @@ class Version:
 class Holder:
     """Someone's duty for a place; spans in decimetres, None: all of it."""
 
+    person_id: uuid.UUID
     name: str
     role: Role
     kind: DutyKind
@@ -252,14 +254,14 @@ def versions(db: Session, county: County, place_id: int) -> list[Version]:
 def holders(db: Session, scope: Scope, place_id: int) -> list[Holder]:
     """Return everybody's duties for a place, the latest first, as far as the scope sees them."""
     rows = db.execute(
-        select(Person.name, Duty.role, Duty.kind, Duty.level, Duty.in_force, Duty.spans)
+        select(Person.id, Person.name, Duty.role, Duty.kind, Duty.level, Duty.in_force, Duty.spans)
         .join(Person, Person.id == Duty.person_id)
         .where(duties_in(scope), Duty.place_id == place_id)
         .order_by(func.lower(Duty.in_force).desc(), Duty.id)
     )
     return [
-        Holder(name, Role(role), DutyKind(kind), Level(level), *_days(force), _pairs(spans))
-        for name, role, kind, level, force, spans in rows
+        Holder(person_id, name, Role(role), DutyKind(kind), Level(level), *_days(force), _pairs(spans))
+        for person_id, name, role, kind, level, force, spans in rows
     ]
 
 

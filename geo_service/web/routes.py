@@ -29,6 +29,7 @@ from geo_service.web import (
     drawing_pages,
     figure_pages,
     import_pages,
+    morning_pages,
     norm_pages,
     paper_pages,
     patrol_pages,
@@ -257,6 +258,7 @@ def _record(db: Db, scope: Scope, **detail: Any) -> None:
     audit.record(db, scope.actor, "maps.export", county_id=scope.county_id, **detail)
 
 
+router.include_router(morning_pages.router)
 router.include_router(care_pages.router)
 router.include_router(channel_pages.router)
 router.include_router(case_pages.router)

@@ -762,6 +762,11 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/api/services/import"): Walk(
         STAFF, _dry_table("类别,日期,时长,参加人,镇街\n走访,2026-05-01,1,西独老王,西独区\n"), beyond=200
     ),
+    # the morning
+    ("GET", "/api/morning"): Walk(STAFF, shows="people"),
+    ("GET", "/morning"): Walk(STAFF, shows="people"),
+    ("GET", "/api/live"): Walk(STAFF, lambda _: {"params": {"once": True}}, beyond=200),
+    ("GET", "/live"): Walk(STAFF),
     # figures and reports
     ("GET", "/api/figures"): Walk(SEE_FIGURES),
     ("GET", "/api/figures/{code}/rows"): Walk(STAFF, _behind_figure, beyond=200, shows="people"),
