@@ -20,6 +20,7 @@ from geo_service.devices import service as devices
 from geo_service.patrols import again
 from geo_service.tables import County
 from geo_service.web import (
+    account_pages,
     card_pages,
     care_pages,
     case_pages,
@@ -256,6 +257,7 @@ def _record(db: Db, scope: Scope, **detail: Any) -> None:
     audit.record(db, scope.actor, "maps.export", county_id=scope.county_id, **detail)
 
 
+router.include_router(account_pages.router)
 router.include_router(care_pages.router)
 router.include_router(channel_pages.router)
 router.include_router(case_pages.router)

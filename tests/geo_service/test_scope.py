@@ -467,6 +467,31 @@ WALKS: dict[tuple[str, str], Walk] = {
         lambda town: {"path": {"account_id": town.account.id, "sign_in_id": town.sign_in.id}},
         ok=204,
     ),
+    ("GET", "/accounts"): Walk(ADMINISTERS, shows="not_own"),
+    ("POST", "/accounts"): Walk(
+        ADMINISTERS,
+        lambda town: {"data": {"login": "newcomer", "right": "coordinator", "ground": town.area.code}},
+    ),
+    ("GET", "/accounts/{account_id}"): Walk(ADMINISTERS, _of_account, shows="not_own"),
+    ("POST", "/accounts/{account_id}/{action}"): Walk(
+        ADMINISTERS, lambda town: {"path": {"account_id": town.account.id, "action": "disable"}}, ok=303
+    ),
+    ("POST", "/accounts/{account_id}/grants"): Walk(
+        ADMINISTERS,
+        lambda town: {**_of_account(town), "data": {"right": "planner", "ground": town.area.code}},
+        ok=303,
+    ),
+    ("POST", "/accounts/{account_id}/grants/{grant_id}/revoke"): Walk(
+        ADMINISTERS, lambda town: {"path": {"account_id": town.account.id, "grant_id": town.grant.id}}, ok=303
+    ),
+    ("POST", "/accounts/{account_id}/tokens"): Walk(
+        ADMINISTERS, lambda town: {**_of_account(town), "data": {"name": "test"}}, shows="not_own"
+    ),
+    ("POST", "/accounts/{account_id}/sign-ins/{sign_in_id}/end"): Walk(
+        ADMINISTERS,
+        lambda town: {"path": {"account_id": town.account.id, "sign_in_id": town.sign_in.id}},
+        ok=303,
+    ),
     # cases
     ("GET", "/api/cases"): Walk(WORK_CASES, shows="cases"),
     ("GET", "/api/cases/count"): Walk(WORK_CASES),
