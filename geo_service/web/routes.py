@@ -17,10 +17,11 @@ from geo_service.coverage.asked import FromTheAddress
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
 from geo_service.devices import service as devices
-from geo_service.patrols import again
+from geo_service.patrols import again, reviews
 from geo_service.tables import County
 from geo_service.web import (
     account_pages,
+    audit_pages,
     card_pages,
     care_pages,
     case_pages,
@@ -38,6 +39,7 @@ from geo_service.web import (
     prints,
     privacy_pages,
     queries,
+    review_pages,
     service,
     service_pages,
     serving,
@@ -81,6 +83,7 @@ def start(request: Request, db: Db, who: SignedIn, county: str | None = None) ->
         "register": service.register(db, scope, window),
         "coordinates": scope.holds(Right.COORDINATOR),
         "waiting": len(devices.waiting(db, scope)) if scope.holds(Right.COORDINATOR) else 0,
+        "to_review": reviews.how_many_wait(db, scope) if scope.holds(*CHANGE) else 0,
         "audits": scope.areas(Right.AUDITOR) is None,
         "shares": service.shares(answers.coverage(db, scope, question), unassigned),
     }
@@ -258,6 +261,7 @@ def _record(db: Db, scope: Scope, **detail: Any) -> None:
 
 
 router.include_router(account_pages.router)
+router.include_router(audit_pages.router)
 router.include_router(care_pages.router)
 router.include_router(channel_pages.router)
 router.include_router(case_pages.router)
@@ -266,6 +270,7 @@ router.include_router(card_pages.router)
 router.include_router(plate_pages.router)
 router.include_router(paper_pages.router)
 router.include_router(patrol_pages.router)
+router.include_router(review_pages.router)
 router.include_router(service_pages.router)
 router.include_router(figure_pages.router)
 router.include_router(import_pages.router)

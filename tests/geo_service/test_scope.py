@@ -598,6 +598,8 @@ WALKS: dict[tuple[str, str], Walk] = {
         beyond=200,
         whole=True,
     ),
+    ("GET", "/audit"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
+    ("GET", "/audit/file"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
     ("GET", "/api/audit"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
     # areas and places
     ("GET", "/api/counties"): Walk(),
@@ -897,6 +899,12 @@ WALKS: dict[tuple[str, str], Walk] = {
         lambda town: {**_of_patrol(town), "data": {"verdict": "counted", "note": "测试"}},
         ok=303,
         without=404,
+    ),
+    ("GET", "/review"): Walk(STAFF),
+    ("POST", "/review/{patrol_id}"): Walk(
+        STAFF,
+        lambda town: {**_of_patrol(town), "data": {"verdict": "counted", "note": "测试"}},
+        ok=303,
     ),
     # A handler's work is cases: he is led to them.
     ("GET", "/"): Walk(EVERYBODY - {Right.HANDLER}, without=303),
