@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from geo_service import audit
 from geo_service.accounts import lockout, passwords, queries
+from geo_service.accounts.narrow import areas_in
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.accounts.service import (
     choose_county,
@@ -67,6 +68,14 @@ class Manager:
         if ground.county_id != self.county_id:
             return False
         return self.areas is None or ground.area_id in self.areas
+
+
+def ground_in(db: Session, scope: Scope, area: str) -> Ground:
+    """Return the ground of an area (code) in which the scope administers. Raises `NotFound`."""
+    area_id = queries.area_by_code(db, area, areas_in(scope, Right.ADMINISTRATOR))
+    if area_id is None:
+        raise NotFound(f"没有代码为「{area[:40]}」的辖区，或不在您的权限内。")
+    return Ground(scope.county_id, area_id)
 
 
 def ground_of(db: Session, right: Right, county: str | None, area: str | None) -> Ground:

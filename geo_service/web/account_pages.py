@@ -10,10 +10,8 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 
-from geo_service.accounts import queries as account_queries
 from geo_service.accounts import register, service
 from geo_service.accounts.dependencies import require
-from geo_service.accounts.narrow import areas_in
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Scope
 from geo_service.db import Db
@@ -277,10 +275,7 @@ def _ground(db: Db, scope: Scope, text: str) -> Ground:
         return Ground(scope.county_id)
     if not text:
         raise Invalid("请选择这项权限管到哪里。")
-    area_id = account_queries.area_by_code(db, text, areas_in(scope, Right.ADMINISTRATOR))
-    if area_id is None:
-        raise NotFound(f"没有代码为「{text[:40]}」的辖区，或不在您的权限内。")
-    return Ground(scope.county_id, area_id)
+    return register.ground_in(db, scope, text)
 
 
 def _is_out_of_scope(error: YinxunError, ground: str) -> bool:

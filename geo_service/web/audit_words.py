@@ -31,6 +31,7 @@ FEATURES: Mapping[str, str] = {
     "recorders": "记录软件",
     "reports": "报表",
     "retention": "按期限删除",
+    "roster": "名册",
     "rosters": "名册",
     "services": "服务",
     "trial": "试算",
@@ -73,6 +74,7 @@ _VERBS: Mapping[str, str] = {
     "enter": "登记",
     "export": "下载",
     "first": "建立第一个管理员",
+    "fit": "看过不再合适的",
     "forget": "删除账号",
     "grant": "授权",
     "hand_over": "交接",
@@ -173,6 +175,8 @@ def action_words(action: str) -> str:
     ('巡查：核对', '数据：下载明细', 'x：y')
     """
     feature, _, verb = action.partition(".")
+    if feature.startswith("left_out_"):
+        return f"导入：下载没有导入的行（{FEATURES.get(feature.removeprefix('left_out_'), feature)}）"
     return f"{FEATURES.get(feature, feature)}：{_VERBS.get(verb, verb)}"
 
 

@@ -29,17 +29,20 @@ from geo_service.web import (
     channel_pages,
     drawing_pages,
     figure_pages,
+    gap_pages,
     import_pages,
     norm_pages,
     paper_pages,
     patrol_pages,
     people_pages,
     pictures,
+    place_duty_pages,
     plate_pages,
     prints,
     privacy_pages,
     queries,
     review_pages,
+    roster_pages,
     service,
     service_pages,
     serving,
@@ -270,6 +273,8 @@ router.include_router(card_pages.router)
 router.include_router(plate_pages.router)
 router.include_router(paper_pages.router)
 router.include_router(patrol_pages.router)
+router.include_router(gap_pages.router)
+router.include_router(roster_pages.router)
 router.include_router(review_pages.router)
 router.include_router(service_pages.router)
 router.include_router(figure_pages.router)
@@ -278,5 +283,6 @@ router.include_router(privacy_pages.router)
 router.include_router(norm_pages.router)
 router.include_router(drawing_pages.router)
 router.include_router(people_pages.router)
+router.include_router(place_duty_pages.router)
 router.include_router(pages)
 router.include_router(api)

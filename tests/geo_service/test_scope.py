@@ -900,6 +900,35 @@ WALKS: dict[tuple[str, str], Walk] = {
         ok=303,
         without=404,
     ),
+    ("GET", "/gaps"): Walk(shows="places"),
+    ("GET", "/gaps/file"): Walk(about=lambda _: {"params": {"as": "csv"}}, beyond=200, shows="places"),
+    ("GET", "/gaps/misfits"): Walk(STAFF),
+    ("GET", "/gaps/misfits/file"): Walk(STAFF),
+    ("POST", "/gaps/misfits/{duty_id}/fits"): Walk(STAFF, _of_duty, ok=303),
+    ("GET", "/places/{place_id}/duties"): Walk(STAFF, _of_river, shows="people"),
+    ("POST", "/places/{place_id}/duties"): Walk(
+        STAFF,
+        lambda town: {"path": {"place_id": town.grid.id}, "data": {"person": str(town.neighbour.id)}},
+        ok=303,
+    ),
+    ("POST", "/places/{place_id}/duties/hand-over"): Walk(
+        STAFF,
+        lambda town: {
+            **_of_river(town),
+            "data": {
+                "duty": town.duty.id,
+                "person": str(town.neighbour.id),
+                "day": f"{NOON.date() + dt.timedelta(days=1)}",
+            },
+        },
+        ok=422,  # the neighbour has the same duty already: said above the duties
+    ),
+    ("POST", "/places/{place_id}/duties/end"): Walk(
+        STAFF, lambda town: {**_of_river(town), "data": {"duty": town.duty.id, "day": DAY}}, ok=303
+    ),
+    ("GET", "/rosters"): Walk(STAFF, shows="places"),
+    ("GET", "/rosters/all.zip"): Walk(STAFF),
+    ("POST", "/rosters"): Walk(STAFF, lambda _: {"data": {"step": "try"}}, ok=422, beyond=422),  # no file
     ("GET", "/review"): Walk(STAFF),
     ("POST", "/review/{patrol_id}"): Walk(
         STAFF,
