@@ -263,6 +263,9 @@ class Duty(Table):
     level: Mapped[str]
     in_force: Mapped[Range[dt.date]] = mapped_column(DATERANGE)
     handed_over_from: Mapped[int | None] = mapped_column(ForeignKey("duty.id"))
+    lost: Mapped[float | None]
+    """Metres of a line, square metres of an area, that had no counterpart when the place got a new version;
+    null: it fits, or somebody has looked at it since."""
     created_at: Mapped[dt.datetime] = _now()
 
 

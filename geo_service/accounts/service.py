@@ -201,9 +201,14 @@ def one_time_link(db: Session, login: str, actor: Actor) -> str:
     account = queries.account_by_login(db, tidy_login(login))
     if account is None or account.disabled_at is not None:
         raise NotFound(f"没有可用的账号「{login}」。请用 geo-service user list 查看。")
+    audit.record(db, actor, "accounts.link", county_id=None, subject=f"account/{account.id}")
+    return make_link(db, account)
+
+
+def make_link(db: Session, account: Account) -> str:
+    """Return the path of a new one-time link of an account; the caller tells the audit."""
     secret, now = secrets.token_urlsafe(32), _now()
     queries.add_sign_in(db, account.id, "link", _sha256(secret), now=now, expires_at=now + LINK_LIFE)
-    audit.record(db, actor, "accounts.link", county_id=None, subject=f"account/{account.id}")
     return f"/link#{secret}"
 
 

@@ -31,7 +31,7 @@ from geo_service.columns import Listing, printable
 from geo_service.db import transaction
 from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, RowsRefused
-from geo_service.listing import As, emit, write_file
+from geo_service.listing import DRAWN, As, emit, write_file
 from geo_service.people import imports, lists
 from geo_service.people.imports import ImportOptions
 from geo_service.rosters.options import RosterOptions
@@ -136,7 +136,7 @@ def duty_list(
     with connect() as (engine, _), transaction(engine) as db:
         scope = command_scope(db, county)
         day = None if past else today_in(db, scope.county_id)
-        drawn = (form or (output and output.suffix.lower().removeprefix("."))) in (As.GEOJSON, As.GPKG)
+        drawn = (form or (output and output.suffix.lower().removeprefix("."))) in DRAWN
         listing = lists.duties(db, scope, area=area, day=day, drawn=drawn)
         _record(db, scope, listing, form, output, full=full)
     emit(listing, form, output, full=full)

@@ -1,18 +1,25 @@
 """What a coordinator decides of a patrol: counted or not, with a note; no computation overrules it."""
 
+import dataclasses
 import datetime as dt
 import uuid
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from geo_service import audit
 from geo_service.accounts.narrow import CHANGE, patrols_in
 from geo_service.accounts.scope import Scope
+from geo_service.areas import service as areas
+from geo_service.counting import judged
 from geo_service.coverage import service as coverage
 from geo_service.errors import Conflict, Invalid
 from geo_service.patrols import answers, batch_queries, outings, queries, verdict_queries
 from geo_service.patrols.answers import PatrolAnswer
-from layers.vocabulary import Verdict
+from geo_service.tables import Patrol
+from layers.vocabulary import Right, Verdict
 
 LONGEST_NOTE = 500
 
@@ -49,6 +56,47 @@ def review(db: Session, scope: Scope, patrol_id: uuid.UUID, verdict: Verdict, no
     )  # fmt: skip
     # By the county: what brought the patrol into the scope may have changed since.
     return answers.told(db, scope, patrol_id)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A patrol in the row of those to be decided on; its time in the county's zone."""
+
+    patrol_id: uuid.UUID
+    person_name: str | None
+    started_at: dt.datetime
+
+
+def waiting(
+    db: Session,
+    scope: Scope,
+    *,
+    after: tuple[dt.datetime, uuid.UUID] | None = None,
+    area: str | None = None,
+    limit: int = 20,
+) -> list[Waiting]:
+    """Return the patrols that the scope may decide on, who waits longest first, behind a key.
+
+    With an area's code: those by its people or on its stretches.
+    """
+    found = queries.oldest(db, _waiting(db, scope, area), after=after, limit=limit)
+    zone = ZoneInfo(queries.county(db, scope.county_id).time_zone)
+    return [Waiting(patrol.id, name, patrol.started_at.astimezone(zone)) for patrol, name in found]
+
+
+def how_many_wait(db: Session, scope: Scope, *, area: str | None = None) -> int:
+    """Return how many patrols wait for a decision of the scope."""
+    return queries.how_many(db, _waiting(db, scope, area))
+
+
+def _waiting(db: Session, scope: Scope, area: str | None) -> list[ColumnElement[bool]]:
+    where = [patrols_in(scope, *CHANGE), judged(Verdict.REVIEW)]
+    if scope.person_id is not None:  # nobody judges his own walk
+        where.append(Patrol.person_id.is_distinct_from(scope.person_id))
+    if area is not None:
+        below = areas.descendants(db, scope.county_id, [areas.area_id_of(db, scope, area)])
+        where.append(patrols_in(dataclasses.replace(scope, rights={Right.COORDINATOR: below})))
+    return where
 
 
 def may_review(db: Session, scope: Scope, patrol_id: uuid.UUID) -> bool:

@@ -17,7 +17,7 @@ from geo_service.areas import service as areas
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.errors import NotFound
-from geo_service.listing import As, records, report_answer
+from geo_service.listing import DRAWN, As, records, report_answer
 from geo_service.paging import export
 from geo_service.people import imports, lists, service
 from geo_service.people.drafts import PersonDraft
@@ -34,7 +34,7 @@ Format = Annotated[
     Query(alias="as", description="json: a page of rows; else all as a file."),
 ]
 FormatOfDuties = Annotated[
-    Literal["json", "csv", "xlsx", "geojson", "gpkg"],
+    Literal["json", "csv", "xlsx", "geojson", "gpkg", "kml"],
     Query(alias="as", description="json: a page of rows; else all as a file."),
 ]
 Text = Annotated[str, Field(max_length=500)]
@@ -197,7 +197,7 @@ def duties(
 ) -> Response:
     """Return duties by id, with person, place, part of it, role, kind, level and days."""
     if form != "json":
-        drawn = form in ("geojson", "gpkg")
+        drawn = form in DRAWN
         return export(db, scope, lists.duties(db, scope, drawn=drawn, **wanted), As(form), full=full)
     after = cursors.number(cursor)
     return _page(records(lists.duties(db, scope, after=after, limit=limit + 1, **wanted)), limit, "id")

@@ -18,7 +18,7 @@ from geo_service.accounts.narrow import CHANGE, areas_in, duties_in, patrols_in,
 from geo_service.accounts.scope import Scope
 from geo_service.counting import covering
 from geo_service.tables import Area, County, Duty, Job, Patrol, Person, Place, PlaceArea, PlaceVersion
-from layers.vocabulary import DutyKind, Layer, Level, Role
+from layers.vocabulary import DutyKind, Layer, Level, Right, Role
 
 Spans = list[tuple[int, int]]
 
@@ -121,14 +121,21 @@ def patrols(db: Session, scope: Scope, first: dt.date, last: dt.date) -> int:
     return db.scalar(found) or 0
 
 
-def area_choices(db: Session, scope: Scope) -> list[AreaChoice]:
-    """Return the townships and villages of the scope by code."""
+def area_choices(db: Session, scope: Scope, *rights: Right) -> list[AreaChoice]:
+    """Return the townships and villages of the scope by code; those in which one of `rights` holds."""
     rows = db.execute(
         select(Area.code, Area.name, Area.level)
-        .where(areas_in(scope), Area.level != Level.COUNTY)
+        .where(areas_in(scope, *rights), Area.level != Level.COUNTY)
         .order_by(Area.code)
     )
     return [AreaChoice(code, name, Level(level)) for code, name, level in rows]
+
+
+def person_name(db: Session, scope: Scope, person_id: uuid.UUID | None) -> str | None:
+    """Return the name of a person of the scope; None where there is none, or he is beyond it."""
+    if person_id is None:
+        return None
+    return db.scalar(select(Person.name).where(Person.id == person_id, people_in(scope)))
 
 
 @dataclass(frozen=True)

@@ -467,6 +467,31 @@ WALKS: dict[tuple[str, str], Walk] = {
         lambda town: {"path": {"account_id": town.account.id, "sign_in_id": town.sign_in.id}},
         ok=204,
     ),
+    ("GET", "/accounts"): Walk(ADMINISTERS, shows="not_own"),
+    ("POST", "/accounts"): Walk(
+        ADMINISTERS,
+        lambda town: {"data": {"login": "newcomer", "right": "coordinator", "ground": town.area.code}},
+    ),
+    ("GET", "/accounts/{account_id}"): Walk(ADMINISTERS, _of_account, shows="not_own"),
+    ("POST", "/accounts/{account_id}/{action}"): Walk(
+        ADMINISTERS, lambda town: {"path": {"account_id": town.account.id, "action": "disable"}}, ok=303
+    ),
+    ("POST", "/accounts/{account_id}/grants"): Walk(
+        ADMINISTERS,
+        lambda town: {**_of_account(town), "data": {"right": "planner", "ground": town.area.code}},
+        ok=303,
+    ),
+    ("POST", "/accounts/{account_id}/grants/{grant_id}/revoke"): Walk(
+        ADMINISTERS, lambda town: {"path": {"account_id": town.account.id, "grant_id": town.grant.id}}, ok=303
+    ),
+    ("POST", "/accounts/{account_id}/tokens"): Walk(
+        ADMINISTERS, lambda town: {**_of_account(town), "data": {"name": "test"}}, shows="not_own"
+    ),
+    ("POST", "/accounts/{account_id}/sign-ins/{sign_in_id}/end"): Walk(
+        ADMINISTERS,
+        lambda town: {"path": {"account_id": town.account.id, "sign_in_id": town.sign_in.id}},
+        ok=303,
+    ),
     # cases
     ("GET", "/api/cases"): Walk(WORK_CASES, shows="cases"),
     ("GET", "/api/cases/count"): Walk(WORK_CASES),
@@ -573,6 +598,8 @@ WALKS: dict[tuple[str, str], Walk] = {
         beyond=200,
         whole=True,
     ),
+    ("GET", "/audit"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
+    ("GET", "/audit/file"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
     ("GET", "/api/audit"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
     # areas and places
     ("GET", "/api/counties"): Walk(),
@@ -877,6 +904,41 @@ WALKS: dict[tuple[str, str], Walk] = {
         lambda town: {**_of_patrol(town), "data": {"verdict": "counted", "note": "测试"}},
         ok=303,
         without=404,
+    ),
+    ("GET", "/gaps"): Walk(shows="places"),
+    ("GET", "/gaps/file"): Walk(about=lambda _: {"params": {"as": "csv"}}, beyond=200, shows="places"),
+    ("GET", "/gaps/misfits"): Walk(STAFF),
+    ("GET", "/gaps/misfits/file"): Walk(STAFF),
+    ("POST", "/gaps/misfits/{duty_id}/fits"): Walk(STAFF, _of_duty, ok=303),
+    ("GET", "/places/{place_id}/duties"): Walk(STAFF, _of_river, shows="people"),
+    ("POST", "/places/{place_id}/duties"): Walk(
+        STAFF,
+        lambda town: {"path": {"place_id": town.grid.id}, "data": {"person": str(town.neighbour.id)}},
+        ok=303,
+    ),
+    ("POST", "/places/{place_id}/duties/hand-over"): Walk(
+        STAFF,
+        lambda town: {
+            **_of_river(town),
+            "data": {
+                "duty": town.duty.id,
+                "person": str(town.neighbour.id),
+                "day": f"{NOON.date() + dt.timedelta(days=1)}",
+            },
+        },
+        ok=422,  # the neighbour has the same duty already: said above the duties
+    ),
+    ("POST", "/places/{place_id}/duties/end"): Walk(
+        STAFF, lambda town: {**_of_river(town), "data": {"duty": town.duty.id, "day": DAY}}, ok=303
+    ),
+    ("GET", "/rosters"): Walk(STAFF, shows="places"),
+    ("GET", "/rosters/all.zip"): Walk(STAFF),
+    ("POST", "/rosters"): Walk(STAFF, lambda _: {"data": {"step": "try"}}, ok=422, beyond=422),  # no file
+    ("GET", "/review"): Walk(STAFF),
+    ("POST", "/review/{patrol_id}"): Walk(
+        STAFF,
+        lambda town: {**_of_patrol(town), "data": {"verdict": "counted", "note": "测试"}},
+        ok=303,
     ),
     # A handler's work is cases: he is led to them.
     ("GET", "/"): Walk(EVERYBODY - {Right.HANDLER}, without=303),
