@@ -19,6 +19,8 @@ Pair = tuple[int, int]
 
 ADJOINING_M = 500.0
 """How much of the way from home a stretch beside one's own makes up for."""
+UNKNOWN_M = 5000.0
+"""How far away somebody counts of whom nobody knows where he lives."""
 FURTHER_PLACE_M = 500.0
 """A person's second place counts as so much more way, the third as twice that, and so on."""
 MOST_PAIRS = 200_000
@@ -90,7 +92,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Somebody who could take places: what he may have, and what he has beside these needs."""
+    """Somebody who could take places: what he may have, and what he has already (what is held included)."""
 
     most_places: int = 2
     most_m: int | None = None
@@ -106,7 +108,8 @@ class Option:
 
     need: int
     candidate: int
-    distance_m: float
+    distance_m: float | None
+    """None: nobody knows where he lives."""
     adjoins: bool = False
     """Whether it lies beside a stretch that is his."""
 
@@ -118,7 +121,8 @@ class Option:
     @property
     def way_m(self) -> int:
         """What it costs of ease, in whole metres; never nothing, so that nobody is sent in vain."""
-        return 1 + round(max(0.0, self.distance_m - (ADJOINING_M if self.adjoins else 0.0)))
+        distance_m = UNKNOWN_M if self.distance_m is None else self.distance_m
+        return 1 + round(max(0.0, distance_m - (ADJOINING_M if self.adjoins else 0.0)))
 
 
 @dataclass(frozen=True)
@@ -161,9 +165,9 @@ class Question:
         return found
 
     def loads(self) -> tuple[list[int], list[int]]:
-        """Return how many places, and how many metres, each candidate has without any proposal."""
+        """Return how many places, and how many metres, each candidate has beside what is open."""
         places, metres = [c.has_places for c in self.candidates], [c.has_m for c in self.candidates]
-        for need, candidate in self.settled:
+        for need, candidate in frozenset(self.fixed) - frozenset(self.held):
             places[candidate] += 1
             metres[candidate] += self.needs[need].length_m
         return places, metres

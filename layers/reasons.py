@@ -14,11 +14,11 @@ def explained(question: Question, pairs: set[Pair], reached: Sequence[Reached]) 
     places, metres = _loads(question, pairs)
     unmet: dict[int, Why] = {}
     short: dict[int, Why] = {}
-    for n, need in enumerate(question.needs):
+    for n, wanting in enumerate(question.needs):
         people = len(by_need[n])
-        if people < need.covered_from:
+        if people < wanting.covered_from:
             unmet[n] = _why_unmet(question, n, people, places, metres)
-        elif people < need.wanted:
+        elif people < wanting.wanted:
             short[n] = _why_unmet(question, n, people, places, metres)
     wishes = {
         (n, c): _why_wish(question, (n, c), by_need[n], places, metres)
@@ -38,13 +38,14 @@ def _lines(question: Question, pairs: set[Pair], by_need: Mapping[int, Sequence[
             option_of[option.pair] = option
     nearest_m: dict[int, float] = {}
     for option in question.free:
-        nearest_m[option.need] = min(nearest_m.get(option.need, option.distance_m), option.distance_m)
+        if option.distance_m is not None:
+            nearest_m[option.need] = min(nearest_m.get(option.need, option.distance_m), option.distance_m)
     held, fixed = frozenset(question.held), frozenset(question.fixed)
     nth = [candidate.has_places for candidate in question.candidates]
     lines = []
-    # What is settled was there before what is proposed.
+    # What is held is among what he has; what is settled was there before what is proposed.
     for need, candidate in sorted(pairs, key=lambda pair: (pair not in question.settled, pair)):
-        nth[candidate] += 1
+        nth[candidate] += (need, candidate) not in held
         found = option_of.get((need, candidate))
         distance_m = None if found is None else found.distance_m
         lines.append(

@@ -14,6 +14,7 @@ from layers.reasons import explained
 
 Floats = NDArray[np.float64]
 _INFINITE = float("inf")
+_FEASIBLE = 2
 _LEAST_S = 0.5
 """What every goal may take, also when the ones before it have used up the time."""
 
@@ -23,9 +24,7 @@ def propose(question: Question, *, seconds: float = 20.0) -> Proposal:
 
     Whatever is asked has an answer: what cannot be met is told. Raises TooLarge.
     """
-    if len(question.free) > MOST_PAIRS:
-        raise TooLarge("对象和人太多，一次排不了；请按镇街分开，或缩小最远距离。")
-    pairs, reached = _solved(question, seconds)
+    pairs, reached = solved(question, seconds=seconds)
     return explained(question, pairs, reached)
 
 
@@ -56,6 +55,8 @@ class _Model:
     whole: list[bool] = field(default_factory=list)
     gains: dict[Goal, dict[int, int]] = field(default_factory=lambda: {goal: {} for goal in Goal})
     """Of each goal, what a column is worth; of ease, what it costs."""
+    follows: list[tuple[Sequence[int], Sequence[int], int]] = field(default_factory=list)
+    """Columns that follow from options taken: (columns, options, each how many options of these fill)."""
     settled: dict[Goal, int] = field(default_factory=lambda: dict.fromkeys(Goal, 0))
     """What is reached without any choice."""
 
@@ -63,6 +64,20 @@ class _Model:
         self.upper.append(upper)
         self.whole.append(whole)
         return len(self.upper) - 1
+
+    def completed(self, values: Floats) -> Floats:
+        """Return whole options with all that follows from them.
+
+        The solver (1.16) may give back the columns of the start beside the objective of a better solution:
+        what does not add up is solved again without a start.
+        """
+        found = np.rint(values)
+        for columns, options, each in self.follows:
+            taken = int(found[list(options)].sum())
+            for k, column in enumerate(columns):
+                filled = taken - k if len(columns) > 1 else taken // each
+                found[column] = min(max(filled, 0), self.upper[column])
+        return found
 
 
 def _modelled(question: Question) -> _Model:
@@ -100,12 +115,14 @@ def _add_need(model: _Model, question: Question, n: int, mine: Sequence[int]) ->
     elif base < covers:
         covered = model.column(1.0)
         model.gains[Goal.COVER][covered] = need.worth_m
+        model.follows.append(([covered], mine, covers - base))
         model.rows.add([*people, (covered, -float(covers - base))], 0.0, _INFINITE)
         for j in mine if need.in_pairs else ():
             model.rows.add([(j, 1.0), (covered, -1.0)], -_INFINITE, 0.0)
     if need.wanted > max(base, 1):
         filled = model.column(float(need.wanted - base), whole=False)
         model.gains[Goal.FILL][filled] = 1
+        model.follows.append(([filled], mine, 1))
         model.rows.add([*people, (filled, -1.0)], 0.0, _INFINITE)
 
 
@@ -124,13 +141,16 @@ def _add_candidate(
     steps = [
         model.column(1.0, whole=False) for _ in range(min(most, len(mine)))
     ]  # filled in order by themselves, for each costs more than the one before
+    model.follows.append((steps, mine, 1))
     for k, step in enumerate(steps):
         model.gains[Goal.EASE][step] = round((places + k) * FURTHER_PLACE_M)
     model.rows.add([*((j, 1.0) for j in mine), *((step, -1.0) for step in steps)], 0.0, 0.0)
 
 
-def _solved(question: Question, seconds: float) -> tuple[set[Pair], list[Reached]]:
-    """Choose goal by goal; each goal's value becomes a row for the next ones."""
+def solved(question: Question, *, seconds: float) -> tuple[set[Pair], list[Reached]]:
+    """Choose pairs goal by goal: each goal's value becomes a row for the next ones. Raises TooLarge."""
+    if len(question.free) > MOST_PAIRS:
+        raise TooLarge("对象和人太多，一次排不了；请按镇街分开，或缩小最远距离。")
     model = _modelled(question)
     chosen = np.zeros(len(model.upper))
     reached: list[Reached] = []
@@ -165,30 +185,42 @@ class _Found:
 def _goal(model: _Model, gains: dict[int, int], start: Floats, *, largest: bool, seconds: float) -> _Found:
     cost = np.zeros(len(model.upper))
     cost[list(gains)] = list(gains.values())
+    program, took_s = _program(model, cost, largest=largest), 0.0
+    for begin in (start, None):
+        solver = _run(program, begin, seconds)
+        took_s += float(solver.getRunTime())
+        info, found = solver.getInfo(), np.asarray(solver.getSolution().col_value, float)
+        if found.size != cost.size or info.primal_solution_status != _FEASIBLE:
+            values, is_true = start, True  # out of time: what the goals before found holds
+            break
+        values = model.completed(found)
+        is_true = abs(float(cost @ values) - info.objective_function_value) < 0.5
+        if is_true:
+            break
+    value = round(float(cost @ values))
+    if is_true and solver.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+        return _Found(values, value, value, took_s)
+    limit = float(info.mip_dual_bound)
+    if not math.isfinite(limit):
+        limit = float(sum(gains.values())) if largest else 0.0
+    bound = max(value, math.floor(limit + 1e-6)) if largest else min(value, math.ceil(limit - 1e-6))
+    return _Found(values, value, bound, took_s)
+
+
+def _run(program: highspy.HighsLp, start: Floats | None, seconds: float) -> highspy.Highs:
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     for name, value in (
         ("output_flag", False), ("parallel", "off"), ("random_seed", 0), ("mip_rel_gap", 0.0),
         ("mip_abs_gap", 0.5), ("time_limit", seconds), ("mip_feasibility_tolerance", 1e-7),
     ):  # fmt: skip
         solver.setOptionValue(name, value)
-    solver.passModel(_program(model, cost, largest=largest))
-    solution = highspy.HighsSolution()
-    solution.col_value = start.tolist()
-    solver.setSolution(solution)
+    solver.passModel(program)
+    if start is not None:
+        solution = highspy.HighsSolution()
+        solution.col_value = start.tolist()
+        solver.setSolution(solution)
     solver.run()
-    info = solver.getInfo()
-    values = np.asarray(solver.getSolution().col_value, float)
-    if values.size != cost.size or info.primal_solution_status != 2:  # 2: feasible
-        values = start  # out of time before anything was found: what the goals before found holds
-    value = round(float(cost @ values))
-    bound = value
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        limit = info.mip_dual_bound
-        worst = sum(c for c in gains.values() if c > 0) if largest else 0
-        if not math.isfinite(limit):
-            limit = worst
-        bound = max(value, math.floor(limit + 1e-6)) if largest else min(value, math.ceil(limit - 1e-6))
-    return _Found(values, value, bound, float(solver.getRunTime()))
+    return solver
 
 
 def _program(model: _Model, cost: Floats, *, largest: bool) -> highspy.HighsLp:

@@ -36,7 +36,9 @@ candidates = st.builds(
 @st.composite
 def questions(draw: st.DrawFn) -> Question:
     some = draw(st.lists(st.sampled_from(PAIRS), unique=True, max_size=len(PAIRS)))
-    options = [Option(*pair, draw(st.integers(0, 3000)), adjoins=draw(st.booleans())) for pair in some]
+    options = [
+        Option(*pair, draw(st.none() | st.integers(0, 3000)), adjoins=draw(st.booleans())) for pair in some
+    ]
     few = st.lists(st.sampled_from(PAIRS), unique=True, max_size=2)
     held = draw(few)
     fixed = [pair for pair in draw(few) if pair not in held]
@@ -167,12 +169,12 @@ def test_why_a_wish_is_not_met(question: Question, why: Why) -> None:
 
 
 def test_who_has_more_than_he_may_keeps_it_and_gets_nothing() -> None:
-    needs, own = [Need(1), Need(1), Need(1)], Candidate(most_places=1)
-    found = propose(
-        Question(needs, [own], [Option(n, 0, 1) for n in range(3)], held=[(0, 0)], fixed=[(1, 0)])
-    )
+    needs, own = [Need(1), Need(1), Need(1)], Candidate(most_places=1, has_places=1)
+    options = [Option(n, 0, 1) for n in range(3)]
+    found = propose(Question(needs, [own], options, held=[(0, 0)], fixed=[(1, 0)]))
     assert found.pairs == {(0, 0), (1, 0)}
     assert found.over_limit == [0]
     assert [(line.is_kept, line.is_fixed) for line in found.lines] == [(True, False), (False, True)]
-    released = propose(Question(needs[:1], [own, own], [Option(0, 0, 50), Option(0, 1, 1)]))
+    # Released, it is an option like any other.
+    released = propose(Question(needs[:1], [Candidate(1), Candidate(1)], [Option(0, 0, 50), Option(0, 1, 1)]))
     assert released.pairs == {(0, 1)}
