@@ -136,6 +136,7 @@ class Frame:
             daily.append(("/cases", "案件"))
         if self.holds(Right.COORDINATOR, Right.PLANNER):
             daily.append(("/figures", "数据"))
+            seldom.insert(0, ("/planning", "责任安排"))
         if self.scope is not None and self.scope.person_id is not None:
             seldom.append(("/me", "我的资料"))
         if self.scope is not None and self.scope.areas(Right.AUDITOR) is None:

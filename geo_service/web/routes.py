@@ -33,6 +33,7 @@ from geo_service.web import (
     patrol_pages,
     people_pages,
     pictures,
+    planning_pages,
     plate_pages,
     prints,
     privacy_pages,
@@ -269,6 +270,7 @@ router.include_router(figure_pages.router)
 router.include_router(import_pages.router)
 router.include_router(privacy_pages.router)
 router.include_router(norm_pages.router)
+router.include_router(planning_pages.router)
 router.include_router(drawing_pages.router)
 router.include_router(people_pages.router)
 router.include_router(pages)
