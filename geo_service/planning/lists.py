@@ -6,11 +6,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from geo_service.accounts.narrow import proposals_in
+from geo_service.accounts.narrow import people_in, proposals_in
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.columns import Column, Listing
-from geo_service.coverage.ground import may_name
 from geo_service.planning import queries, service
 from geo_service.planning.words import reason_words, why_words
 from layers.planning import Why
@@ -76,10 +75,10 @@ def lines(db: Session, scope: Scope, proposal_id: int) -> Listing:
     """Return the lines of a proposal with their reasons. Who may not see people sees candidates by number."""
     service.seen(db, scope, proposal_id)
     found = queries.lines_of(db, proposal_id)
-    named = may_name(scope)
     partners = {uuid.UUID(other) for one in found for other in one.ProposalLine.reasons.get("with", ())}
-    names = queries.person_names(db, scope.county_id, partners | {f.ProposalLine.person_id for f in found})
-    labels = names if named else {id_: f"候选人{k}" for k, id_ in enumerate(sorted(names), start=1)}
+    everybody = sorted(partners | {one.ProposalLine.person_id for one in found})
+    names = queries.person_names(db, people_in(scope), everybody)
+    labels = {id_: names.get(id_) or f"候选人{k}" for k, id_ in enumerate(everybody, start=1)}
     rows = []
     for one in found:
         line, layer = one.ProposalLine, Layer(one.layer)
@@ -89,8 +88,8 @@ def lines(db: Session, scope: Scope, proposal_id: int) -> Listing:
         rows.append(
             (
                 line.id, layer, line.place_id, one.code, one.place or one.code, stretch_words(spans),
-                _metres(layer, spans, one.length_dm), line.person_id if named else None,
-                labels.get(line.person_id) or "（已删除）", Role(line.role), LineState(line.state),
+                _metres(layer, spans, one.length_dm), line.person_id if line.person_id in names else None,
+                labels[line.person_id], Role(line.role), LineState(line.state),
                 reason_words(line.reasons, layer, with_), None if distance_m is None else round(distance_m),
                 line.duty_id,
             )
@@ -102,10 +101,11 @@ def unmet(db: Session, scope: Scope, proposal_id: int) -> Listing:
     """Return what a proposal does not meet, and why: places first, then wishes."""
     told: Mapping[str, Any] = service.seen(db, scope, proposal_id).result
     places = [(one, kind) for key, kind in _KINDS for one in told.get(key, ())]
-    wishes = told.get("wishes", ()) if may_name(scope) else ()
+    wishes = told.get("wishes", ())
+    people = queries.person_names(db, people_in(scope), [uuid.UUID(one["person_id"]) for one in wishes])
+    wishes = [one for one in wishes if uuid.UUID(one["person_id"]) in people]
     ids = {one["place_id"] for one, _ in places} | {one["place_id"] for one in wishes}
     labels = queries.place_names(db, scope.county_id, ids)
-    people = queries.person_names(db, scope.county_id, [uuid.UUID(one["person_id"]) for one in wishes])
     rows: list[tuple[Any, ...]] = []
     for one, kind in places:
         layer = Layer(one["layer"])
@@ -115,9 +115,9 @@ def unmet(db: Session, scope: Scope, proposal_id: int) -> Listing:
         rows.append((layer, one["place_id"], name, stretch_words(span), None, kind, why))
     for one in wishes:
         layer_word, name = labels.get(one["place_id"], (Layer.RIVER.value, ""))
-        layer, person = Layer(layer_word), people.get(uuid.UUID(one["person_id"]), "")
+        layer, person = Layer(layer_word), people[uuid.UUID(one["person_id"])]
         why = why_words(Why(one["why"]), layer)
-        rows.append((layer, one["place_id"], name, "", person or "（已删除）", "意愿没有满足", why))
+        rows.append((layer, one["place_id"], name, "", person, "意愿没有满足", why))
     return Listing("unmet", f"方案 {proposal_id} 没有满足的", UNMET, rows)
 
 

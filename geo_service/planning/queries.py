@@ -154,15 +154,14 @@ def proposal(db: Session, visible: Condition, proposal_id: int, *, lock: bool = 
 
 
 def lines_of(db: Session, proposal_id: int) -> Sequence[Any]:
-    """Return the lines of a proposal with place and person, by place and stretch."""
+    """Return the lines of a proposal with their places, by place and stretch."""
     return db.execute(
         select(
             ProposalLine, Place.layer, Place.code, Place.name.label("place"), Place.version_id,
-            PlaceVersion.length_dm, Person.name.label("person"), Person.number, Person.deleted_at,
+            PlaceVersion.length_dm,
         )
         .join(Place, Place.id == ProposalLine.place_id)
         .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
-        .join(Person, Person.id == ProposalLine.person_id)
         .where(ProposalLine.proposal_id == proposal_id)
         .order_by(Place.layer, Place.code, func.lower(ProposalLine.spans).nulls_first(), ProposalLine.id)
     ).all()  # fmt: skip
@@ -202,9 +201,11 @@ def place_names(db: Session, county_id: int, place_ids: Iterable[int]) -> dict[i
     return {id_: (layer, name) for id_, layer, name in rows}
 
 
-def person_names(db: Session, county_id: int, person_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
-    """Return the names of people."""
+def person_names(db: Session, visible: Condition, person_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return the names of people who may be seen."""
     rows = db.execute(
-        select(Person.id, Person.name).where(Person.county_id == county_id, Person.id.in_(list(person_ids)))
+        select(Person.id, Person.name).where(
+            visible, Person.id.in_(list(person_ids)), Person.deleted_at.is_(None)
+        )
     )
     return {id_: name for id_, name in rows}  # noqa: C416  (rows are no tuples to mypy)

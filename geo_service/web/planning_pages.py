@@ -164,7 +164,7 @@ def _one(
         "area_name": area.name,
         "area_code": area.code,
         "state": ProposalState(row.state),
-        "told": row.result,
+        "told": {"needs": 0, "covered": 0, "metres": 0, "too_short_m": 0, "is_proven": False, **row.result},
         "goals": [(Goal(goal), value, bound) for goal, value, bound in row.result.get("reached", ())],
         "lines": lines,
         "open_lines": sum(line["state"] in (LineState.PROPOSED, LineState.FIXED) for line in lines),
