@@ -46,6 +46,7 @@ from geo_service.patrols import paper_routes as patrol_papers
 from geo_service.patrols import routes as patrols
 from geo_service.people import routes as people
 from geo_service.places import routes as places
+from geo_service.planning import routes as planning
 from geo_service.plates import pages as plate_pages
 from geo_service.plates import routes as plates
 from geo_service.privacy import routes as privacy
@@ -79,6 +80,7 @@ ROUTERS = (
     patrol_papers.router,
     services.router,
     norms.router,
+    planning.router,
     figures.router,
     morning.router,
     live.router,

@@ -1235,6 +1235,67 @@ class Message(Table):
     sent_at: Mapped[dt.datetime | None]
 
 
+class Readiness(Table):
+    """What a person is ready to take, and where: limits and wishes; without a row the usual ones hold."""
+
+    __tablename__ = "readiness"
+    county_id: Mapped[int] = _county()
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    is_open: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether he takes anything more at present."""
+    most_places: Mapped[int | None] = mapped_column(SmallInteger)
+    most_m: Mapped[int | None]
+    farthest_m: Mapped[int | None]
+    layers: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    """None: all."""
+    likes: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))
+    """Places that he would like."""
+    avoids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))
+    changed_at: Mapped[dt.datetime] = _now()
+
+
+class Proposal(Table):
+    """Who could take what nobody has, in an area: asked, solved, changed by hand, solved again, accepted."""
+
+    __tablename__ = "proposal"
+    __table_args__ = (Index("ix_proposal_area", "county_id", "area_id"),)
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    area_id: Mapped[int] = mapped_column(ForeignKey("area.id", ondelete="CASCADE"))
+    asked: Mapped[Json]
+    """As `planning.asked` reads it."""
+    result: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    """Of the last solution: what was reached, what is not met and why; people by id only."""
+    state: Mapped[str] = mapped_column(server_default="open")
+    account_id: Mapped[uuid.UUID | None]
+    os_user: Mapped[str | None]
+    solved_at: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class ProposalLine(Table):
+    """One person for one place or stretches of it, as proposed, fixed, refused or accepted."""
+
+    __tablename__ = "proposal_line"
+    __table_args__ = (
+        Index("ix_proposal_line_proposal", "proposal_id"),
+        Index("ix_proposal_line_person", "county_id", "person_id"),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    proposal_id: Mapped[int] = mapped_column(ForeignKey("proposal.id", ondelete="CASCADE"))
+    place_id: Mapped[int] = mapped_column(ForeignKey("place.id", ondelete="CASCADE"))
+    place_version_id: Mapped[int | None] = mapped_column(ForeignKey("place_version.id", ondelete="SET NULL"))
+    """The version on which `spans` are measured."""
+    spans: Mapped[Spans | None] = mapped_column(INT4MULTIRANGE)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    role: Mapped[str]
+    state: Mapped[str]
+    reasons: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    duty_id: Mapped[int | None] = mapped_column(ForeignKey("duty.id", ondelete="SET NULL"))
+    """What it became."""
+
+
 class Deletion(Table):
     """A person that was forgotten: an opaque id, replayed after a restore of an older backup."""
 

@@ -61,6 +61,7 @@ SELDOM: Mapping[str, tuple[Entry, ...]] = {
         Entry("/plates", "公示牌", _COORDINATES),
         Entry("/consent-sheet", "同意书", _COORDINATES),
     ),
+    "安排": (Entry("/planning", "责任安排", _holds(Right.COORDINATOR, Right.PLANNER)),),
     "核对": (
         Entry("/review", "待核的巡查", _COORDINATES),
         Entry("/due", "应巡与实巡", _WALKS),

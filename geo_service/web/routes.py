@@ -39,6 +39,7 @@ from geo_service.web import (
     people_pages,
     pictures,
     place_duty_pages,
+    planning_pages,
     plate_pages,
     prints,
     privacy_pages,
@@ -285,6 +286,7 @@ router.include_router(figure_pages.router)
 router.include_router(import_pages.router)
 router.include_router(privacy_pages.router)
 router.include_router(norm_pages.router)
+router.include_router(planning_pages.router)
 router.include_router(drawing_pages.router)
 router.include_router(people_pages.router)
 router.include_router(place_duty_pages.router)

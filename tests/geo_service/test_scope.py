@@ -38,6 +38,7 @@ from geo_service.cases import reports, units
 from geo_service.cases.reports import Said
 from geo_service.cases.units import UnitSaid
 from geo_service.patrols import photos
+from geo_service.planning.asked import Asked
 from geo_service.plates import ids
 from geo_service.privacy import consents
 from geo_service.settings import Settings
@@ -57,6 +58,8 @@ from geo_service.tables import (
     Person,
     Place,
     Plate,
+    Proposal,
+    ProposalLine,
     Quarantined,
     Service,
     ServicePerson,
@@ -127,6 +130,9 @@ class Town:
     case_photo_id: uuid.UUID
     unit_id: int
     """Of the whole county, as all units are."""
+    proposal_id: int
+    line_id: int
+    """Of the proposal: its volunteer for its grid."""
     cases: list[str] = field(default_factory=list)
     """What its cases tell."""
     places: list[str] = field(default_factory=list)
@@ -402,6 +408,18 @@ def _of_duty(town: Town) -> Request:
 
 def _new_duty(town: Town) -> Request:
     return {"json": {"person_id": str(town.neighbour.id), "place_id": town.grid.id}}
+
+
+def _of_proposal(town: Town, **more: Any) -> Request:
+    return {"path": {"proposal_id": town.proposal_id}, **more}
+
+
+def _new_proposal(town: Town) -> Request:
+    return {"json": {"area": town.area.code, "seconds": 1}}
+
+
+def _readiness(town: Town) -> Request:
+    return {"path": {"person_id": town.walker.id}, "json": {"likes": [town.grid.id]}}
 
 
 def _of_draft(town: Town) -> Request:
@@ -940,6 +958,38 @@ WALKS: dict[tuple[str, str], Walk] = {
         lambda town: {**_of_patrol(town), "data": {"verdict": "counted", "note": "测试"}},
         ok=303,
     ),
+    # planning
+    ("GET", "/api/proposals"): Walk(SEE_FIGURES),
+    ("POST", "/api/proposals"): Walk(SEE_FIGURES, _new_proposal, ok=201),
+    ("GET", "/api/proposals/{proposal_id}"): Walk(SEE_FIGURES, _of_proposal, shows="places"),
+    ("POST", "/api/proposals/{proposal_id}/solve"): Walk(SEE_FIGURES, _of_proposal, ok=204),
+    ("POST", "/api/proposals/{proposal_id}/mark"): Walk(
+        SEE_FIGURES,
+        lambda town: _of_proposal(town, json={"lines": [town.line_id], "state": "fixed"}),
+        ok=204,
+    ),
+    ("POST", "/api/proposals/{proposal_id}/accept"): Walk(
+        STAFF, lambda town: _of_proposal(town, json={"first_day": _tomorrow()}), ok=201
+    ),
+    ("POST", "/api/proposals/{proposal_id}/drop"): Walk(SEE_FIGURES, _of_proposal, ok=204),
+    ("GET", "/api/people/{person_id}/readiness"): Walk(STAFF, _of_walker),
+    ("PUT", "/api/people/{person_id}/readiness"): Walk(STAFF, _readiness, ok=204),
+    ("GET", "/planning"): Walk(SEE_FIGURES, lambda town: {"params": {"area": town.area.code}}),
+    ("POST", "/planning"): Walk(
+        SEE_FIGURES,
+        lambda town: {"data": {"area": town.area.code, "layers": "grid"}},
+        ok=303,
+        beyond=422,
+    ),
+    ("GET", "/planning/{proposal_id}"): Walk(SEE_FIGURES, _of_proposal, shows="places"),
+    ("POST", "/planning/{proposal_id}/lines"): Walk(
+        SEE_FIGURES, lambda town: _of_proposal(town, data={"decide": f"fixed {town.line_id}"}), ok=303
+    ),
+    ("POST", "/planning/{proposal_id}/solve"): Walk(SEE_FIGURES, _of_proposal, ok=303),
+    ("POST", "/planning/{proposal_id}/accept"): Walk(
+        STAFF, lambda town: _of_proposal(town, data={"first_day": _tomorrow()}), ok=303
+    ),
+    ("POST", "/planning/{proposal_id}/drop"): Walk(SEE_FIGURES, _of_proposal, ok=303),
     # A handler's work is cases: he is led to them.
     ("GET", "/"): Walk(EVERYBODY - {Right.HANDLER}, without=303),
     ("GET", "/api/progress"): Walk(),
@@ -1091,6 +1141,7 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
         _file(county, folder, f"figure_entry/{entry_id}"), report_id, photo_id, account, grant, sign_in,
         *_expected_of(county, walker), *_devices(county, walker), *_care(county, area, walker),
         _plate(county, river), *_case(county, name, x, walker, folder),
+        *_proposal(county, area, walker, grid),
         cases=[f"{name}案情"],
         places=[area.code, f"{name}河", f"{name}格", f"{name}待上图"],
         people=[f"{name}案情", f"{name}老王", str(walker.id), str(patrol_id), str(service_id)],
@@ -1099,6 +1150,20 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
             str(account.id),
         ],
     )  # fmt: skip
+
+
+def _proposal(county: SmallCounty, area: Area, person: Person, grid: Place) -> tuple[int, int]:
+    """Add a proposal with one line."""
+    row = Proposal(county_id=county.id, area_id=area.id, asked=Asked().to_json())
+    county.db.add(row)
+    county.db.flush()
+    line = ProposalLine(
+        county_id=county.id, proposal_id=row.id, place_id=grid.id, place_version_id=grid.version_id,
+        person_id=person.id, role=Role.GRID_STEWARD, state="proposed",
+    )  # fmt: skip
+    county.db.add(line)
+    county.db.flush()
+    return row.id, line.id
 
 
 def _devices(county: SmallCounty, person: Person) -> tuple[int, int, str]:
