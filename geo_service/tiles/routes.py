@@ -60,7 +60,7 @@ def style(request: Request, db: Db, scope: Signed, asked: FromTheAddress) -> dic
 def tile(
     request: Request, db: Db, scope: Signed, asked: FromTheAddress,
     z: Annotated[int, Path(ge=0)], x: Annotated[int, Path(ge=0)], y: Annotated[int, Path(ge=0)],
-    form: Form, of: Annotated[Of, Parameter(description="places, or stretches of lines")] = Of.PLACES,
+    form: Form, show: Annotated[Of, Parameter(description="places, or stretches of lines")] = Of.PLACES,
 ) -> Response:  # fmt: skip
     """Return places with layer, name and scheme, townships at low zooms, or classified stretches of lines.
 
@@ -68,10 +68,10 @@ def tile(
     """
     here = Tile(z, x, y)
     query = asked.query(db, scope)
-    mark = service.mark(db, scope, query, of)
+    mark = service.mark(db, scope, query, show)
     if _has(request, mark):
         return _unchanged(mark)
-    content = service.draw(db, scope, query, here, of, form)
+    content = service.draw(db, scope, query, here, show, form)
     headers = _KEPT | {"ETag": mark}
     if not content:
         return Response(status_code=204, headers=headers)
@@ -79,7 +79,7 @@ def tile(
 
 
 def _address(root: str, asked: Asked, county: str | None, of: Of) -> str:
-    pairs = asked.pairs | ({"county": county} if county else {}) | {"of": of.value}
+    pairs = asked.pairs | ({"county": county} if county else {}) | {"show": of.value}
     return f"{root}/api/tiles/{{z}}/{{x}}/{{y}}.mvt?{urlencode(pairs, doseq=True)}"
 
 

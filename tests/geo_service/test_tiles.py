@@ -125,30 +125,30 @@ def test_filters_choose_layers_and_areas(clerk: TestClient, town: Watertown) -> 
 
 
 def test_stretches_are_as_long_as_the_api_says(clerk: TestClient, town: Watertown) -> None:
-    pieces = all_tiles(clerk, 14, of="stretches")["stretches"]
+    pieces = all_tiles(clerk, 14, show="stretches")["stretches"]
     length: Counter[tuple[int, str]] = Counter()
     for one in pieces:
         length[one["id"], one["class"]] += one["shape"].length
-    rows = {row["place_id"]: row for row in clerk.get("/api/coverage", params=WINDOW).json()["rows"]}
+    rows = {row["code"]: row for row in clerk.get("/api/coverage", params=WINDOW).json()["rows"]}
     lines = [*town.rivers[:2], town.road]
     assert sum(length[town.rivers[0].id, key] for key in FRESH) > 700
     for place in lines:
         fresh = sum(length[place.id, key] for key in FRESH)
-        assert fresh == pytest.approx(rows[place.id]["covered"], abs=15)
+        assert fresh == pytest.approx(rows[place.code]["covered_m"], abs=15)
         whole = fresh + length[place.id, "uncovered"] + length[place.id, "ambiguous"]
-        assert whole == pytest.approx(rows[place.id]["whole"], abs=15)
+        assert whole == pytest.approx(rows[place.code]["length_m"], abs=15)
     for kind in ("unassigned", "neglected"):
         answer = clerk.get("/api/gaps", params=WINDOW | {"kind": kind, "shortest": 0}).json()
-        told: Counter[int] = Counter()
+        told: Counter[str] = Counter()
         for row in answer["rows"]:
-            told[row["place_id"]] += row["size"] or 0
+            told[row["code"]] += row["length_m"] or 0
         for place in lines:
-            assert length[place.id, kind] == pytest.approx(told[place.id], abs=15)
+            assert length[place.id, kind] == pytest.approx(told[place.code], abs=15)
 
 
 def test_stretches_are_of_their_window_and_their_duties(clerk: TestClient, town: Watertown) -> None:
     def classes(**params: str) -> set[str]:
-        found = all_tiles(clerk, 14, of="stretches", **params)["stretches"]
+        found = all_tiles(clerk, 14, show="stretches", **params)["stretches"]
         return {one["class"] for one in found if one["id"] == town.rivers[0].id}
 
     day = dt.date.fromisoformat
@@ -169,7 +169,7 @@ def test_only_what_lies_in_the_area_of_a_scope_is_cut_out_of_a_line(
     sign_in(client, "east", PASSWORD)
     found = all_tiles(client, 14)["places"]
     assert {one["id"] for one in found} == {town.rivers[0].id, town.rivers[1].id, town.grids[1].id}
-    pieces = all_tiles(client, 14, of="stretches")["stretches"]
+    pieces = all_tiles(client, 14, show="stretches")["stretches"]
     assert {one["id"] for one in pieces} == {town.rivers[0].id, town.rivers[1].id}
     for one in pieces:
         assert shapely.bounds(one["shape"])[0] > ORIGIN[0] + 995
@@ -182,17 +182,18 @@ def test_values_are_those_of_the_lists(clerk: TestClient, town: Watertown) -> No
     places = told["places"]
     by_id = {id_: {key: places[key][i] for key in places} for i, id_ in enumerate(places["id"])}
     rows = clerk.get("/api/coverage", params=WINDOW).json()["rows"]
-    assert set(by_id) == {row["place_id"] for row in rows if row["share"] is not None}
+    code = {place.id: place.code for place in [*town.rivers, town.road, *town.grids]}
+    by_code = {code[id_]: own for id_, own in by_id.items()}
+    assert set(by_code) == {row["code"] for row in rows if row["share"] is not None}
     for row in rows:
         if row["share"] is not None:
-            own = by_id[row["place_id"]]
+            own = by_code[row["code"]]
             assert own["share"] == pytest.approx(row["share"] * 1000, abs=1)
             assert own["times"] == row["times"]
     for bit, kind in ((1, "unassigned"), (2, "unpatrolled"), (4, "neglected")):
         gaps = clerk.get("/api/gaps", params=WINDOW | {"kind": kind, "shortest": 0}).json()["rows"]
-        assert {id_ for id_, own in by_id.items() if own["gaps"] & bit} == {
-            row["place_id"] for row in gaps if row["size"] is not None
-        }
+        missing = {row["code"] for row in gaps if row["length_m"] or row["area_m2"]}
+        assert {own_code for own_code, own in by_code.items() if own["gaps"] & bit} == missing
     assert by_id[town.grids[0].id]["held"] == 2
     assert by_id[town.rivers[0].id]["held"] == 1
     assert by_id[town.road.id]["held"] == 0
@@ -212,7 +213,7 @@ def test_far_off_a_map_shows_townships_and_then_lines_without_detail(
     assert set(far) == {"areas"}
     middle = all_tiles(clerk, 11)
     assert {"name"} - set(middle["places"][0]) == {"name"}
-    assert all_tiles(clerk, 11, of="stretches") == {}
+    assert all_tiles(clerk, 11, show="stretches") == {}
 
 
 def test_a_county_without_borders_shows_its_places_from_far_off(
@@ -226,8 +227,8 @@ def test_a_county_without_borders_shows_its_places_from_far_off(
 def test_the_same_as_geojson_for_maps_without_webgl(clerk: TestClient, town: Watertown) -> None:
     z, x, y = tile_at(500, 100, 14)
     for of, name in (("places", "places"), ("stretches", "stretches")):
-        told = clerk.get(f"/api/tiles/{z}/{x}/{y}.geojson", params=WINDOW | {"of": of}).json()
-        inside = decoded(tile(clerk, (z, x, y), of=of).content, z, x, y)[name]
+        told = clerk.get(f"/api/tiles/{z}/{x}/{y}.geojson", params=WINDOW | {"show": of}).json()
+        inside = decoded(tile(clerk, (z, x, y), show=of).content, z, x, y)[name]
         key = (lambda one: (one["id"], one.get("class"))) if of == "stretches" else (lambda one: one["id"])
         assert {key(one["properties"]) for one in told["features"]} == {key(one) for one in inside}
     empty = clerk.get("/api/tiles/14/0/0.geojson").json()
@@ -258,7 +259,7 @@ def marks(client: TestClient, db: Session) -> dict[str, str]:
     place = tile_at(500, 100, 14)
     return {
         "places": tile(client, place).headers["etag"],
-        "stretches": tile(client, place, of="stretches").headers["etag"],
+        "stretches": tile(client, place, show="stretches").headers["etag"],
         "values": client.get("/api/tiles/values", params=WINDOW).headers["etag"],
     }
 
@@ -275,7 +276,7 @@ def test_what_did_not_change_is_not_sent_again(clerk: TestClient, db: Session) -
     z, x, y = tile_at(500, 100, 14)
     for of in ("places", "stretches"):
         again = clerk.get(
-            f"/api/tiles/{z}/{x}/{y}.mvt", params=WINDOW | {"of": of}, headers={"If-None-Match": before[of]}
+            f"/api/tiles/{z}/{x}/{y}.mvt", params=WINDOW | {"show": of}, headers={"If-None-Match": before[of]}
         )
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == before[of]
@@ -323,7 +324,7 @@ def test_another_scope_and_another_question_have_other_tags(
     before = marks(clerk, db)
     place = tile_at(500, 100, 14)
     assert tile(clerk, place, last=str(DAY)).headers["etag"] == before["places"]
-    assert tile(clerk, place, of="stretches", last=str(DAY)).headers["etag"] != before["stretches"]
+    assert tile(clerk, place, show="stretches", last=str(DAY)).headers["etag"] != before["stretches"]
     assert tile(clerk, place, layer="road").headers["etag"] != before["places"]
     db.execute(update(Grant).values(area_id=town.west.id))
     assert changed(clerk, db, before) == {"places", "stretches", "values"}
