@@ -120,7 +120,12 @@ class Frame:
         if self.holds(Right.COORDINATOR, Right.VOLUNTEER):
             daily += [("/patrols", "巡查"), ("/upload", "上传轨迹"), ("/services", "服务")]
         if self.sees_places:
-            daily += [("/map/coverage", "覆盖图"), ("/map/gaps", "空白图"), ("/places", "对象")]
+            daily += [
+                ("/map", "地图"),
+                ("/map/coverage", "覆盖图"),
+                ("/map/gaps", "空白图"),
+                ("/places", "对象"),
+            ]
             seldom.append(("/due", "应巡与实巡"))
         seldom.append(("/norms", "标准"))
         if self.holds(Right.COORDINATOR):
@@ -146,7 +151,9 @@ class Frame:
         """Return a page as the menu shows it; an issued report belongs to the figures."""
         path = self.request.url.path
         below = (f"{page}/", *_BELOW.get(page, ()))
-        here = "page" if path == page else "true" if page != "/" and path.startswith(below) else ""
+        here = (
+            "page" if path == page else "true" if page not in ("/", "/map") and path.startswith(below) else ""
+        )
         return MenuItem(self.link(page), name, here)
 
     def link(self, path: str, *more: Mapping[str, object], **query: object) -> str:

@@ -28,6 +28,7 @@ from geo_service.web import (
     drawing_pages,
     figure_pages,
     import_pages,
+    map_pages,
     norm_pages,
     paper_pages,
     patrol_pages,
@@ -271,5 +272,6 @@ router.include_router(privacy_pages.router)
 router.include_router(norm_pages.router)
 router.include_router(drawing_pages.router)
 router.include_router(people_pages.router)
+router.include_router(map_pages.router)
 router.include_router(pages)
 router.include_router(api)
