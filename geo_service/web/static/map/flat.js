@@ -1,5 +1,7 @@
 /* The map without WebGL: Leaflet draws the same tiles, sent as GeoJSON, on a plain canvas. */
 
+import { tile as hatched } from "./patterns.js";
+
 const VENDOR = "/static/leaflet";
 const SIDE = 256;
 const KINDS = { uncovered: "unpatrolled", neglected: "neglected", unassigned: "unassigned" };
@@ -49,11 +51,25 @@ function start(L, map, { at, facts }) {
   return map.fitBounds([[south, west], [north, east]], { padding: [24, 24], maxZoom: 16 });
 }
 
+/* Leaflet fills areas plainly; gaps are hatched on every map. */
+function hatching(L) {
+  return L.Canvas.extend({
+    _fillStroke(context, path) {
+      const { hatch, fill, fillColor } = path.options;
+      L.Canvas.prototype._fillStroke.call(this, context, path);
+      if (!fill || !hatch) return;
+      context.globalAlpha = 0.45;
+      context.fillStyle = context.createPattern(hatched(hatch, fillColor), "repeat");
+      context.fill("evenodd");
+    },
+  });
+}
+
 class Flat {
   constructor(L, map, seen) {
     Object.assign(this, { L, map, seen, tiles: new Map(), mode: null, classes: new Map(), towns: new Map(), chosen: null });
     this.waiting = 0;
-    this.canvas = L.canvas({ padding: 0.2, tolerance: 6 });
+    this.canvas = new (hatching(L))({ padding: 0.2, tolerance: 6 });
   }
 
   /* The tile's zoom that the WebGL map would show here. */
@@ -154,7 +170,7 @@ class Flat {
     }
     const isChosen = id === this.chosen;
     const outline = isChosen ? "#ffd400" : layer === "grid" ? "#7d8a5c" : "#6a2c5b";
-    return { color: outline, weight: isChosen ? 5 : layer === "grid" ? 1 : 2.5, fillColor: look.colour, fillOpacity: look.fill };
+    return { color: outline, weight: isChosen ? 5 : layer === "grid" ? 1 : 2.5, fillColor: look.colour, fillOpacity: look.fill, hatch: look.hatch };
   }
 
   stretch(properties) {

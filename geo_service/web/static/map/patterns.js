@@ -11,7 +11,7 @@ function sheet(width, height) {
 const pixels = (pen, { width, height }) => pen.getImageData(0, 0, width, height);
 
 /* A hatch that repeats without a seam: each stroke also just beyond every side. */
-export function hatch(sign, colour, size = 16, ground = null) {
+export function tile(sign, colour, size = 16, ground = null) {
   const [canvas, pen] = sheet(size, size);
   if (ground) {
     pen.fillStyle = ground;
@@ -26,7 +26,12 @@ export function hatch(sign, colour, size = 16, ground = null) {
       pen.stroke();
     }
   }
-  return pixels(pen, canvas);
+  return canvas;
+}
+
+export function hatch(...asked) {
+  const canvas = tile(...asked);
+  return pixels(canvas.getContext("2d"), canvas);
 }
 
 /* A name as a picture twice as fine as the map, dark on a pale rim. */
