@@ -55,6 +55,7 @@ from geo_service.room import lack_of_room
 from geo_service.rosters import routes as rosters
 from geo_service.services import routes as services
 from geo_service.settings import Settings
+from geo_service.tiles import routes as tiles
 from geo_service.volunteer import pages as volunteer_pages
 from geo_service.volunteer import routes as volunteers
 from geo_service.web import routes as web
@@ -75,6 +76,7 @@ ROUTERS = (
     people.router,
     rosters.router,
     coverage.router,
+    tiles.router,
     patrols.router,
     patrol_clients.router,
     patrol_papers.router,

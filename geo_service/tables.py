@@ -17,6 +17,7 @@ from sqlalchemy import (
     REAL,
     BigInteger,
     CheckConstraint,
+    Computed,
     DateTime,
     Double,
     ForeignKey,
@@ -37,6 +38,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 CELLS_PER_BLOCK = 4096
 """A block is 64 x 64 cells."""
+
+WEB_MERCATOR = 3857
+"""The plane of map tiles."""
+DRAWN = f"st_transform(coalesce(line, st_force3dm(polygon)), {WEB_MERCATOR})"
+SKETCH = (
+    f"case when line is null then st_simplifypreservetopology(st_transform(polygon, {WEB_MERCATOR}), 20)"
+    f" else st_simplify(st_force2d(st_transform(line, {WEB_MERCATOR})), 20, true) end"
+)
 
 Json = dict[str, Any]
 Spans = list[Range[int]]
@@ -162,6 +171,8 @@ class PlaceVersion(Table):
         Index("ix_place_version_line", "line", postgresql_using="gist"),
         Index("ix_place_version_polygon", "polygon", postgresql_using="gist"),
         Index("ix_place_version_axis", "axis", postgresql_using="gist"),
+        Index("ix_place_version_drawn", "drawn", postgresql_using="gist"),
+        Index("ix_place_version_sketch", "sketch", postgresql_using="gist"),
         CheckConstraint("(line is null) <> (polygon is null)", name="one_geometry"),
     )
     county_id: Mapped[int] = _county()
@@ -189,7 +200,42 @@ class PlaceVersion(Table):
     the line is which bank; and how wide the water is, by metres of the axis."""
     sources: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
     """[{"id": "way/123", "spans": [[from_dm, to_dm], ...]}]: which piece came from which source feature."""
+    drawn: Mapped[Any | None] = mapped_column(
+        Geometry("GEOMETRYM", srid=WEB_MERCATOR, dimension=3, spatial_index=False),
+        Computed(DRAWN, persisted=True),
+        deferred=True,
+    )
+    """The line or polygon as tiles need it, kept by the database itself; a line keeps its M."""
+    sketch: Mapped[Any | None] = mapped_column(
+        Geometry("GEOMETRY", srid=WEB_MERCATOR, spatial_index=False),
+        Computed(SKETCH, persisted=True),
+        deferred=True,
+    )
+    """The same with what is smaller than a pixel left out at the zooms of a whole county."""
     created_at: Mapped[dt.datetime] = _now()
+
+
+class Shown(Table):
+    """How often what maps show was changed: the version of a county's tiles, counted by triggers.
+
+    A transaction counts once, as its last act, so that nobody waits for another's row before that.
+    """
+
+    __tablename__ = "shown"
+    county_id: Mapped[int] = mapped_column(ForeignKey("county.id", ondelete="CASCADE"), primary_key=True)
+    geometry: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Places, their versions, where they lie, areas."""
+    coverage: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    duty: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+
+class ShownChange(Table):
+    """What a transaction under way changed of what maps show; its end counts it in `shown` and drops it."""
+
+    __tablename__ = "shown_change"
+    county_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    part: Mapped[str] = mapped_column(primary_key=True)
+    transaction: Mapped[int] = mapped_column(BigInteger, primary_key=True)
 
 
 class PlaceCells(Table):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
@@ -35,6 +36,11 @@ class Entry:
     below: tuple[str, ...] = ()
     """Beginnings of addresses beside those below its own."""
 
+    def match(self, path: str) -> int:
+        """Return how much of a path it accounts for; 0: the page belongs to another entry, or to none."""
+        below = (f"{self.href}/", *self.below) if self.href != "/" else self.below
+        return max((len(begin) for begin in below if f"{path}/".startswith(begin)), default=0)
+
 
 DAILY = (
     Entry("/", "首页", lambda scope: set(scope.rights) != {Right.HANDLER}),
@@ -42,6 +48,7 @@ DAILY = (
     Entry("/patrols", "巡查", _WALKS),
     Entry("/upload", "上传轨迹", _WALKS),
     Entry("/services", "服务", _WALKS),
+    Entry("/map", "地图", _SEES_PLACES),
     Entry("/map/coverage", "覆盖图", _SEES_PLACES),
     Entry("/map/gaps", "空白图", _SEES_PLACES, ("/gaps",)),
     Entry("/places", "对象", _SEES_PLACES),
@@ -112,10 +119,8 @@ def menu_of(scope: Scope, path: str, link: Callable[[str], str]) -> Menu:
 def _items(
     entries: tuple[Entry, ...], scope: Scope, path: str, link: Callable[[str], str]
 ) -> Iterator[MenuItem]:
+    own = max((*DAILY, *chain.from_iterable(SELDOM.values())), key=lambda entry: entry.match(path))
     for entry in entries:
         if entry.opens(scope):
-            below = (f"{entry.href}/", *entry.below)
-            here = "page" if path == entry.href else ""
-            if not here and entry.href != "/" and path.startswith(below):
-                here = "true"
+            here = "page" if path == entry.href else "true" if entry is own and entry.match(path) else ""
             yield MenuItem(link(entry.href), entry.words, here)

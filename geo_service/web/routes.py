@@ -32,6 +32,7 @@ from geo_service.web import (
     figure_pages,
     gap_pages,
     import_pages,
+    map_pages,
     morning_pages,
     norm_pages,
     paper_pages,
@@ -290,5 +291,6 @@ router.include_router(planning_pages.router)
 router.include_router(drawing_pages.router)
 router.include_router(people_pages.router)
 router.include_router(place_duty_pages.router)
+router.include_router(map_pages.router)
 router.include_router(pages)
 router.include_router(api)

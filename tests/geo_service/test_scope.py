@@ -210,6 +210,14 @@ def _of_river(town: Town) -> Request:
     return {"path": {"place_id": town.river.id}}
 
 
+def _tile_of(town: Town) -> Request:
+    """The tile over the middle of its river, in the form in which it is always answered."""
+    lon, lat = to_lonlat(ORIGIN + np.array([[town.x + 50, 0]]), CRS)[0].tolist()
+    side = 1 << 16
+    y = (1 - np.arcsinh(np.tan(np.radians(lat))) / np.pi) / 2 * side
+    return {"path": {"z": 16, "x": int((lon + 180) / 360 * side), "y": int(y), "form": "geojson"}}
+
+
 def _drawn_river(town: Town) -> Request:
     """A line within its own town, for the river that has none."""
     ends = to_lonlat(ORIGIN + np.array([(town.x + 20, 60), (town.x + 90, 60)], float), CRS)
@@ -766,6 +774,16 @@ WALKS: dict[tuple[str, str], Walk] = {
     # coverage: whoever sees no place gets an empty answer
     ("GET", "/api/coverage"): Walk(shows="places"),
     ("GET", "/api/gaps"): Walk(about=lambda _: {"params": {"kind": "neglected"}}, beyond=200, shows="places"),
+    # tiles and the map's panels: whoever sees no place gets empty ones
+    ("GET", "/api/tiles/{z}/{x}/{y}.{form}"): Walk(about=_tile_of, beyond=200, shows="places"),
+    ("GET", "/api/tiles/values"): Walk(),
+    ("GET", "/api/tiles/style"): Walk(),
+    ("GET", "/api/find"): Walk(
+        about=lambda town: {"params": {"q": town.river.name}}, beyond=200, shows="places"
+    ),
+    ("GET", "/map"): Walk(),
+    ("GET", "/map/list"): Walk(shows="places"),
+    ("GET", "/map/card/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="places"),
     # patrols
     ("POST", "/api/patrols"): Walk(SEE_PEOPLE, _new_patrol, ok=201),
     ("GET", "/api/patrols"): Walk(shows="people"),

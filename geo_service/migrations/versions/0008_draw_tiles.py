@@ -1,0 +1,103 @@
+"""Draw tiles: a copy of every geometry in their plane, and a count of what changed of what they show."""
+
+import sqlalchemy as sa
+from alembic import op
+from geoalchemy2 import Geometry
+
+revision = "0008"
+down_revision = "0007"
+
+DRAWN = "st_transform(coalesce(line, st_force3dm(polygon)), 3857)"
+SKETCH = (
+    "case when line is null then st_simplifypreservetopology(st_transform(polygon, 3857), 20)"
+    " else st_simplify(st_force2d(st_transform(line, 3857)), 20, true) end"
+)
+
+# Counted at the end of a transaction: an import that waits for a lock of the county's coverage must not hold
+# a row that who holds that lock wants.
+COUNTED = """
+    create function shown_counted() returns trigger language plpgsql as $$
+    begin
+        insert into shown as s (county_id, geometry, coverage, duty)
+        select id, (new.part = 'geometry')::int, (new.part = 'coverage')::int, (new.part = 'duty')::int
+        from county where id = new.county_id
+        on conflict (county_id) do update set
+            geometry = s.geometry + excluded.geometry,
+            coverage = s.coverage + excluded.coverage,
+            duty = s.duty + excluded.duty;
+        delete from shown_change
+        where (county_id, part, transaction) = (new.county_id, new.part, new.transaction);
+        return null;
+    end $$;
+    create constraint trigger shown_counted after insert on shown_change
+        deferrable initially deferred for each row execute function shown_counted();
+"""
+CHANGED = """
+    create function shown_changed() returns trigger language plpgsql as $$
+    begin
+        insert into shown_change (county_id, part, transaction)
+        select distinct county_id, tg_argv[0], pg_current_xact_id()::text::bigint from changed
+        on conflict do nothing;
+        return null;
+    end $$
+"""
+# Of a patrol only what says whether it covers, and who walked it; its photos and notes change no map.
+JUDGED = """
+    create function shown_judged() returns trigger language plpgsql as $$
+    begin
+        insert into shown_change (county_id, part, transaction)
+        select distinct changed.county_id, 'coverage', pg_current_xact_id()::text::bigint
+        from changed join before using (id)
+        where (changed.verdict, changed.voided_at, changed.settled_at, changed.rides_count,
+               changed.same_outing_as, changed.person_id)
+            is distinct from (before.verdict, before.voided_at, before.settled_at, before.rides_count,
+               before.same_outing_as, before.person_id)
+        on conflict do nothing;
+        return null;
+    end $$;
+    create trigger shown_judged after update on patrol
+        referencing old table as before new table as changed
+        for each statement execute function shown_judged();
+"""
+PARTS = {
+    "place": "geometry", "place_version": "geometry", "place_area": "geometry", "area": "geometry",
+    "line_coverage": "coverage", "line_day": "coverage", "area_visit": "coverage", "cell_day": "coverage",
+    "duty": "duty", "duty_cells": "duty",
+}  # fmt: skip
+EVENTS = {"insert": "new", "update": "new", "delete": "old"}
+
+
+def upgrade() -> None:
+    """Bring the tables forward."""
+    for name, kind, made, dimension in (("drawn", "GEOMETRYM", DRAWN, 3), ("sketch", "GEOMETRY", SKETCH, 2)):
+        of = Geometry(kind, srid=3857, dimension=dimension, spatial_index=False)
+        op.add_column("place_version", sa.Column(name, of, sa.Computed(made, persisted=True)))
+        op.create_index(f"ix_place_version_{name}", "place_version", [name], postgresql_using="gist")
+    op.create_table(
+        "shown",
+        sa.Column("county_id", sa.Integer(), nullable=False),
+        *(
+            sa.Column(part, sa.BigInteger(), server_default=sa.text("0"), nullable=False)
+            for part in ("geometry", "coverage", "duty")
+        ),
+        sa.ForeignKeyConstraint(
+            ["county_id"], ["county.id"], name=op.f("fk_shown_county_id_county"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("county_id", name=op.f("pk_shown")),
+    )
+    op.create_table(
+        "shown_change",
+        sa.Column("county_id", sa.Integer(), nullable=False),
+        sa.Column("part", sa.Text(), nullable=False),
+        sa.Column("transaction", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("county_id", "part", "transaction", name=op.f("pk_shown_change")),
+    )
+    for statement in (COUNTED, CHANGED, JUDGED):
+        op.execute(statement)
+    for table, part in PARTS.items():
+        for event, rows in EVENTS.items():
+            op.execute(
+                f"create trigger shown_{event} after {event} on {table}"
+                f" referencing {rows} table as changed"
+                f" for each statement execute function shown_changed('{part}')"
+            )
