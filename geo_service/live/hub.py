@@ -58,7 +58,8 @@ class Listener:
 class _Found:
     """What one question told."""
 
-    in_force: dict[int, str]
+    ended: set[Listener]
+    """Whose sign-in is over, or has other grants."""
     walks: dict[Listener, list[Walk]]
 
 
@@ -84,9 +85,13 @@ class Hub:
             raise TooMany("现在看“在路上”的人太多，请过几分钟再试。")
 
     def listen(self, scope: Scope, signed_in: SignedInAs) -> Listener:
-        """Add a stream, in the event loop. Raises TooMany, Unavailable."""
-        self.demand_room(scope)
+        """Add a stream, in the event loop; one that finds no room any more has ended already."""
         listener = Listener(scope, signed_in)
+        try:
+            self.demand_room(scope)
+        except (TooMany, Unavailable):
+            listener.end()
+            return listener
         self._listeners.add(listener)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
@@ -133,14 +138,13 @@ class Hub:
             service.record_looks(db, _first_looks(seen))  # before anybody is shown
         for listener, own in seen.items():
             listener.seen.update(walk.patrol_id for walk in own)
-        return _Found(in_force, seen)
+        return _Found(set(listeners) - set(alive), seen)
 
     def _tell(self, found: _Found) -> None:
-        for listener in list(self._listeners):
-            if listener in found.walks:
-                listener.tell(found.walks[listener])
-            elif not _is_same(listener, found.in_force) and listener.walks is not None:
-                listener.end()
+        for listener in found.ended & self._listeners:
+            listener.end()
+        for listener, walks in found.walks.items():
+            listener.tell(walks)
 
     def _end_all(self) -> None:
         for listener in self._listeners:

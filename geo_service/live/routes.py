@@ -14,7 +14,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.clock import zone_in
 from geo_service.db import Db
 from geo_service.live import service
-from geo_service.live.hub import Hub, Listener
+from geo_service.live.hub import Hub
 from geo_service.live.service import SignedInAs
 from geo_service.settings import Settings
 
@@ -56,13 +56,14 @@ async def live(
     if isinstance(opened, dict):
         return JSONResponse(opened)
     hub: Hub = request.app.state.live
-    listener = hub.listen(scope, opened)
     headers = {"X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(request, hub, listener), media_type="text/event-stream", headers=headers)
+    events = _events(request, hub, scope, opened)
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-async def _events(request: Request, hub: Hub, listener: Listener) -> AsyncIterator[str]:
-    clock = asyncio.get_running_loop()
+async def _events(request: Request, hub: Hub, scope: Scope, signed_in: SignedInAs) -> AsyncIterator[str]:
+    # Not before the stream is read: one that nobody reads would never leave.
+    listener, clock = hub.listen(scope, signed_in), asyncio.get_running_loop()
     try:
         yield f"retry: {RETRY_MS}\n\n"
         told_at = clock.time()

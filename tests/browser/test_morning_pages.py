@@ -171,7 +171,7 @@ def test_who_is_on_the_way_comes_and_goes_without_a_click(
     look(page, "live", shot)
     with Session(service.engine) as db, db.begin():
         consents.withdraw(db, own_scope(town.county.id, town.person_id), town.person_id)
-    expect(row).to_have_count(0, timeout=3000)
+    expect(row).to_have_count(0)
     with Session(service.engine) as db, db.begin():
         consents.give(db, own_scope(town.county.id, town.person_id), town.person_id, consents.VERSION)
     expect(row).to_be_visible()
