@@ -206,16 +206,14 @@ def tiles(engine: Engine, served: Served, peer: str | None) -> None:
             ms = in_turn_ms(asks)
             told = ", ".join(f"{name} {one:.1f}" for name, one in ms.items())
             print(f"z{z} ({len(content) / 1024:.0f} KB): {told} ms")
-            print(
-                f"  served / bare {ms['served'] / ms['bare SQL']:.2f},"
-                f" drawn / (bare + no-op) {ms['drawn'] / (ms['bare SQL'] + ms['no-op']):.2f},"
-                f" unchanged / no-op {ms['unchanged'] / ms['no-op']:.2f}"
-                + (
-                    f", served / tipg {ms['served'] / ms['tipg']:.2f}, drawn / tipg {ms['drawn'] / ms['tipg']:.2f}"
-                    if peer
-                    else ""
-                )
-            )
+            ratios = {
+                "served / bare": ms["served"] / ms["bare SQL"],
+                "drawn / (bare + no-op)": ms["drawn"] / (ms["bare SQL"] + ms["no-op"]),
+                "unchanged / no-op": ms["unchanged"] / ms["no-op"],
+            }
+            if peer:
+                ratios |= {f"{name} / tipg": ms[name] / ms["tipg"] for name in ("served", "drawn")}
+            print("  " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
 
 
 def panels(engine: Engine, served: Served) -> None:
