@@ -56,6 +56,7 @@ from geo_service.rosters import routes as rosters
 from geo_service.services import routes as services
 from geo_service.settings import Settings
 from geo_service.tiles import routes as tiles
+from geo_service.tiles.kept import Kept
 from geo_service.volunteer import pages as volunteer_pages
 from geo_service.volunteer import routes as volunteers
 from geo_service.web import routes as web
@@ -125,6 +126,7 @@ def create_app(settings: Settings, engine: Engine | Connection) -> FastAPI:
         staff_idle=dt.timedelta(minutes=settings.staff_idle_minutes),
         home_cut_m=settings.home_cut_m,
     )
+    app.state.tiles = Kept()
     app.router.routes.extend(health.routes)
     app.mount("/static/leaflet", _Kept(directory=LEAFLET), name="leaflet")
     app.mount("/static", _Kept(directory=STATIC), name="static")

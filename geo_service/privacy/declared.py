@@ -212,7 +212,8 @@ _WORDS = """
     area.code area.name area.level area.geom
     place.layer place.code place.name
     place_version.line place_version.polygon place_version.sources place_version.reaches
-    place_version.flow place_version.axis place_version.banks
+    place_version.flow place_version.axis place_version.banks place_version.drawn place_version.sketch
+    shown_change.part
     recomputation.asked
     place_cells.edge_cell place_cells.edge_m2
     duty.role duty.kind duty.level

@@ -12,6 +12,7 @@ from geo_service.accounts.dependencies import Signed
 from geo_service.coverage.asked import Asked, FromTheAddress
 from geo_service.db import Db
 from geo_service.tiles import service
+from geo_service.tiles.kept import Kept
 from geo_service.tiles.shape import DEEPEST, LINES_FROM, STRETCHES_FROM, Form, Of, Tile
 from geo_service.tiles.values import values
 from maps import vector
@@ -31,8 +32,12 @@ def values_(request: Request, db: Db, scope: Signed, asked: FromTheAddress) -> R
     if _has(request, mark):
         return _unchanged(mark)
     window = {"first": query.first_day.isoformat(), "last": query.last_day.isoformat()}
-    told = {"window": window, **values(db, scope, query).told}
-    content = json.dumps(told, separators=(",", ":")).encode()
+
+    def make() -> bytes:
+        told = {"window": window, **values(db, scope, query).told}
+        return json.dumps(told, separators=(",", ":")).encode()
+
+    content = _kept(request).get(mark, make)
     return Response(content, media_type="application/json", headers=_KEPT | {"ETag": mark})
 
 
@@ -71,7 +76,7 @@ def tile(
     mark = service.mark(db, scope, query, show)
     if _has(request, mark):
         return _unchanged(mark)
-    content = service.draw(db, scope, query, here, show, form)
+    content = _kept(request).get((mark, here, form), lambda: service.draw(db, scope, query, here, show, form))
     headers = _KEPT | {"ETag": mark}
     if not content:
         return Response(status_code=204, headers=headers)
@@ -81,6 +86,11 @@ def tile(
 def _address(root: str, asked: Asked, county: str | None, of: Of) -> str:
     pairs = asked.pairs | ({"county": county} if county else {}) | {"show": of.value}
     return f"{root}/api/tiles/{{z}}/{{x}}/{{y}}.mvt?{urlencode(pairs, doseq=True)}"
+
+
+def _kept(request: Request) -> Kept:
+    kept: Kept = request.app.state.tiles
+    return kept
 
 
 def _has(request: Request, mark: str) -> bool:

@@ -312,6 +312,11 @@ def test_tags_change_with_coverage_duties_and_places_and_with_nothing_else(
     assert changed(clerk, db, before) == {"places", "stretches", "values"}
 
     before = marks(clerk, db)
+    version_id = town.grids[0].version_id
+    db.execute(update(PlaceVersion).where(PlaceVersion.id == version_id).values(walkable_m2=1000.0))
+    assert changed(clerk, db, before) == shown, "what counts of a grid grows with walks; its shape does not"
+
+    before = marks(clerk, db)
     county.person("路人", town.west)
     db.execute(update(Patrol).where(Patrol.id == patrol_id).values(record={"weather": "晴"}))
     db.execute(update(Person).where(Person.id == town.person_id).values(phone="13800000000"))

@@ -65,6 +65,8 @@ PARTS = {
     "duty": "duty", "duty_cells": "duty",
 }  # fmt: skip
 EVENTS = {"insert": "new", "update": "new", "delete": "old"}
+# A version's geometry never changes; what does is how much of it counts, with walks.
+OTHERWISE = {("place_version", "update"): "coverage"}
 
 
 def upgrade() -> None:
@@ -99,5 +101,5 @@ def upgrade() -> None:
             op.execute(
                 f"create trigger shown_{event} after {event} on {table}"
                 f" referencing {rows} table as changed"
-                f" for each statement execute function shown_changed('{part}')"
+                f" for each statement execute function shown_changed('{OTHERWISE.get((table, event), part)}')"
             )
