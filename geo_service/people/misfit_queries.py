@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from geo_service.tables import Area, Duty, Person, Place, PlaceArea, PlaceVersion
@@ -17,7 +17,7 @@ _OFF = and_(~Place.in_scheme, Duty.kind == DutyKind.VOLUNTEER)
 
 def misfits(
     db: Session, where: Sequence[ColumnElement[bool]], today: dt.date, layers: Collection[str]
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     """Return the duties for which the conditions hold that do not end before today and no longer fit."""
     until = func.upper(Duty.in_force)
     townships = (
@@ -45,7 +45,7 @@ def misfits(
         )
         .order_by(townships, Place.code, Duty.id)
     )  # fmt: skip
-    rows: Sequence[Row[Any]] = db.execute(found).all()
+    rows: Sequence[Any] = db.execute(found).all()
     return rows
 
 
