@@ -144,7 +144,8 @@ def test_the_first_week(
     _thursday_walks_and_decisions(week, engine)
     _friday_gaps_and_sheets(week)
     _the_administrator_looks_back(week, engine)
-    assert not [error for error in watched.errors if "422" not in error]
+    # A browser tells of every answer that is a refusal; these two were meant.
+    assert not [error for error in watched.errors if "422" not in error and "403" not in error]
     page.context.clear_cookies()
 
 
@@ -275,6 +276,7 @@ def _the_administrator_looks_back(week: Week, engine: Engine) -> None:
     """All of it stands in the audit, also that the list of gaps was taken along."""
     page = week.page
     assert page.goto(f"{week.host}/audit").status == 403  # type: ignore[union-attr]
+    page.goto(f"{week.host}/")
     page.get_by_role("button", name="退出").click()
     week.sign_in("boss", PASSWORD)
     week.go("更多", "审计")
