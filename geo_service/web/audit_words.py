@@ -20,6 +20,7 @@ FEATURES: Mapping[str, str] = {
     "gaps": "空白",
     "maps": "地图",
     "messages": "消息推送",
+    "misfits": "不再合适的职责",
     "norms": "标准",
     "notices": "提醒和通知",
     "patrols": "巡查",
