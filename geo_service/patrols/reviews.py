@@ -24,8 +24,18 @@ from layers.vocabulary import Right, Verdict
 LONGEST_NOTE = 500
 
 
-def review(db: Session, scope: Scope, patrol_id: uuid.UUID, verdict: Verdict, note: str) -> PatrolAnswer:
+def review(
+    db: Session,
+    scope: Scope,
+    patrol_id: uuid.UUID,
+    verdict: Verdict,
+    note: str,
+    *,
+    only_waiting: bool = False,
+) -> PatrolAnswer:
     """Store a person's verdict on a patrol; what it covered is put into the roll-up or taken out of it.
+
+    `only_waiting`: not if somebody else has decided on it meanwhile.
 
     Whoever may change its areas may, but nobody judges his own walk. Raises NotFound, Invalid, Conflict.
     """
@@ -42,6 +52,8 @@ def review(db: Session, scope: Scope, patrol_id: uuid.UUID, verdict: Verdict, no
         raise Conflict("这次巡查已经作废，不再核对。")
     if patrol.settled_at is None:
         raise Conflict("这次巡查还没有结束，等记录收全后再核对。")
+    if only_waiting and patrol.verdict != Verdict.REVIEW:
+        raise Conflict("上一次刚才已由别人核对了，没有再改；下面是下一次。")
     if patrol.person_id is not None and patrol.person_id == scope.person_id:
         raise Conflict("不能核对自己的巡查，请让另一位协调员核对。")
     before, was_together = Verdict(patrol.verdict), outings.together(db, patrol_id)

@@ -45,7 +45,8 @@ def misfits(
         )
         .order_by(townships, Place.code, Duty.id)
     )  # fmt: skip
-    return db.execute(found).all()
+    rows: Sequence[Any] = db.execute(found).all()
+    return rows
 
 
 def lies_in(areas: Collection[int]) -> ColumnElement[bool]:

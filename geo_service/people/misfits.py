@@ -25,6 +25,7 @@ from geo_service.tables import County, Duty
 from layers.vocabulary import Layer, Role
 
 _COLUMNS = (
+    Column("id", "职责号", "whole"),
     Column("layer", "图层"),
     Column("code", "编码"),
     Column("name", "名称"),
@@ -86,8 +87,8 @@ def listing(misfits: Sequence[Misfit], geometries: Sequence[Any] | None = None) 
     """Return misfits as a list; with geometries, each with that of its place."""
     rows = [
         (
-            one.layer, one.code, one.name, list(one.townships), one.person, one.role, one.reason, one.lost,
-            one.first_day, one.changed_day, *(() if geometries is None else (geometries[k],)),
+            one.duty_id, one.layer, one.code, one.name, list(one.townships), one.person, one.role, one.reason,
+            one.lost, one.first_day, one.changed_day, *(() if geometries is None else (geometries[k],)),
         )
         for k, one in enumerate(misfits)
     ]  # fmt: skip

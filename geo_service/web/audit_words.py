@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from geo_service.imports import Outcome
+from layers.vocabulary import Layer, Right, Verdict
+
 FEATURES: Mapping[str, str] = {
     "accounts": "账号",
     "areas": "辖区",
@@ -20,6 +23,7 @@ FEATURES: Mapping[str, str] = {
     "gaps": "空白",
     "maps": "地图",
     "messages": "消息推送",
+    "misfits": "不再合适的职责",
     "norms": "标准",
     "notices": "提醒和通知",
     "patrols": "巡查",
@@ -148,9 +152,9 @@ _SUBJECTS: Mapping[str, str] = {
     "unit": "责任单位",
 }
 _DETAILS: Mapping[str, str] = {
+    "before": "原来",
     "after": "改为",
     "area": "辖区",
-    "before": "原来",
     "by": "方式",
     "counts": "数量",
     "form": "格式",
@@ -165,6 +169,16 @@ _DETAILS: Mapping[str, str] = {
     "rows": "行数",
     "sign_in": "登录号",
     "token": "令牌号",
+}
+"""What is told of an action, in this order."""
+_VALUES: Mapping[str, str] = {
+    "all": "全部",
+    "link": "链接",
+    "locked": "已锁定",
+    "password": "密码",
+    "password_change": "修改密码",
+    "wrong": "密码不对",
+    **{word.value: word.zh for words in (Verdict, Right, Layer, Outcome) for word in words},
 }
 
 
@@ -189,16 +203,20 @@ def detail_words(detail: Mapping[str, Any]) -> str:
     """Return details in one line.
 
     >>> detail_words({"rows": 3, "full": True, "counts": {"added": 2}})
-    '行数 3，写全姓名 是，数量 added 2'
+    '数量 新增 2，写全姓名 是，行数 3'
+    >>> detail_words({"after": "not_counted", "before": "review"})
+    '原来 待核，改为 暂未计入'
     """
-    return "，".join(f"{_DETAILS.get(key, key)} {_value(value)}" for key, value in detail.items())
+    known = [key for key in _DETAILS if key in detail]
+    others = [key for key in detail if key not in _DETAILS]
+    return "，".join(f"{_DETAILS.get(key, key)} {_value(detail[key])}" for key in [*known, *others])
 
 
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "是" if value else "否"
     if isinstance(value, Mapping):
-        return "、".join(f"{key} {_value(one)}" for key, one in value.items())
+        return "、".join(f"{_VALUES.get(key, key)} {_value(one)}" for key, one in value.items())
     if isinstance(value, list | tuple):
         return "、".join(_value(one) for one in value)
-    return "无" if value is None else str(value)
+    return "无" if value is None else _VALUES.get(str(value), str(value))

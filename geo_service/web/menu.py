@@ -50,7 +50,7 @@ DAILY = (
     Entry("/services", "服务", _WALKS),
     Entry("/map", "地图", _SEES_PLACES),
     Entry("/map/coverage", "覆盖图", _SEES_PLACES),
-    Entry("/map/gaps", "空白图", _SEES_PLACES, ("/gaps",)),
+    Entry("/map/gaps", "空白图", _SEES_PLACES),
     Entry("/places", "对象", _SEES_PLACES),
     Entry("/people", "人员", _COORDINATES),
     Entry("/care", "需要关心", _COORDINATES),

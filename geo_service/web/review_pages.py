@@ -80,9 +80,11 @@ def decide(
     try:
         if verdict not in {Verdict.COUNTED, Verdict.NOT_COUNTED}:
             raise Invalid("请选择「有效」或「暂未计入」。")
-        reviews.review(db, scope, patrol_id, Verdict(verdict), note)
-    except (Invalid, Conflict) as error:
+        reviews.review(db, scope, patrol_id, Verdict(verdict), note, only_waiting=True)
+    except Invalid as error:
         return _shown(db, frame, scope, place, note=note, error=error)
+    except Conflict as error:  # another one comes next: the note was not about that
+        return _shown(db, frame, scope, place, error=error)
     return RedirectResponse(frame.link("/review", place.pairs, decided=verdict), status_code=303)
 
 

@@ -178,6 +178,8 @@ def test_a_duty_that_lost_a_stretch_is_listed_until_somebody_looked_at_it(
         answer = clerk.get("/gaps/misfits/file", params={"as": form})
         assert answer.status_code == 200
         assert "王桂兰".encode() not in answer.content, "masked unless asked for in full"
+    (row,) = clerk.get("/api/duties/misfits").json()["rows"]
+    assert (row["id"], row["code"]) == (misfit.duty_id, "R1")
     path = f"/gaps/misfits/{misfit.duty_id}/fits"
     assert clerk.post(path, data={"csrf_token": token_in(page.text)}).status_code == 303
     assert misfits.found(db, staff) == []

@@ -80,6 +80,20 @@ def test_a_decision_needs_its_ground_and_stays_with_its_patrol(
         assert current(answer.text) == waiting[0]
 
 
+def test_what_another_decided_meanwhile_stays_and_the_note_does_not_go_to_the_next(
+    clerk: TestClient, db: Session, waiting: list[uuid.UUID]
+) -> None:
+    page = clerk.get("/review").text
+    db.execute(update(Patrol).where(Patrol.id == waiting[0]).values(verdict="counted", review_note="别人"))
+    answer = decide(clerk, page, "not_counted", "本人说没有去")
+    assert answer.status_code == 422
+    assert "已由别人核对" in text_of(answer.text)
+    assert 'value="本人说没有去" list' not in answer.text
+    assert current(answer.text) == waiting[1]
+    db.expire_all()
+    assert db.get_one(Patrol, waiting[0]).verdict == "counted"
+
+
 def test_what_is_put_aside_comes_again_at_the_end(clerk: TestClient, waiting: list[uuid.UUID]) -> None:
     page, seen = clerk.get("/review").text, []
     while 'id="skip"' in page:

@@ -653,6 +653,8 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/api/rosters/import"): Walk(STAFF, _dry_table("姓名,编号\n新人,1\n"), beyond=200),
     ("GET", "/api/rosters/workbook"): Walk(STAFF, lambda town: {"params": {"area": town.area.code}}),
     ("GET", "/api/duties"): Walk(shows="people"),
+    ("GET", "/api/duties/misfits"): Walk(STAFF),
+    ("POST", "/api/duties/{duty_id}/fits"): Walk(STAFF, _of_duty, ok=204),
     ("POST", "/api/duties"): Walk(STAFF, _new_duty, ok=201),
     ("POST", "/api/duties/import"): Walk(STAFF, _dry_table("人员,对象\n西独老王,西独格\n"), beyond=200),
     ("POST", "/api/duties/{duty_id}/end"): Walk(
