@@ -1,4 +1,4 @@
-"""The exact solution of a planning question: a mixed-integer model, one goal after the other, by HiGHS."""
+"""The exact solution of a planning question: a mixed-integer model, solved by HiGHS."""
 
 import math
 from collections import defaultdict
@@ -16,7 +16,9 @@ Floats = NDArray[np.float64]
 _INFINITE = float("inf")
 _FEASIBLE = 2
 _LEAST_S = 0.5
-"""What every goal may take, also when the ones before it have used up the time."""
+"""What the last step may take, also when the ones before it have used up the time."""
+_SHARE = 0.7
+"""How much of the time goes into what is to be much."""
 
 
 def propose(question: Question, *, seconds: float = 20.0) -> Proposal:
@@ -59,6 +61,13 @@ class _Model:
     """Columns that follow from options taken: (columns, options, each how many options of these fill)."""
     settled: dict[Goal, int] = field(default_factory=lambda: dict.fromkeys(Goal, 0))
     """What is reached without any choice."""
+
+    lower: dict[int, float] = field(default_factory=dict)
+    """Of columns that must not be less than that."""
+
+    def most(self, goal: Goal) -> int:
+        """Return what there could be of a goal at best."""
+        return sum(round(gain * self.upper[column]) for column, gain in self.gains[goal].items())
 
     def column(self, upper: float, *, whole: bool = True) -> int:
         self.upper.append(upper)
@@ -137,7 +146,8 @@ def _add_candidate(
         too_long = [j for j, length_m in lengths if length_m > own.most_m - metres]
         for j in too_long:
             model.upper[j] = 0.0
-        model.rows.add([t for t in lengths if t[1] > 0], -_INFINITE, max(0.0, float(own.most_m - metres)))
+        if most > 1:  # of one place its own length says it all
+            model.rows.add([t for t in lengths if t[1] > 0], -_INFINITE, max(0.0, float(own.most_m - metres)))
     steps = [
         model.column(1.0, whole=False) for _ in range(min(most, len(mine)))
     ]  # filled in order by themselves, for each costs more than the one before
@@ -148,30 +158,74 @@ def _add_candidate(
 
 
 def solved(question: Question, *, seconds: float) -> tuple[set[Pair], list[Reached]]:
-    """Choose pairs goal by goal: each goal's value becomes a row for the next ones. Raises TooLarge."""
+    """Choose pairs: first for all that is to be much, as one weighted sum, then for ease. Raises TooLarge.
+
+    One sum is proven faster than goal after goal: a sum that must not fall is a hard row for a solver.
+    """
     if len(question.free) > MOST_PAIRS:
         raise TooLarge("对象和人太多，一次排不了；请按镇街分开，或缩小最远距离。")
     model = _modelled(question)
-    chosen = np.zeros(len(model.upper))
-    reached: list[Reached] = []
-    spent_s = 0.0
-    for goal in Goal:
-        gains, settled = model.gains[goal], model.settled[goal]
-        if not gains:
-            if settled:
-                reached.append(Reached(goal, settled, settled))
-            continue
-        allowed_s = max(_LEAST_S, seconds - spent_s)
-        found = _goal(model, gains, chosen, largest=goal is not Goal.EASE, seconds=allowed_s)
-        spent_s += found.took_s
-        chosen = found.values
-        reached.append(Reached(goal, settled + found.value, settled + found.bound))
-        terms = [(column, float(gain)) for column, gain in gains.items()]
-        if goal is not Goal.EASE:
-            model.rows.add(terms, found.value - 0.5, _INFINITE)
+    much, weight = _weighted(model)
+    first = _goal(model, much, np.zeros(len(model.upper)), largest=True, seconds=_SHARE * seconds)
+    reached = _told_apart(model, first, weight)
+    for goal in _MUCH:
+        gains = model.gains[goal]
+        if gains:
+            value = sum(gain * first.values[column] for column, gain in gains.items())
+            model.rows.add([(column, float(gain)) for column, gain in gains.items()], value - 0.5, _INFINITE)
+    found = _easiest(model, first, max(_LEAST_S, seconds - first.took_s))
+    if model.gains[Goal.EASE]:
+        reached.append(Reached(Goal.EASE, found.value, found.bound))
     free = question.free
-    pairs = {free[j].pair for j in range(len(free)) if chosen[j] > 0.5}
+    pairs = {free[j].pair for j in range(len(free)) if found.values[j] > 0.5}
     return pairs | question.settled, reached
+
+
+_MUCH = (Goal.COVER, Goal.FILL, Goal.WISHES)
+"""The goals of which there is to be as much as can be."""
+
+
+def _weighted(model: _Model) -> tuple[dict[int, int], dict[Goal, int]]:
+    """Return what each column is worth to all of them at once: one of the first outweighs all that follow."""
+    much: dict[int, int] = {}
+    weights: dict[Goal, int] = {}
+    weight = 1
+    for goal in reversed(_MUCH):
+        weights[goal] = weight
+        for column, gain in model.gains[goal].items():
+            much[column] = much.get(column, 0) + weight * gain
+        weight *= 1 + model.most(goal)
+    return much, weights
+
+
+def _told_apart(model: _Model, found: "_Found", weights: dict[Goal, int]) -> list[Reached]:
+    """Return for each goal what was reached and what could be, of the sum and its bound."""
+    reached, value, bound = [], found.value, found.bound
+    for goal in _MUCH:
+        own, value = divmod(value, weights[goal])
+        limit, bound = divmod(bound, weights[goal])
+        if limit > own:  # of what follows nothing is known then
+            bound = weights[goal] - 1
+        limit = min(limit, model.most(goal))
+        settled = model.settled[goal]
+        if settled or model.gains[goal]:
+            reached.append(Reached(goal, settled + own, settled + max(own, limit)))
+    return reached
+
+
+def _easiest(model: _Model, first: "_Found", seconds: float) -> "_Found":
+    """Return the least way for what was reached: first with the same needs covered, then with any."""
+    ways, taken = model.gains[Goal.EASE], first.values
+    if not ways:
+        return first
+    upper, lower = list(model.upper), model.lower
+    for column in (*model.gains[Goal.COVER], *model.gains[Goal.FILL]):
+        model.upper[column] = float(taken[column])
+        lower[column] = float(taken[column])
+    near = _goal(model, ways, taken, largest=False, seconds=seconds / 3)
+    model.upper[:] = upper
+    lower.clear()
+    return _goal(model, ways, near.values, largest=False, seconds=max(_LEAST_S, seconds - near.took_s))
 
 
 @dataclass(frozen=True)
@@ -202,7 +256,7 @@ def _goal(model: _Model, gains: dict[int, int], start: Floats, *, largest: bool,
         return _Found(values, value, value, took_s)
     limit = float(info.mip_dual_bound)
     if not math.isfinite(limit):
-        limit = float(sum(gains.values())) if largest else 0.0
+        limit = sum(gain * model.upper[column] for column, gain in gains.items()) if largest else 0.0
     bound = max(value, math.floor(limit + 1e-6)) if largest else min(value, math.ceil(limit - 1e-6))
     return _Found(values, value, bound, took_s)
 
@@ -228,7 +282,9 @@ def _program(model: _Model, cost: Floats, *, largest: bool) -> highspy.HighsLp:
     program.num_col_, program.num_row_ = len(model.upper), len(rows.lower)
     program.sense_ = highspy.ObjSense.kMaximize if largest else highspy.ObjSense.kMinimize
     program.col_cost_ = cost
-    program.col_lower_, program.col_upper_ = np.zeros(cost.size), np.asarray(model.upper, float)
+    least = np.zeros(cost.size)
+    least[list(model.lower)] = list(model.lower.values())
+    program.col_lower_, program.col_upper_ = least, np.asarray(model.upper, float)
     program.row_lower_, program.row_upper_ = np.asarray(rows.lower, float), np.asarray(rows.upper, float)
     program.integrality_ = [
         highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous for whole in model.whole
