@@ -49,8 +49,6 @@ DAILY = (
     Entry("/upload", "上传轨迹", _WALKS),
     Entry("/services", "服务", _WALKS),
     Entry("/map", "地图", _SEES_PLACES),
-    Entry("/map/coverage", "覆盖图", _SEES_PLACES),
-    Entry("/map/gaps", "空白图", _SEES_PLACES),
     Entry("/places", "对象", _SEES_PLACES),
     Entry("/people", "人员", _COORDINATES),
     Entry("/care", "需要关心", _COORDINATES),
@@ -58,6 +56,10 @@ DAILY = (
     Entry("/figures", "数据", _holds(Right.COORDINATOR, Right.PLANNER), ("/reports/",)),
 )
 SELDOM: Mapping[str, tuple[Entry, ...]] = {
+    "看图": (
+        Entry("/map/coverage", "覆盖图", _SEES_PLACES),
+        Entry("/map/gaps", "空白图", _SEES_PLACES),
+    ),
     "录入": (
         Entry("/import", "导入", _COORDINATES),
         Entry("/rosters", "镇街辖区表", _COORDINATES),
@@ -68,11 +70,13 @@ SELDOM: Mapping[str, tuple[Entry, ...]] = {
         Entry("/plates", "公示牌", _COORDINATES),
         Entry("/consent-sheet", "同意书", _COORDINATES),
     ),
-    "安排": (Entry("/planning", "责任安排", _holds(Right.COORDINATOR, Right.PLANNER)),),
+    "空白": (
+        Entry("/gaps", "空白清单", _SEES_PLACES),
+        Entry("/planning", "责任安排", _holds(Right.COORDINATOR, Right.PLANNER)),
+    ),
     "核对": (
         Entry("/review", "待核的巡查", _COORDINATES),
         Entry("/due", "应巡与实巡", _WALKS),
-        Entry("/gaps", "空白清单", _SEES_PLACES),
         Entry("/norms", "标准", lambda scope: set(scope.rights) != {Right.HANDLER}),
     ),
     "管理": (
