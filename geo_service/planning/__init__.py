@@ -1,1 +1,0 @@
-"""Proposals for planners: who could take what nobody has."""
