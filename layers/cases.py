@@ -107,7 +107,10 @@ TRANSITIONS = (
     _of(Move.JOIN, OPEN, None, _C, _R, _T),
     _of(Move.NOTE, frozenset(S), None, _C, _H, _R, _WORDS),
 )
-"""Every step but the first, which is the report itself."""
+"""Every step but the first, which is the report itself.
+
+A rework of what no unit has leads to ACCEPTED instead.
+"""
 _BY_MOVE = {transition.move: transition for transition in TRANSITIONS}
 
 CLOCK_ONLY = frozenset({Move.REMIND})

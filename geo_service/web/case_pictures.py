@@ -126,7 +126,9 @@ def _rows(db: Session, told: CaseTold) -> list[tuple[str, str]]:
     case, ground = told.case, rules.ground(db, told.case.county_id)
     where = " ".join(filter(None, (told.area, told.place, _along(told))))
     tree = rules.editions(db, case.county_id)[case.category_edition_id]
-    limit = ground.limit(tree.by_code.get(case.category), Severity(case.severity))
+    rule = ground.limit(tree.by_code.get(case.category), Severity(case.severity))
+    given = [step.data["limit"] for step in told.steps if "limit" in step.data]
+    limit = given[-1] if given else rule.words
     due = f"，{told.due_at:%Y-%m-%d %H:%M} 以前" if case.unit_id is not None and told.due_at else ""
     spot = "" if told.lonlat is None else f"东经 {told.lonlat[0]:.5f}，北纬 {told.lonlat[1]:.5f}"
     opened = case.opened_at.astimezone(ground.zone)
@@ -137,7 +139,7 @@ def _rows(db: Session, told: CaseTold) -> list[tuple[str, str]]:
         ("描述", case.words or "（没有说明）"),
         ("上报时间", f"{opened:%Y-%m-%d %H:%M}"),
         ("责任单位", told.unit or "＿＿＿＿＿＿＿＿＿＿"),
-        ("处置期限", f"{limit.words}{due}"),
+        ("处置期限", f"{limit}{due}"),
     ]
     return [(label, value) for label, value in rows if value]
 

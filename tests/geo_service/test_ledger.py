@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
-from geo_service.cases import ledger, reports, rules
+from geo_service.cases import ledger, reports, rules, told
 from geo_service.cases.board import Asked
 from geo_service.cases.handling import Wanted
 from geo_service.cases.ledger import By, Window
@@ -24,6 +24,7 @@ from geo_service.columns import FORMULA_STARTS, Listing
 from geo_service.errors import Invalid
 from geo_service.listing import As, content
 from geo_service.tables import Case
+from geo_service.web import case_pictures
 from layers.cases import SETTLED
 from layers.repeats import clusters
 from layers.vocabulary import CaseState, Channel, Move, Right, Severity
@@ -82,12 +83,14 @@ def test_the_ledger_has_the_headings_that_offices_know_and_says_what_was_done(
 def test_a_limit_stays_what_it_was_when_the_case_was_dispatched(
     db: Session, town: Watertown, chief: Scope, volunteer: Scope
 ) -> None:
-    closed(db, town, chief, volunteer)
+    case_id = closed(db, town, chief, volunteer)
     rules.set_rules(db, chief, {"handle": {severity.value: {"days": 9} for severity in Severity}})
     again = tell(db, volunteer, 900, 5).case_id
     go(db, chief, again, Move.ACCEPT, Wanted(Move.DISPATCH, unit_id=unit(db, chief, "水利站")))
     first, second = as_csv(ledger.ledger(db, chief, YEAR))
     assert (first["时限"], second["时限"]) == ("5 个工作日，延期 3 个工作日", "9 个工作日")
+    sheets = [dict(case_pictures._rows(db, told.told(db, chief, id_))) for id_ in (case_id, again)]
+    assert [sheet["处置期限"][:5] for sheet in sheets] == ["5 个工作", "9 个工作"], "so says 交办单 too"
 
 
 def test_names_are_masked_unless_all_is_asked_for(
