@@ -1,5 +1,6 @@
 """The application: every feature's routes, what an error looks like, and the documentation of the API."""
 
+import datetime as dt
 import logging
 from collections.abc import Callable
 from importlib.metadata import version
@@ -31,8 +32,11 @@ from geo_service.devices import routes as devices
 from geo_service.edge import Edge, RoomFirst
 from geo_service.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, problem
 from geo_service.figures import routes as figures
+from geo_service.live import routes as live
+from geo_service.live.hub import Hub
 from geo_service.messages import routes as messages
 from geo_service.metrics import Metrics
+from geo_service.morning import routes as morning
 from geo_service.norms import routes as norms
 from geo_service.notices import routes as notices
 from geo_service.open311 import forms as open311_forms
@@ -42,6 +46,7 @@ from geo_service.patrols import paper_routes as patrol_papers
 from geo_service.patrols import routes as patrols
 from geo_service.people import routes as people
 from geo_service.places import routes as places
+from geo_service.planning import routes as planning
 from geo_service.plates import pages as plate_pages
 from geo_service.plates import routes as plates
 from geo_service.privacy import routes as privacy
@@ -50,6 +55,8 @@ from geo_service.room import lack_of_room
 from geo_service.rosters import routes as rosters
 from geo_service.services import routes as services
 from geo_service.settings import Settings
+from geo_service.tiles import routes as tiles
+from geo_service.tiles.kept import Kept
 from geo_service.volunteer import pages as volunteer_pages
 from geo_service.volunteer import routes as volunteers
 from geo_service.web import routes as web
@@ -70,12 +77,16 @@ ROUTERS = (
     people.router,
     rosters.router,
     coverage.router,
+    tiles.router,
     patrols.router,
     patrol_clients.router,
     patrol_papers.router,
     services.router,
     norms.router,
+    planning.router,
     figures.router,
+    morning.router,
+    live.router,
     privacy.router,
     devices.router,
     recorders.router,
@@ -110,6 +121,12 @@ def create_app(settings: Settings, engine: Engine | Connection) -> FastAPI:
     app.state.engine = engine
     app.state.limiter = Limiter()
     app.state.metrics = Metrics()
+    app.state.live = Hub(
+        engine,
+        staff_idle=dt.timedelta(minutes=settings.staff_idle_minutes),
+        home_cut_m=settings.home_cut_m,
+    )
+    app.state.tiles = Kept()
     app.router.routes.extend(health.routes)
     app.mount("/static/leaflet", _Kept(directory=LEAFLET), name="leaflet")
     app.mount("/static", _Kept(directory=STATIC), name="static")

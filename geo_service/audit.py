@@ -65,8 +65,12 @@ def lines(
     action: str | None = None,
     subject: str | None = None,
     account_id: uuid.UUID | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
 ) -> Sequence[Line]:
     """Return lines of the record, the latest first, those before the line with number `before`.
+
+    `since` is the first moment that is wanted, `until` the first that no longer is.
 
     `action` is a whole action or its beginning as in "places."; raises `Forbidden` for who is no auditor.
     """
@@ -89,4 +93,8 @@ def lines(
         found = found.where(Audit.subject == subject)
     if account_id is not None:
         found = found.where(Audit.account_id == account_id)
+    if since is not None:
+        found = found.where(Audit.at >= since)
+    if until is not None:
+        found = found.where(Audit.at < until)
     return [Line(*row) for row in db.execute(found.order_by(Audit.id.desc()).limit(limit))]

@@ -1,4 +1,4 @@
-"""How any list leaves the service: a table for people, or JSON, CSV, XLSX, GeoJSON, GeoPackage.
+"""How any list leaves the service: a table for people, or JSON, CSV, XLSX, GeoJSON, GeoPackage, KML.
 
 The table, CSV and XLSX are for people: Chinese headings and words. JSON, GeoJSON and GeoPackage are for
 programs: column names and stored words, numbers as numbers, dates in ISO form. Geometry is WGS 84 lon, lat.
@@ -29,6 +29,7 @@ from geo_service.columns import FORMULA_STARTS, Column, Listing, json_value, pri
 from geo_service.errors import Invalid
 from geo_service.exports import gpkg, xlsx
 from geo_service.imports import ImportReport
+from geo_service.kml import kml
 
 __all__ = [
     "As",
@@ -57,6 +58,11 @@ class As(StrEnum):
     XLSX = "xlsx"
     GEOJSON = "geojson"
     GPKG = "gpkg"
+    KML = "kml"
+
+
+DRAWN = frozenset({As.GEOJSON, As.GPKG, As.KML})
+"""The forms that hold geometry."""
 
 
 MEDIA_TYPES = {
@@ -65,6 +71,7 @@ MEDIA_TYPES = {
     As.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     As.GEOJSON: "application/geo+json",
     As.GPKG: "application/geopackage+sqlite3",
+    As.KML: "application/vnd.google-earth.kml+xml",
 }
 
 
@@ -251,4 +258,5 @@ _WRITERS: dict[As, Callable[[Listing], Iterator[bytes]]] = {
     As.XLSX: xlsx,
     As.GEOJSON: _geojson_file,
     As.GPKG: gpkg,
+    As.KML: kml,
 }

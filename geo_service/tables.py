@@ -17,6 +17,7 @@ from sqlalchemy import (
     REAL,
     BigInteger,
     CheckConstraint,
+    Computed,
     DateTime,
     Double,
     ForeignKey,
@@ -37,6 +38,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 CELLS_PER_BLOCK = 4096
 """A block is 64 x 64 cells."""
+
+WEB_MERCATOR = 3857
+"""The plane of map tiles."""
+DRAWN = f"st_transform(coalesce(line, st_force3dm(polygon)), {WEB_MERCATOR})"
+SKETCH = (
+    f"case when line is null then st_simplifypreservetopology(st_transform(polygon, {WEB_MERCATOR}), 20)"
+    f" else st_simplify(st_force2d(st_transform(line, {WEB_MERCATOR})), 20, true) end"
+)
 
 Json = dict[str, Any]
 Spans = list[Range[int]]
@@ -162,6 +171,8 @@ class PlaceVersion(Table):
         Index("ix_place_version_line", "line", postgresql_using="gist"),
         Index("ix_place_version_polygon", "polygon", postgresql_using="gist"),
         Index("ix_place_version_axis", "axis", postgresql_using="gist"),
+        Index("ix_place_version_drawn", "drawn", postgresql_using="gist"),
+        Index("ix_place_version_sketch", "sketch", postgresql_using="gist"),
         CheckConstraint("(line is null) <> (polygon is null)", name="one_geometry"),
     )
     county_id: Mapped[int] = _county()
@@ -189,7 +200,42 @@ class PlaceVersion(Table):
     the line is which bank; and how wide the water is, by metres of the axis."""
     sources: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
     """[{"id": "way/123", "spans": [[from_dm, to_dm], ...]}]: which piece came from which source feature."""
+    drawn: Mapped[Any | None] = mapped_column(
+        Geometry("GEOMETRYM", srid=WEB_MERCATOR, dimension=3, spatial_index=False),
+        Computed(DRAWN, persisted=True),
+        deferred=True,
+    )
+    """The line or polygon as tiles need it, kept by the database itself; a line keeps its M."""
+    sketch: Mapped[Any | None] = mapped_column(
+        Geometry("GEOMETRY", srid=WEB_MERCATOR, spatial_index=False),
+        Computed(SKETCH, persisted=True),
+        deferred=True,
+    )
+    """The same with what is smaller than a pixel left out at the zooms of a whole county."""
     created_at: Mapped[dt.datetime] = _now()
+
+
+class Shown(Table):
+    """How often what maps show was changed: the version of a county's tiles, counted by triggers.
+
+    A transaction counts once, as its last act, so that nobody waits for another's row before that.
+    """
+
+    __tablename__ = "shown"
+    county_id: Mapped[int] = mapped_column(ForeignKey("county.id", ondelete="CASCADE"), primary_key=True)
+    geometry: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Places, their versions, where they lie, areas."""
+    coverage: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    duty: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+
+class ShownChange(Table):
+    """What a transaction under way changed of what maps show; its end counts it in `shown` and drops it."""
+
+    __tablename__ = "shown_change"
+    county_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    part: Mapped[str] = mapped_column(primary_key=True)
+    transaction: Mapped[int] = mapped_column(BigInteger, primary_key=True)
 
 
 class PlaceCells(Table):
@@ -263,6 +309,9 @@ class Duty(Table):
     level: Mapped[str]
     in_force: Mapped[Range[dt.date]] = mapped_column(DATERANGE)
     handed_over_from: Mapped[int | None] = mapped_column(ForeignKey("duty.id"))
+    lost: Mapped[float | None]
+    """Metres of a line, square metres of an area, that had no counterpart when the place got a new version;
+    null: it fits, or somebody has looked at it since."""
     created_at: Mapped[dt.datetime] = _now()
 
 
@@ -1230,6 +1279,67 @@ class Message(Table):
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     error: Mapped[str | None]
     sent_at: Mapped[dt.datetime | None]
+
+
+class Readiness(Table):
+    """What a person is ready to take, and where: limits and wishes; without a row the usual ones hold."""
+
+    __tablename__ = "readiness"
+    county_id: Mapped[int] = _county()
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    is_open: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether he takes anything more at present."""
+    most_places: Mapped[int | None] = mapped_column(SmallInteger)
+    most_m: Mapped[int | None]
+    farthest_m: Mapped[int | None]
+    layers: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    """None: all."""
+    likes: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))
+    """Places that he would like."""
+    avoids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))
+    changed_at: Mapped[dt.datetime] = _now()
+
+
+class Proposal(Table):
+    """Who could take what nobody has, in an area: asked, solved, changed by hand, solved again, accepted."""
+
+    __tablename__ = "proposal"
+    __table_args__ = (Index("ix_proposal_area", "county_id", "area_id"),)
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    area_id: Mapped[int] = mapped_column(ForeignKey("area.id", ondelete="CASCADE"))
+    asked: Mapped[Json]
+    """As `planning.asked` reads it."""
+    result: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    """Of the last solution: what was reached, what is not met and why; people by id only."""
+    state: Mapped[str] = mapped_column(server_default="open")
+    account_id: Mapped[uuid.UUID | None]
+    os_user: Mapped[str | None]
+    solved_at: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime] = _now()
+
+
+class ProposalLine(Table):
+    """One person for one place or stretches of it, as proposed, fixed, refused or accepted."""
+
+    __tablename__ = "proposal_line"
+    __table_args__ = (
+        Index("ix_proposal_line_proposal", "proposal_id"),
+        Index("ix_proposal_line_person", "county_id", "person_id"),
+    )
+    county_id: Mapped[int] = _county()
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    proposal_id: Mapped[int] = mapped_column(ForeignKey("proposal.id", ondelete="CASCADE"))
+    place_id: Mapped[int] = mapped_column(ForeignKey("place.id", ondelete="CASCADE"))
+    place_version_id: Mapped[int | None] = mapped_column(ForeignKey("place_version.id", ondelete="SET NULL"))
+    """The version on which `spans` are measured."""
+    spans: Mapped[Spans | None] = mapped_column(INT4MULTIRANGE)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    role: Mapped[str]
+    state: Mapped[str]
+    reasons: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    duty_id: Mapped[int | None] = mapped_column(ForeignKey("duty.id", ondelete="SET NULL"))
+    """What it became."""
 
 
 class Deletion(Table):

@@ -5,6 +5,7 @@ rows behind it. Source of the definitions and of the rounding: domain.md 8 and 8
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -225,6 +226,8 @@ class Outing:
     """Those who took part and are still known."""
     walked_m: float = 0.0
     areas: Collection[int] = ()
+    day: dt.date | None = None
+    """The local day on which it began."""
 
 
 @dataclass(frozen=True)
@@ -284,7 +287,7 @@ def count(
     """Return every figure over facts of one day and period; entries are those within the period."""
     own, done, said, closed = list(terms), list(outings), list(entries), [one.id for one in problems]
     compound = Role.COMPOUND_STEWARD
-    sessions = [outing for outing in done if outing.service in (None, ServiceKind.GRID_SERVICE)]
+    sessions = [outing for outing in done if is_session(outing)]
     walks = [outing for outing in done if outing.service is None]
     hand = {code: [e for e in said if e.code is code] for code, figure in FIGURES.items() if figure.by_hand}
     ids: dict[Code, Iterable[str]] = {
@@ -312,6 +315,21 @@ def count(
         code: Counted(figure, sums[code] if code in sums else len(set(ids[code])), sorted(ids[code]))
         for code, figure in FIGURES.items()
     }
+
+
+def is_session(outing: Outing) -> bool:
+    """Tell whether an outing is one of those that X5 counts: a patrol or a 网格服务."""
+    return outing.service in (None, ServiceKind.GRID_SERVICE)
+
+
+def sessions_by_day(outings: Iterable[Outing]) -> dict[dt.date, int]:
+    """Return how many of the outings that X5 counts began on which day; days without any are left out.
+
+    >>> day = dt.date(2026, 5, 1)
+    >>> sessions_by_day([Outing("patrol/1", None, 1, 1.0, [], day=day)] * 2)
+    {datetime.date(2026, 5, 1): 2}
+    """
+    return dict(Counter(outing.day for outing in outings if outing.day and is_session(outing)))
 
 
 def approx_cn(n: int, style: Style = "多") -> str:

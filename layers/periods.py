@@ -78,6 +78,39 @@ def periods(within: Days, period: Period, *, slots: int = 0) -> Iterator[Days]:
         here = period_of(here.last + DAY, period, slots=slots)
 
 
+def so_far(day: dt.date, period: Period) -> Days:
+    """Return the days of a period up to a day that lies in it.
+
+    >>> str(so_far(dt.date(2026, 5, 12), Period.QUARTER).first)
+    '2026-04-01'
+    """
+    return Days(period_of(day, period).first, day)
+
+
+def same_time_before(day: dt.date, period: Period) -> Days:
+    """Return the days of the period before the one in which a day lies, up to the same time of it.
+
+    The same time is the same weekday, else the same day of the month so many months before; where that
+    month is shorter, its last day. Raises ValueError where the calendar begins.
+
+    >>> [str(same_time_before(dt.date(2026, 3, 31), period).last) for period in (Period.WEEK, Period.MONTH)]
+    ['2026-03-24', '2026-02-28']
+    >>> str(same_time_before(dt.date(2026, 5, 12), Period.QUARTER).last)
+    '2026-02-12'
+    """
+    if period is Period.WEEK:
+        return so_far(dt.date.fromordinal(day.toordinal() - 7), period)
+    if period is Period.TEN_DAYS:
+        here = period_of(day, period)
+        before = period_of(dt.date.fromordinal(here.first.toordinal() - 1), period)
+        gone = day.toordinal() - here.first.toordinal()
+        return Days(before.first, min(dt.date.fromordinal(before.first.toordinal() + gone), before.last))
+    months = {Period.MONTH: 1, Period.QUARTER: 3, Period.YEAR: 12}[period]
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    last = min(day.day, _last_of_month(year, month + 1).day)
+    return so_far(dt.date(year, month + 1, last), period)
+
+
 def _slot_of(day: dt.date, slots: int) -> Days:
     length = _last_of_month(day.year, day.month).day
     ends = [k * length // slots for k in range(slots + 1)]

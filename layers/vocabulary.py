@@ -240,6 +240,23 @@ class Separation(Word):
     ALL = "all", "交办、处置、核查、办结各是一人"
 
 
+class ProposalState(Word):
+    """How far a proposal of duties has come."""
+
+    OPEN = "open", "待定"
+    ACCEPTED = "accepted", "已采纳"
+    DROPPED = "dropped", "已放弃"
+
+
+class LineState(Word):
+    """What became of one line of a proposal."""
+
+    PROPOSED = "proposed", "建议"
+    FIXED = "fixed", "已定"
+    REFUSED = "refused", "已排除"
+    ACCEPTED = "accepted", "已采纳"
+
+
 class Topic(Word):
     """What groups are told of."""
 

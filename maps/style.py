@@ -107,6 +107,29 @@ CASES = {
 }
 """Problems by how far they have come: each state has its shape."""
 
+# Of whole places, on the coordinators' map alone: no paper shows them.
+SHARES = (
+    (0.0, Look("share_none", "没有走到", "#da6a08", 3, dash_px=(7, 6), hatch="/", fill=0.10)),
+    (0.5, Look("share_less", "走到不足一半", "#14759a", 3, fill=0.44)),
+    (0.9, Look("share_most", "走到一半以上", "#0a5390", 4, fill=0.50)),
+    (1.0, Look("share_all", "走到九成以上", "#08203e", 5, fill=0.62)),
+)
+"""Shares covered of a place, by the end of each class; the last holds its end."""
+TIMES = (
+    (0, Look("times_none", "没有来过", "#da6a08", 3, dash_px=(7, 6), hatch="/", fill=0.10)),
+    (2, Look("times_few", "来过 1–2 次", "#14759a", 3, fill=0.44)),
+    (9, Look("times_some", "来过 3–9 次", "#0a5390", 4, fill=0.50)),
+    (None, Look("times_many", "来过 10 次以上", "#08203e", 5, fill=0.62)),
+)
+"""How often a place was patrolled, by the last number of each class."""
+HELD = (
+    Look("held_none", "暂无责任人", "#8e3fb0", 5, dash_px=(2, 7), hatch="\\", fill=0.10),
+    Look("held_part", "部分有责任人", "#5b5f97", 4, fill=0.36),
+    Look("held_all", "全部有责任人", "#24425c", 4, fill=0.56),
+)
+"""How much of a place is somebody's duty."""
+NO_GAP = Look("no_gap", "没有空白", "#5f6b73", 2, fill=0.10)
+
 OF_A_WALK = (COVERED, BRIDGED, RIDDEN, RIDDEN_ASIDE, AMBIGUOUS)
 """How one walk covered a line."""
 LOOKS: dict[str, Look] = {

@@ -37,6 +37,7 @@ from geo_service.tables import (
     Place,
     PlaceArea,
     PlaceVersion,
+    Proposal,
     Report,
     Service,
     ServicePerson,
@@ -48,9 +49,11 @@ Condition = ColumnElement[bool]
 
 CHANGE = (Right.ADMINISTRATOR, Right.COORDINATOR)
 """Who may change what lies in his areas."""
+PLAN = (*CHANGE, Right.PLANNER)
+"""Who may ask who could take what in his areas."""
 _SEE_PLACES = (*CHANGE, Right.PLANNER, Right.VOLUNTEER)
 _SEE_PEOPLE = (*CHANGE, Right.VOLUNTEER)
-_SEE_FIGURES = (*CHANGE, Right.PLANNER)
+_SEE_FIGURES = PLAN
 _SEE_AUDIT = (Right.ADMINISTRATOR, Right.AUDITOR)
 
 
@@ -197,6 +200,14 @@ def reports_in(scope: Scope) -> Condition:
     return and_(
         IssuedReport.county_id == scope.county_id,
         true() if areas is None else IssuedReport.area_id.in_(areas),
+    )
+
+
+def proposals_in(scope: Scope) -> Condition:
+    """Return the condition on `Proposal` for proposals of the areas for which the scope plans."""
+    areas = scope.areas(*_SEE_FIGURES)
+    return and_(
+        Proposal.county_id == scope.county_id, true() if areas is None else Proposal.area_id.in_(areas)
     )
 
 

@@ -229,9 +229,19 @@ class AccountRow:
 
 
 def accounts(
-    db: Session, county_id: int | None, areas: frozenset[int] | None, *, after: str | None, limit: int
+    db: Session,
+    county_id: int | None,
+    areas: frozenset[int] | None,
+    *,
+    after: str | None,
+    limit: int,
+    text: str = "",
+    only: uuid.UUID | None = None,
 ) -> list[AccountRow]:
-    """Return accounts by login that have a grant in the county and areas (None: in any), after a login."""
+    """Return accounts by login that have a grant in the county and areas (None: in any), after a login.
+
+    `text` stands in their logins; `only` is the one account that is wanted.
+    """
     used_at = select(func.max(SignIn.used_at)).where(SignIn.account_id == Account.id)
     found = (
         select(
@@ -247,6 +257,10 @@ def accounts(
         .order_by(Account.login)
         .limit(limit)
     )
+    if text:
+        found = found.where(Account.login.contains(text, autoescape=True))
+    if only is not None:
+        found = found.where(Account.id == only)
     rows = db.execute(found).all()
     grants = _grants_of(db, [row[0] for row in rows], county_id, areas)
     return [AccountRow(*row, grants=grants.get(row[0], [])) for row in rows]

@@ -14,8 +14,16 @@ from sqlalchemy.orm import Session
 
 from geo_service import audit
 from geo_service.accounts import lockout, passwords, queries
+from geo_service.accounts.narrow import areas_in
 from geo_service.accounts.scope import Actor, Scope
-from geo_service.accounts.service import choose_county, make_token, os_user, set_password, tidy_login
+from geo_service.accounts.service import (
+    choose_county,
+    make_link,
+    make_token,
+    os_user,
+    set_password,
+    tidy_login,
+)
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.tables import Account, Area, Grant
 from layers.vocabulary import Right
@@ -60,6 +68,14 @@ class Manager:
         if ground.county_id != self.county_id:
             return False
         return self.areas is None or ground.area_id in self.areas
+
+
+def ground_in(db: Session, scope: Scope, area: str) -> Ground:
+    """Return the ground of an area (code) in which the scope administers. Raises `NotFound`."""
+    area_id = queries.area_by_code(db, area, areas_in(scope, Right.ADMINISTRATOR))
+    if area_id is None:
+        raise NotFound(f"没有代码为「{area[:40]}」的辖区，或不在您的权限内。")
+    return Ground(scope.county_id, area_id)
 
 
 def ground_of(db: Session, right: Right, county: str | None, area: str | None) -> Ground:
@@ -221,6 +237,19 @@ def token(db: Session, manager: Manager, account: Account, name: str, *, days: i
     return make_token(db, account, name.strip(), days=days, actor=manager.actor, county_id=manager.county_id)
 
 
+def link(db: Session, manager: Manager, account: Account) -> str:
+    """Return the path of a link that signs in once, within 30 minutes; it is shown once.
+
+    Raises `Conflict` for an account that is disabled, or a program's: it has tokens.
+    """
+    if account.disabled_at is not None:
+        raise Conflict("这个账号已停用，不能再登录。请先恢复账号。")
+    if account.password_hash is None:
+        raise Conflict("这是程序用的账号，没有登录页面可进。请给它生成令牌。")
+    _record(db, manager, "accounts.link", account, Ground(manager.county_id))
+    return make_link(db, account)
+
+
 def end_sign_in(db: Session, manager: Manager, account: Account, sign_in_id: int) -> None:
     """End one session or token of an account; raises `NotFound`."""
     if not queries.revoke_sign_ins(db, account.id, _now(), sign_in_id=sign_in_id):
@@ -229,10 +258,26 @@ def end_sign_in(db: Session, manager: Manager, account: Account, sign_in_id: int
 
 
 def listed(
-    db: Session, manager: Manager, *, after: str | None = None, limit: int = 100
+    db: Session, manager: Manager, *, after: str | None = None, limit: int = 100, text: str = ""
 ) -> Sequence[queries.AccountRow]:
-    """Return the accounts with a grant on the manager's ground, by login, with those grants."""
-    return queries.accounts(db, manager.county_id, manager.areas, after=after, limit=limit)
+    """Return the accounts with a grant on the manager's ground, by login, with those grants.
+
+    `text` stands in the logins that are wanted.
+    """
+    return queries.accounts(db, manager.county_id, manager.areas, after=after, limit=limit, text=text)
+
+
+def shown(db: Session, manager: Manager, account: Account) -> queries.AccountRow:
+    """Return an account that was found as administrators read it. Raises `NotFound` for a card's."""
+    rows = queries.accounts(db, manager.county_id, manager.areas, after=None, limit=1, only=account.id)
+    if not rows:
+        raise NotFound("这是志愿者的卡片建立的账号，请在这个人的“卡片和手机”页办理。")
+    return rows[0]
+
+
+def is_seen(db: Session, manager: Manager, account: Account) -> bool:
+    """Tell whether an account still has a right on the manager's ground."""
+    return bool(queries.accounts(db, manager.county_id, manager.areas, after=None, limit=1, only=account.id))
 
 
 def all_listed(db: Session, manager: Manager) -> Iterator[queries.AccountRow]:

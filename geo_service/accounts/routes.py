@@ -10,11 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from geo_service import audit, cursors
 from geo_service.accounts import pages, queries, register, service
 from geo_service.accounts.dependencies import Signed, SignedIn, require
-from geo_service.accounts.narrow import areas_in
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Scope
 from geo_service.db import Db
-from geo_service.errors import NotFound
 from geo_service.tables import Grant
 from layers.vocabulary import Right
 
@@ -247,7 +245,4 @@ def _ground(db: Db, scope: Scope, new: GrantIn) -> Ground:
         return Ground()
     if new.area is None:
         return Ground(scope.county_id)
-    area_id = queries.area_by_code(db, new.area, areas_in(scope, Right.ADMINISTRATOR))
-    if area_id is None:
-        raise NotFound(f"没有代码为「{new.area}」的辖区，或不在您的权限内。")
-    return Ground(scope.county_id, area_id)
+    return register.ground_in(db, scope, new.area)

@@ -114,16 +114,32 @@ def recognise(db: Session, secret: str, *, kinds: Sequence[str], staff_idle: dt.
     """
     found = queries.sign_in_by_secret(db, _sha256(secret), kinds)
     now = _now()
-    if found is None or (found.expires_at is not None and found.expires_at <= now):
-        return None
-    idle = min(staff_idle, ADMINISTRATOR_IDLE) if found.is_administrator else staff_idle
-    if found.kind == "phone":
-        idle = PHONE_IDLE
-    if found.kind != "token" and found.used_at + idle <= now:
+    if found is None or has_lapsed(
+        found.kind, found.used_at, found.expires_at, now=now, is_administrator=found.is_administrator,
+        staff_idle=staff_idle,
+    ):  # fmt: skip
         return None
     if found.used_at + _TOUCH <= now:
         queries.touch(db, found.id, now)
     return Identity(found.account_id, found.login or "", found.person_id, found.id, found.kind)
+
+
+def has_lapsed(
+    kind: str,
+    used_at: dt.datetime | None,
+    expires_at: dt.datetime | None,
+    *,
+    now: dt.datetime,
+    is_administrator: bool,
+    staff_idle: dt.timedelta,
+) -> bool:
+    """Tell whether a way in is past its end, or was not used for too long."""
+    if expires_at is not None and expires_at <= now:
+        return True
+    if kind == "token" or used_at is None:
+        return False
+    idle = min(staff_idle, ADMINISTRATOR_IDLE) if is_administrator else staff_idle
+    return used_at + (PHONE_IDLE if kind == "phone" else idle) <= now
 
 
 def sign_out(db: Session, who: Identity, *, request_id: str | None = None) -> None:
@@ -185,9 +201,14 @@ def one_time_link(db: Session, login: str, actor: Actor) -> str:
     account = queries.account_by_login(db, tidy_login(login))
     if account is None or account.disabled_at is not None:
         raise NotFound(f"没有可用的账号「{login}」。请用 geo-service user list 查看。")
+    audit.record(db, actor, "accounts.link", county_id=None, subject=f"account/{account.id}")
+    return make_link(db, account)
+
+
+def make_link(db: Session, account: Account) -> str:
+    """Return the path of a new one-time link of an account; the caller tells the audit."""
     secret, now = secrets.token_urlsafe(32), _now()
     queries.add_sign_in(db, account.id, "link", _sha256(secret), now=now, expires_at=now + LINK_LIFE)
-    audit.record(db, actor, "accounts.link", county_id=None, subject=f"account/{account.id}")
     return f"/link#{secret}"
 
 

@@ -112,6 +112,23 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Age:
+    """How many open cases were told between so many days ago; past due among them."""
+
+    words: str
+    count: int
+    late: int
+
+
+@dataclass(frozen=True)
+class Ages:
+    """The open cases by how long ago they were told, the youngest first, and the oldest of them."""
+
+    ages: Sequence[Age]
+    oldest: Sequence[BoardRow]
+
+
+@dataclass(frozen=True)
 class OnMap:
     """Cases as a map draws them, thousands at a time."""
 
@@ -147,6 +164,21 @@ def counts(db: Session, scope: Scope, *, own: bool = False) -> Counts:
         asks=sum(one.asks for one in rows),
         newest=max((one.newest for one in rows), default=0),
     )
+
+
+AGES = (("今天", 0), ("1–3 天前", 3), ("4–7 天前", 7), ("8–30 天前", 30), ("更早", None))
+"""Ages of open cases: in words, and how many days ago the oldest of them were told."""
+
+
+def ages(db: Session, scope: Scope, *, most: int) -> Ages:
+    """Count the open cases of a scope by age in days of the county, and return the `most` oldest."""
+    ground, now = rules.ground(db, scope.county_id), dt.datetime.now(dt.UTC)
+    where = [cases_in(scope), queries.is_open()]
+    midnight = _tomorrow(ground, now) - dt.timedelta(days=1)
+    since = [midnight - dt.timedelta(days=days) for _, days in AGES if days is not None]
+    found = queries.by_age(db, where, now, since)
+    told = [Age(words, *found.get(k, (0, 0))) for k, (words, _) in enumerate(AGES)]
+    return Ages(told, told_rows(db, ground, queries.oldest(db, where, limit=most), now))
 
 
 def page(db: Session, scope: Scope, asked: Asked, *, cursor: str | None = None, limit: int = 100) -> Page:

@@ -78,6 +78,25 @@ def counts(
     return [StateCount(CaseState(state), *numbers) for state, *numbers in rows]
 
 
+def by_age(
+    db: Session, where: Sequence[Condition], now: dt.datetime, since: Sequence[dt.datetime]
+) -> dict[int, tuple[int, int]]:
+    """Count the cases that meet conditions by age, and those past due among them.
+
+    `since`: from when on an age reaches, the latest first; what is older than the last has its length.
+    """
+    age = func.width_bucket(Case.opened_at, list(reversed(since)))
+    rows = db.execute(
+        select(age, func.count(), func.count().filter(Case.due_at < now)).where(*where).group_by(age)
+    )
+    return {len(since) - bucket: (count, late) for bucket, count, late in rows}
+
+
+def oldest(db: Session, where: Sequence[Condition], *, limit: int) -> Sequence[Any]:
+    """Return the cases that meet conditions as `page` does, the oldest first."""
+    return db.execute(_listed().where(*where).order_by(Case.opened_at, Case.id).limit(limit)).all()
+
+
 def page(
     db: Session, where: Sequence[Condition], *, after: Key | None, newest_first: bool, limit: int
 ) -> Sequence[Any]:

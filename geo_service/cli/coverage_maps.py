@@ -22,7 +22,7 @@ from geo_service.coverage.asked import SHORTEST_M, Asked
 from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Ground, Query, Register
 from geo_service.db import transaction
-from geo_service.listing import As, emit
+from geo_service.listing import DRAWN, As, emit
 from geo_service.tables import County
 from geo_service.web import pictures, prints
 from layers.vocabulary import DutyKind, GapKind, Layer, Level
@@ -191,7 +191,7 @@ def _record(db: Session, scope: Scope, action: str, output: Path | None, *, full
 
 def _is_drawn(form: As | None, output: Path | None) -> bool:
     wanted = form or (output.suffix.lower().removeprefix(".") if output else None)
-    return wanted in (As.GEOJSON, As.GPKG)
+    return wanted in DRAWN
 
 
 def _sum(total: Total) -> tuple[object, ...]:

@@ -31,8 +31,8 @@ from geo_service.columns import Listing, printable
 from geo_service.db import transaction
 from geo_service.errors import Invalid
 from geo_service.imports import ImportReport, Outcome, RowsRefused
-from geo_service.listing import As, emit, write_file
-from geo_service.people import imports, lists
+from geo_service.listing import DRAWN, As, emit, write_file
+from geo_service.people import imports, lists, misfits
 from geo_service.people.imports import ImportOptions
 from geo_service.rosters.options import RosterOptions
 from geo_service.rosters.service import import_roster, workbook
@@ -136,8 +136,21 @@ def duty_list(
     with connect() as (engine, _), transaction(engine) as db:
         scope = command_scope(db, county)
         day = None if past else today_in(db, scope.county_id)
-        drawn = (form or (output and output.suffix.lower().removeprefix("."))) in (As.GEOJSON, As.GPKG)
+        drawn = (form or (output and output.suffix.lower().removeprefix("."))) in DRAWN
         listing = lists.duties(db, scope, area=area, day=day, drawn=drawn)
+        _record(db, scope, listing, form, output, full=full)
+    emit(listing, form, output, full=full)
+
+
+@app.command("misfits", help="列出不再合适的职责：图形改了对不上的，或对象已不纳管的。")
+def misfits_(
+    area: AreaCode = None, full: InFull = False, county: CountyCode = None, form: Form = None,
+    output: Output = None,
+) -> None:  # fmt: skip
+    """Print or write the duties that no longer fit their place."""
+    with connect() as (engine, _), transaction(engine) as db:
+        scope = command_scope(db, county)
+        listing = misfits.listing(misfits.found(db, scope, area=area))
         _record(db, scope, listing, form, output, full=full)
     emit(listing, form, output, full=full)
 

@@ -20,7 +20,7 @@ from geo_service.cli.options import CountyCode, Form, Output
 from geo_service.clock import zone_in
 from geo_service.columns import Column, Listing
 from geo_service.db import transaction
-from geo_service.listing import As, emit
+from geo_service.listing import DRAWN, As, emit
 from geo_service.recompute import adopting, comparing, service, workers
 from geo_service.recompute.asking import Question
 from geo_service.recompute.service import Tell
@@ -155,7 +155,7 @@ def _adopt(engine: Engine, scope: Scope, run_id: int) -> None:
 def _compare(engine: Engine, scope: Scope, run_id: int, form: As | None, output: Path | None) -> None:
     told = form or (output.suffix.lower().removeprefix(".") if output else None)
     with transaction(engine) as db:
-        found = comparing.compare(db, scope, run_id, drawn=told in (As.GEOJSON, As.GPKG))
+        found = comparing.compare(db, scope, run_id, drawn=told in DRAWN)
         if output is not None:
             audit.record(db, scope.actor, "recompute.export", county_id=scope.county_id, form=str(told))
     is_shown = form is None and output is None

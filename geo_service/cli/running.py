@@ -33,6 +33,7 @@ from geo_service.embedded import Cluster, make_private, service_user
 from geo_service.errors import CannotRun, NotFound
 from geo_service.jobs import Progress, Schedule, Work, Worker
 from geo_service.keeper import kept
+from geo_service.live.hub import Hub
 from geo_service.messages import sending
 from geo_service.notices import service as notices
 from geo_service.patrols import again
@@ -259,9 +260,23 @@ def _has_seal(settings: Settings) -> bool:
     return found
 
 
+class _Server(uvicorn.Server):
+    """Ends the streams before it waits for the requests under way: they would go on for ever."""
+
+    def __init__(self, config: uvicorn.Config, live: Hub) -> None:
+        super().__init__(config)
+        self._live = live
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, streams first."""
+        self._live.close()
+        await super().shutdown(sockets)
+
+
 def _run(settings: Settings, engine: Engine, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
+    application = create_app(settings, engine)
     config = uvicorn.Config(
-        create_app(settings, engine),
+        application,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -276,7 +291,7 @@ def _run(settings: Settings, engine: Engine, listening: socket.socket, tls: ssl.
     worker.start()
     warming.start()
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        _Server(config, application.state.live).run(sockets=[listening])
     finally:
         worker.stop()
         engine.dispose()

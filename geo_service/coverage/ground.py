@@ -74,7 +74,7 @@ class Ground:
 
 def gather(db: Session, scope: Scope, query: Query) -> Ground:
     """Read the places asked for and their wholes."""
-    areas = _areas(db, scope, query)
+    areas = areas_of(db, scope, query)
     places = windows.places(
         db,
         scope,
@@ -98,7 +98,7 @@ def area_id(db: Session, scope: Scope, code: str) -> int:
     return found
 
 
-def _areas(db: Session, scope: Scope, query: Query) -> frozenset[int] | None:
+def areas_of(db: Session, scope: Scope, query: Query) -> frozenset[int] | None:
     """Return the areas to which an answer is cut: the one asked for, and of the scope's where it has some."""
     own = scope.areas(Right.COORDINATOR, Right.PLANNER)
     if scope.person_id is not None and not own:

@@ -1,5 +1,7 @@
 """Coverage and gaps as lists: the columns that people, spreadsheets and maps get."""
 
+import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,8 @@ _GAP = (
     Column("area_m2", "面积（平方米）", "number"),
     Column("holders", "责任人", mask="name"),
 )
+_AGE = (Column("since", "最近一次", "day"), Column("age_days", "空了（天）", "whole"))
+"""Of a gap: the last day on which it was none, and the days since; nothing where it always was one."""
 _UNMAPPED = "未上图"
 
 
@@ -60,14 +64,28 @@ def coverage_list(table: CoverageTable, canvas: Canvas | None = None) -> Listing
     return Listing("coverage", f"覆盖情况 {_window(table.ground.query)}", columns, rows)
 
 
-def gap_list(table: GapTable, canvas: Canvas, *, drawn: bool = False) -> Listing:
-    """Return the gaps, a row a stretch of a line or an area place; `drawn`: with their geometry."""
-    columns = (*_PLACE, *_GAP, *((_GEOMETRY,) if drawn else ()))
+def gap_list(
+    table: GapTable, canvas: Canvas, *, drawn: bool = False, since: Sequence[dt.date | None] | None = None
+) -> Listing:
+    """Return the gaps, a row a stretch of a line or an area place; `drawn`: with their geometry.
+
+    `since`: of each row the last day on which it was no gap; with it come how many days that is ago.
+    """
+    columns = (*_PLACE, *_GAP, *(_AGE if since is not None else ()), *((_GEOMETRY,) if drawn else ()))
+    last = table.ground.query.last_day
+    ages = [()] * len(table.rows) if since is None else [(day, day and (last - day).days) for day in since]
     words = _stretches(table, canvas)
     geometries = gap_geometries(table, canvas) if drawn else [None] * len(table.rows)
     rows = [
-        (*_place(row.place, row.townships), table.kind, said, *_gap(row), *((geometry,) if drawn else ()))
-        for row, said, geometry in zip(table.rows, words, geometries, strict=True)
+        (
+            *_place(row.place, row.townships),
+            table.kind,
+            said,
+            *_gap(row),
+            *age,
+            *((geometry,) if drawn else ()),
+        )
+        for row, said, age, geometry in zip(table.rows, words, ages, geometries, strict=True)
     ]
     return Listing("gaps", f"{table.kind.zh} {_window(table.ground.query)}", columns, rows)
 

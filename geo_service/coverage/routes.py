@@ -15,13 +15,13 @@ from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query
 from geo_service.db import Db
 from geo_service.errors import Invalid
-from geo_service.listing import As
+from geo_service.listing import DRAWN, As
 from geo_service.paging import export, page
 from geo_service.tables import County
 
 router = APIRouter(prefix="/api", tags=["coverage"])
 
-Format = Literal["json", "csv", "xlsx", "geojson", "gpkg"]
+Format = Literal["json", "csv", "xlsx", "geojson", "gpkg", "kml"]
 Form = Annotated[Format, Parameter(alias="as", description="json: a page of rows; else all rows as a file.")]
 
 
@@ -47,7 +47,7 @@ def coverage(
             for total in table.totals
         ]  # fmt: skip
         return page(lists.coverage_list(table), limit, cursor, {**_window(query), "totals": sums})
-    canvas = Canvas.of(db, table.ground, _county(db, scope)) if form in ("geojson", "gpkg") else None
+    canvas = Canvas.of(db, table.ground, _county(db, scope)) if form in DRAWN else None
     return export(db, scope, lists.coverage_list(table, canvas), As(form), full=full)
 
 
@@ -69,8 +69,7 @@ def gaps_(
     if form == "json":
         told = {**_window(query), "kind": table.kind, "short": lists.short(table)}
         return page(lists.gap_list(table, canvas), limit, cursor, told)
-    drawn = form in ("geojson", "gpkg")
-    return export(db, scope, lists.gap_list(table, canvas, drawn=drawn), As(form), full=full)
+    return export(db, scope, lists.gap_list(table, canvas, drawn=form in DRAWN), As(form), full=full)
 
 
 def _window(query: Query) -> dict[str, dict[str, str]]:

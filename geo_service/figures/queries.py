@@ -129,7 +129,7 @@ def _patrols(db: Session, county_id: int, first: dt.date, last: dt.date, *, by_a
     )
     homes = _with_above(db, county_id) if by_area else {}
     seconds = func.extract("epoch", Patrol.ended_at - Patrol.started_at)
-    rows = db.execute(select(Patrol.id, Patrol.people, Patrol.walked_m, seconds).where(mine))
+    rows = db.execute(select(Patrol.id, Patrol.people, Patrol.walked_m, seconds, Patrol.day).where(mine))
     return [
         Outing(
             f"patrol/{id_}",
@@ -139,8 +139,9 @@ def _patrols(db: Session, county_id: int, first: dt.date, last: dt.date, *, by_a
             who.persons(id_),
             walked_m,
             lying.get(id_) or who.home(id_, homes),
+            day,
         )
-        for id_, people, walked_m, lasted_s in rows
+        for id_, people, walked_m, lasted_s, day in rows
     ]
 
 
@@ -184,7 +185,9 @@ def _services(db: Session, county_id: int, first: dt.date, last: dt.date, *, by_
         .where(mine),
     )
     homes = _with_above(db, county_id) if by_area else {}
-    rows = db.execute(select(Service.id, Service.kind, Service.people, Service.hours).where(mine))
+    rows = db.execute(
+        select(Service.id, Service.kind, Service.people, Service.hours, Service.day).where(mine)
+    )
     return [
         Outing(
             f"service/{id_}",
@@ -194,8 +197,9 @@ def _services(db: Session, county_id: int, first: dt.date, last: dt.date, *, by_
             who.persons(id_),
             0.0,
             lying.get(id_) or who.home(id_, homes),
+            day,
         )
-        for id_, kind, people, hours in rows
+        for id_, kind, people, hours, day in rows
     ]
 
 

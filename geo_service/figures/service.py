@@ -5,9 +5,9 @@ import datetime as dt
 import math
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
@@ -22,10 +22,11 @@ from geo_service.figures import queries
 from geo_service.figures.queries import Facts
 from geo_service.tables import County, FigureEntry, StoredFile
 from layers import codes
-from layers.figures import FIGURES, Code, Counted, Figure, Outing, Problem, Term, count
+from layers.figures import FIGURES, Code, Counted, Figure, Outing, Problem, Term, count, sessions_by_day
 from layers.periods import days_up_to
 from layers.vocabulary import Right
 
+Fact = TypeVar("Fact", Term, Outing, Problem)
 READERS = (*CHANGE, Right.PLANNER)
 YEAR_DAYS = 365
 MOST_VALUE, MOST_NOTE = 1e9, 1000
@@ -71,6 +72,8 @@ class FigureTable:
     """Patrols and services that wait for review and do not count; told for the whole county only."""
     outside: int
     """Entries by hand that meet the period but do not lie in it, and so are not counted."""
+    by_day: Mapping[dt.date, int] = field(default_factory=dict)
+    """Of X5, what began on which day; days without any are left out."""
 
 
 def usual_period(db: Session, scope: Scope) -> Period:
@@ -126,7 +129,8 @@ def figures(db: Session, scope: Scope, asked: Asked) -> FigureTable:
     period = asked.period
     facts = queries.facts(db, scope.county_id, period.first, period.last, by_area=asked.areas is not None)
     if asked.areas is not None:
-        return FigureTable(asked, counted_in(facts, asked.areas), 0, 0)
+        outings = _here(facts.outings, asked.areas)
+        return FigureTable(asked, counted_in(facts, asked.areas), 0, 0, sessions_by_day(outings))
     entries = [queries.as_entry(row) for row in queries.entries(db, scope.county_id)]
     within = [entry for entry in entries if entry.within(period.first, period.last)]
     meeting = sum(entry.meets(period.first, period.last) for entry in entries)
@@ -135,21 +139,23 @@ def figures(db: Session, scope: Scope, asked: Asked) -> FigureTable:
         count(facts.terms, facts.outings, within, facts.problems),
         queries.waiting(db, scope.county_id, period.first, period.last),
         meeting - len(within),
+        sessions_by_day(facts.outings),
     )
 
 
 def counted_in(facts: Facts, areas: Iterable[int]) -> dict[Code, Counted]:
     """Count the figures over the facts that belong to any of the areas; entries by hand are the county's."""
     chosen = frozenset(areas)
-
-    def here(fact: Term | Outing | Problem) -> bool:
-        return not chosen.isdisjoint(fact.areas)
-
-    found = count(filter(here, facts.terms), filter(here, facts.outings), (), filter(here, facts.problems))
+    found = count(_here(facts.terms, chosen), _here(facts.outings, chosen), (), _here(facts.problems, chosen))
     return {
         code: dataclasses.replace(counted, missing="没有案件") if counted.figure.by_hand else counted
         for code, counted in found.items()
     }
+
+
+def _here(facts: Iterable[Fact], areas: frozenset[int]) -> list[Fact]:
+    """Return the facts that belong to any of the areas."""
+    return [fact for fact in facts if not areas.isdisjoint(fact.areas)]
 
 
 # --- entries by hand

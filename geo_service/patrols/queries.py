@@ -239,6 +239,28 @@ def patrols(
     return db.execute(query).all()
 
 
+def oldest(
+    db: Session, where: Sequence[Condition], *, after: tuple[dt.datetime, uuid.UUID] | None, limit: int
+) -> Sequence[Row[Patrol, str]]:
+    """Return patrols with their person's name (or None), earliest first, behind the key (started_at, id)."""
+    query = (
+        select(Patrol, Person.name)
+        .options(*_WITHOUT_TRACK)
+        .outerjoin(Person, Person.id == Patrol.person_id)
+        .where(*where)
+        .order_by(Patrol.started_at, Patrol.id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(Patrol.started_at, Patrol.id) > after)
+    return db.execute(query).all()
+
+
+def how_many(db: Session, where: Sequence[Condition]) -> int:
+    """Return how many patrols there are for which the conditions hold."""
+    return db.execute(select(func.count()).select_from(Patrol).where(*where)).scalar_one()
+
+
 def void(db: Session, patrol_id: uuid.UUID, reason: str, at: dt.datetime) -> None:
     """Mark a patrol as voided."""
     db.execute(update(Patrol).where(Patrol.id == patrol_id).values(voided_at=at, void_reason=reason))

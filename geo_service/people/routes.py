@@ -17,9 +17,9 @@ from geo_service.areas import service as areas
 from geo_service.columns import printable
 from geo_service.db import Db
 from geo_service.errors import NotFound
-from geo_service.listing import As, records, report_answer
-from geo_service.paging import export
-from geo_service.people import imports, lists, service
+from geo_service.listing import DRAWN, As, records, report_answer
+from geo_service.paging import export, page
+from geo_service.people import imports, lists, misfits, service
 from geo_service.people.drafts import PersonDraft
 from geo_service.people.imports import ImportOptions
 from geo_service.people.service import DutyRequest
@@ -34,7 +34,7 @@ Format = Annotated[
     Query(alias="as", description="json: a page of rows; else all as a file."),
 ]
 FormatOfDuties = Annotated[
-    Literal["json", "csv", "xlsx", "geojson", "gpkg"],
+    Literal["json", "csv", "xlsx", "geojson", "gpkg", "kml"],
     Query(alias="as", description="json: a page of rows; else all as a file."),
 ]
 Text = Annotated[str, Field(max_length=500)]
@@ -197,10 +197,36 @@ def duties(
 ) -> Response:
     """Return duties by id, with person, place, part of it, role, kind, level and days."""
     if form != "json":
-        drawn = form in ("geojson", "gpkg")
+        drawn = form in DRAWN
         return export(db, scope, lists.duties(db, scope, drawn=drawn, **wanted), As(form), full=full)
     after = cursors.number(cursor)
     return _page(records(lists.duties(db, scope, after=after, limit=limit + 1, **wanted)), limit, "id")
+
+
+@router.get("/duties/misfits", summary="Duties that no longer fit their place")
+def misfits_(
+    db: Db,
+    scope: Changes,
+    area: AreaCode = None,
+    layer: Annotated[list[Layer], Query()] = [],  # noqa: B006  (FastAPI copies it)
+    form: Format = "json",
+    full: InFull = False,
+    limit: cursors.Limit = 100,
+    cursor: cursors.Cursor = None,
+) -> Response:
+    """Return duties of which a part was lost with a new geometry, or whose place left the scheme."""
+    listing = misfits.listing(misfits.found(db, scope, area=area, layers=layer or tuple(Layer)))
+    return (
+        page(listing, limit, cursor, {})
+        if form == "json"
+        else export(db, scope, listing, As(form), full=full)
+    )
+
+
+@router.post("/duties/{duty_id}/fits", status_code=204, summary="Say that a duty fits as it is now")
+def fits(db: Db, scope: Changes, duty_id: _Id) -> None:
+    """Take a duty off the list of those that no longer fit: somebody has looked at it."""
+    misfits.fits(db, scope, duty_id)
 
 
 @router.post("/duties", status_code=201, summary="Add a duty")

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, insert, or_, select, update
+from sqlalchemy import delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
@@ -80,6 +80,11 @@ def set_duty_spans(db: Session, duty_id: int, spans: Iterable[tuple[int, int]]) 
     db.execute(
         update(Duty).where(Duty.id == duty_id).values(spans=[Range(start, stop) for start, stop in spans])
     )
+
+
+def note_loss(db: Session, duty_id: int, lost: float) -> None:
+    """Add to what a duty has lost (metres, or square metres) and nobody has looked at yet."""
+    db.execute(update(Duty).where(Duty.id == duty_id).values(lost=func.coalesce(Duty.lost, 0.0) + lost))
 
 
 def duty_cells(db: Session, county_id: int, place_id: int) -> list[CellDuty]:

@@ -23,7 +23,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.columns import Listing, printable
 from geo_service.db import Db
 from geo_service.errors import Invalid
-from geo_service.listing import As, download, records, report_answer
+from geo_service.listing import DRAWN, As, download, records, report_answer
 from geo_service.places import drawing, reaching, reading, scheme, service
 from geo_service.places.reaching import Choice
 from geo_service.places.reading import ATTRIBUTES, COLUMNS, GEOMETRY, Wanted
@@ -33,7 +33,7 @@ from layers.vocabulary import Datum, Layer
 
 router = APIRouter(prefix="/api/places", tags=["places"])
 
-Format = Literal["json", "csv", "xlsx", "geojson", "gpkg"]
+Format = Literal["json", "csv", "xlsx", "geojson", "gpkg", "kml"]
 FormatOfList = Annotated[Format, Query(alias="as", description="json: a page of rows; else all as a file.")]
 FormatOfReport = Annotated[
     Literal["json", "csv", "xlsx"],
@@ -74,7 +74,7 @@ def places(
 
 def _every(engine: Engine | Connection, scope: Scope, wanted: Wanted, form: As) -> Listing:
     """Return all places as a list that reads through a session of its own, after the request's has ended."""
-    drawn = form in (As.GEOJSON, As.GPKG)
+    drawn = form in DRAWN
 
     def rows() -> Iterator[tuple[Any, ...]]:
         with Session(engine) as db:

@@ -16,6 +16,7 @@ from geo_service.places.queries import NewPlace, NewVersion
 from geo_service.tables import County
 from layers import codes
 from layers.banks import Course, carried
+from layers.cells import CELL_M
 from layers.lines import LineSet
 from layers.reach import Stretch
 from layers.remeasure import Remeasure
@@ -169,6 +170,8 @@ def _carry_duties(db: Session, county: County, stored: StoredPlace, shape: Shape
     lost_m = moved.lost(old).lengths(len(duties))
     for k, duty in enumerate(duties):
         following_queries.set_duty_spans(db, duty.id, [(int(a), int(b)) for a, b in new.of_place(k)])
+        if lost_m[k] >= 1:
+            following_queries.note_loss(db, duty.id, float(lost_m[k]))
     return [
         f"{duties[k].person}负责的 {lost_m[k]:.0f} 米在新图形上没有对应的位置，请重新确定范围"
         for k in np.flatnonzero(lost_m >= 1).tolist()
@@ -181,5 +184,6 @@ def _carry_cells(db: Session, county: County, stored: StoredPlace, shape: Shape)
         inside = duty.cells & shape.cells.inside if shape.cells else duty.cells
         if outside := len(duty.cells - inside):
             following_queries.set_duty_cells(db, county.id, duty.id, inside)
+            following_queries.note_loss(db, duty.id, outside * CELL_M**2)
             lost.append(f"{duty.person}负责的 {outside} 个方格在新范围之外，请重新确定范围")
     return lost

@@ -84,6 +84,15 @@ PERSONAL: Mapping[str, Personal] = {
     "exemption.person_id": Personal("请假或被替班的人", _N, "exemptions"),
     "exemption.substitute_id": Personal("替班的人", _N, "exemptions"),
     "exemption.reason": Personal("原因", _C, "exemptions"),
+    "readiness.person_id": Personal("愿意承担什么", _G, "readiness"),
+    "readiness.layers": Personal("愿意做哪些图层", _G, "readiness"),
+    "readiness.likes": Personal("想要的对象", _G, "readiness"),
+    "readiness.avoids": Personal("不想要的对象", _G, "readiness"),
+    "proposal.account_id": Personal("提出方案的账号标识，不显示", _N),
+    "proposal.os_user": Personal("在服务器上提出方案的系统用户，不是志愿者", _N),
+    "proposal.result": Personal("方案没有满足的需求和意愿，人只有标识，不显示", _N),
+    "proposal_line.person_id": Personal("方案里可以承担的人", _G, "proposal_lines"),
+    "proposal_line.reasons": Personal("方案的理由：离家多远、与谁同行", _G, "proposal_lines"),
     "account.id": Personal("账号标识", _G, "accounts"),
     "account.login": Personal("登录名", _G, "accounts"),
     "account.person_id": Personal("谁的账号", _G, "accounts"),
@@ -203,7 +212,8 @@ _WORDS = """
     area.code area.name area.level area.geom
     place.layer place.code place.name
     place_version.line place_version.polygon place_version.sources place_version.reaches
-    place_version.flow place_version.axis place_version.banks
+    place_version.flow place_version.axis place_version.banks place_version.drawn place_version.sketch
+    shown_change.part
     recomputation.asked
     place_cells.edge_cell place_cells.edge_m2
     duty.role duty.kind duty.level
@@ -223,6 +233,7 @@ _WORDS = """
     service.kind service.evidence service.verdict
     norm.name norm.rule
     exemption.kind
+    proposal.asked proposal.state proposal_line.role proposal_line.state
     figure_entry.figure
     category_edition.name category_edition.categories case_rule_set.rules calendar_day.name
     unit.name unit_task.category

@@ -54,6 +54,7 @@ _WORDS = {
     "people.add": "登记了这个人",
     "people.change": "修改了登记的资料",
     "patrols.look": "查看了一条轨迹",
+    "live.look": "看到您正在路上",
     "patrols.take": "收到一次巡查",
     "patrols.void": "作废了一次巡查",
     "accounts.sign_in": "登录",

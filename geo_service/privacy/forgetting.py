@@ -26,6 +26,8 @@ from geo_service.tables import (
     Patrol,
     Person,
     PhotoPiece,
+    ProposalLine,
+    Readiness,
     Report,
     Service,
     ServicePerson,
@@ -107,7 +109,7 @@ def forget(db: Session, person: Person, now: dt.datetime) -> list[bytes]:
     _forget_services(db, found.alone)
     db.execute(delete(PhotoPiece).where(PhotoPiece.report_id.in_(found.reports)))
     db.execute(delete(CheckIn).where(CheckIn.patrol_id.in_(found.patrols)))
-    for table in (Companion, ServicePerson, Consent, Alert):
+    for table in (Companion, ServicePerson, Consent, Alert, Readiness, ProposalLine):
         db.execute(delete(table).where(table.county_id == county_id, table.person_id == person.id))
     _forget_reports(db, county_id, person.id)
     stood_in = or_(Exemption.person_id == person.id, Exemption.substitute_id == person.id)

@@ -31,6 +31,8 @@ from geo_service.tables import (
     Place,
     PlaceVersion,
     Plate,
+    ProposalLine,
+    Readiness,
     RecordedFix,
     Report,
     Service,
@@ -47,6 +49,7 @@ from layers.vocabulary import (
     FileKind,
     Layer,
     Level,
+    LineState,
     Move,
     Right,
     Role,
@@ -189,6 +192,29 @@ def _services(whose: Whose) -> Rows:
         .join(ServicePerson, ServicePerson.service_id == Service.id)
         .where(*own)
         .order_by(Service.day.desc(), Service.id)
+    )  # fmt: skip
+
+
+def _readiness(whose: Whose) -> Rows:
+    def names(ids: SQLColumnExpression[Any]) -> ScalarSelect[Any]:
+        name = func.coalesce(Place.name, Place.code)
+        return select(func.array_agg(name)).where(Place.id == func.any(ids)).scalar_subquery()
+
+    return select(
+        Readiness.is_open, Readiness.most_places, Readiness.most_m, Readiness.farthest_m, Readiness.layers,
+        names(Readiness.likes), names(Readiness.avoids), Readiness.changed_at,
+    ).where(Readiness.county_id == whose.county_id, Readiness.person_id == whose.person_id)  # fmt: skip
+
+
+def _proposal_lines(whose: Whose) -> Rows:
+    own = ProposalLine.county_id == whose.county_id, ProposalLine.person_id == whose.person_id
+    return (
+        select(
+            _place(ProposalLine.place_id), ProposalLine.role, ProposalLine.state,
+            ProposalLine.reasons["distance_m"].as_float(),
+        )
+        .where(*own)
+        .order_by(ProposalLine.id)
     )  # fmt: skip
 
 
@@ -366,6 +392,15 @@ PARTS = (
         Column("kind", "种类"), _FIRST, _LAST, Column("stood_in", "是替别人", "flag"),
         Column("reason", "原因"),
     ), _exemptions, {"kind": ExemptionKind}),
+    Part("readiness", "愿意承担的", (
+        Column("is_open", "还能再承担", "flag"), Column("most_places", "最多几处", "whole"),
+        Column("most_m", "最多多少米", "whole"), Column("farthest_m", "离家最远（米）", "whole"),
+        Column("layers", "图层"), Column("likes", "想要的"), Column("avoids", "不想要的"),
+        Column("changed_at", "更改时间", "time"),
+    ), _readiness, {"layers": Layer}),
+    Part("proposal_lines", "责任安排方案里的", (
+        _PLACE, Column("role", "岗位"), Column("state", "状态"), Column("distance_m", "离家（米）", "number"),
+    ), _proposal_lines, {"role": Role, "state": LineState}),
     Part("accounts", "账号", (
         _ID, Column("login", "登录名"), Column("rights", "权限"), Column("has_password", "设有密码", "flag"),
         Column("password_changed_at", "密码修改时间", "time"), Column("disabled_at", "停用时间", "time"),

@@ -17,6 +17,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.db import Db
 from geo_service.tables import County
 from geo_service.web import words
+from geo_service.web.menu import Menu, menu_of
 from layers.vocabulary import Right
 
 _ENVIRONMENT = Environment(
@@ -36,27 +37,6 @@ _ENVIRONMENT.filters |= {
 }
 _ENVIRONMENT.globals["covered_words"] = words.covered_words
 _TEMPLATES = Jinja2Templates(env=_ENVIRONMENT)
-
-
-_BELOW = {"/figures": ("/reports/",), "/cases": ("/units", "/case-rules", "/map/cases")}
-"""Pages that belong to one of the menu, beside those below its address."""
-
-
-@dataclass(frozen=True)
-class MenuItem:
-    """A page of the menu; `here` is what `aria-current` says: "page" on it, "true" on a page below it."""
-
-    href: str
-    words: str
-    here: str
-
-
-@dataclass(frozen=True)
-class Menu:
-    """The pages that an account's grants open: those of the day's work, and those behind 更多."""
-
-    daily: list[MenuItem]
-    seldom: list[MenuItem]
 
 
 @dataclass(frozen=True)
@@ -114,40 +94,7 @@ class Frame:
     @property
     def menu(self) -> Menu:
         """The pages that the account's grants open."""
-        if self.only_handles:
-            return Menu([self._item("/cases", "案件")], [])
-        daily, seldom = [("/", "首页")], []
-        if self.holds(Right.COORDINATOR, Right.VOLUNTEER):
-            daily += [("/patrols", "巡查"), ("/upload", "上传轨迹"), ("/services", "服务")]
-        if self.sees_places:
-            daily += [("/map/coverage", "覆盖图"), ("/map/gaps", "空白图"), ("/places", "对象")]
-            seldom.append(("/due", "应巡与实巡"))
-        seldom.append(("/norms", "标准"))
-        if self.holds(Right.COORDINATOR):
-            daily += [("/people", "人员"), ("/care", "需要关心"), ("/cases", "案件")]
-            seldom.append(("/import", "导入"))
-        if (
-            self.scope is not None
-            and self.holds(Right.COORDINATOR)
-            and self.scope.areas(Right.COORDINATOR) is None
-        ):
-            seldom.append(("/channels", "消息推送"))
-        elif self.holds(Right.HANDLER):
-            daily.append(("/cases", "案件"))
-        if self.holds(Right.COORDINATOR, Right.PLANNER):
-            daily.append(("/figures", "数据"))
-        if self.scope is not None and self.scope.person_id is not None:
-            seldom.append(("/me", "我的资料"))
-        if self.scope is not None and self.scope.areas(Right.AUDITOR) is None:
-            seldom.append(("/retention", "按期限删除"))
-        return Menu([self._item(*page) for page in daily], [self._item(*page) for page in seldom])
-
-    def _item(self, page: str, name: str) -> MenuItem:
-        """Return a page as the menu shows it; an issued report belongs to the figures."""
-        path = self.request.url.path
-        below = (f"{page}/", *_BELOW.get(page, ()))
-        here = "page" if path == page else "true" if page != "/" and path.startswith(below) else ""
-        return MenuItem(self.link(page), name, here)
+        return menu_of(self.own_scope, self.request.url.path, self.link)
 
     def link(self, path: str, *more: Mapping[str, object], **query: object) -> str:
         """Return the address of a page, in the same county if the address of this one named it.

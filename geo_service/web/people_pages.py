@@ -56,7 +56,7 @@ class Listed:
 def people(db: Db, frame: Framed, sought: Annotated[Sought, Query()]) -> Response:
     """Show people by name, number or phone, a page at a time."""
     scope = frame.own_scope
-    found = _records(
+    found = records_of(
         lists.people(
             db,
             scope,
@@ -169,7 +169,7 @@ def _card(
     db: Db, frame: Frame, person_id: uuid.UUID, *, q: str = "", error: YinxunError | None = None
 ) -> Response:
     scope = frame.own_scope
-    found = _records(lists.people(db, scope, person_id=person_id))
+    found = records_of(lists.people(db, scope, person_id=person_id))
     if not found:
         raise NotFound("没有这个人，或不在您的权限内。")
     changes = scope.holds(*CHANGE)
@@ -177,14 +177,14 @@ def _card(
     places: Sequence[queries.Listed] = []
     if q and changes:
         takers = [
-            row for row in _records(lists.people(db, scope, q=q, limit=CHOICES)) if row["id"] != person_id
+            row for row in records_of(lists.people(db, scope, q=q, limit=CHOICES)) if row["id"] != person_id
         ]
         places = queries.found_places(
             db, scope, layer=None, text=q, only_scheme=False, limit=CHOICES, offset=0
         )
     values = {
         "person": found[0],
-        "duties": _records(lists.duties(db, scope, person_id=person_id)),
+        "duties": records_of(lists.duties(db, scope, person_id=person_id)),
         "areas": queries.area_choices(db, scope) if changes else [],
         "changes": changes,
         "consent": consents.state(db, scope.county_id, person_id) if changes else None,
@@ -197,7 +197,7 @@ def _card(
     return frame.show("person.html", values, status=200 if error is None else 422)
 
 
-def _records(listing: Any) -> list[dict[str, Any]]:
+def records_of(listing: Any) -> list[dict[str, Any]]:
     """Return the rows of a list by column, values as they are."""
     names = [column.name for column in listing.columns]
     return [dict(zip(names, row, strict=True)) for row in listing.rows]
@@ -207,7 +207,7 @@ def _held(db: Db, scope: Scope, ids: list[uuid.UUID]) -> dict[uuid.UUID, list[di
     """Return the duties in force of some people."""
     found: dict[uuid.UUID, list[dict[str, Any]]] = {}
     today = today_in(db, scope.county_id)
-    for row in _records(lists.duties(db, scope, person_id=ids, day=today)):
+    for row in records_of(lists.duties(db, scope, person_id=ids, day=today)):
         found.setdefault(row["person_id"], []).append(row)
     return found
 

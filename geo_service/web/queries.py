@@ -1,6 +1,7 @@
 """What pages read beside the features' own services: counts, lists and the facts of one place."""
 
 import datetime as dt
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from geo_service.accounts.narrow import CHANGE, areas_in, duties_in, patrols_in,
 from geo_service.accounts.scope import Scope
 from geo_service.counting import covering
 from geo_service.tables import Area, County, Duty, Job, Patrol, Person, Place, PlaceArea, PlaceVersion
-from layers.vocabulary import DutyKind, Layer, Level, Role
+from layers.vocabulary import DutyKind, Layer, Level, Right, Role
 
 Spans = list[tuple[int, int]]
 
@@ -74,6 +75,7 @@ class Version:
 class Holder:
     """Someone's duty for a place; spans in decimetres, None: all of it."""
 
+    person_id: uuid.UUID
     name: str
     role: Role
     kind: DutyKind
@@ -119,14 +121,21 @@ def patrols(db: Session, scope: Scope, first: dt.date, last: dt.date) -> int:
     return db.scalar(found) or 0
 
 
-def area_choices(db: Session, scope: Scope) -> list[AreaChoice]:
-    """Return the townships and villages of the scope by code."""
+def area_choices(db: Session, scope: Scope, *rights: Right) -> list[AreaChoice]:
+    """Return the townships and villages of the scope by code; those in which one of `rights` holds."""
     rows = db.execute(
         select(Area.code, Area.name, Area.level)
-        .where(areas_in(scope), Area.level != Level.COUNTY)
+        .where(areas_in(scope, *rights), Area.level != Level.COUNTY)
         .order_by(Area.code)
     )
     return [AreaChoice(code, name, Level(level)) for code, name, level in rows]
+
+
+def person_name(db: Session, scope: Scope, person_id: uuid.UUID | None) -> str | None:
+    """Return the name of a person of the scope; None where there is none, or he is beyond it."""
+    if person_id is None:
+        return None
+    return db.scalar(select(Person.name).where(Person.id == person_id, people_in(scope)))
 
 
 @dataclass(frozen=True)
@@ -252,14 +261,14 @@ def versions(db: Session, county: County, place_id: int) -> list[Version]:
 def holders(db: Session, scope: Scope, place_id: int) -> list[Holder]:
     """Return everybody's duties for a place, the latest first, as far as the scope sees them."""
     rows = db.execute(
-        select(Person.name, Duty.role, Duty.kind, Duty.level, Duty.in_force, Duty.spans)
+        select(Person.id, Person.name, Duty.role, Duty.kind, Duty.level, Duty.in_force, Duty.spans)
         .join(Person, Person.id == Duty.person_id)
         .where(duties_in(scope), Duty.place_id == place_id)
         .order_by(func.lower(Duty.in_force).desc(), Duty.id)
     )
     return [
-        Holder(name, Role(role), DutyKind(kind), Level(level), *_days(force), _pairs(spans))
-        for name, role, kind, level, force, spans in rows
+        Holder(person_id, name, Role(role), DutyKind(kind), Level(level), *_days(force), _pairs(spans))
+        for person_id, name, role, kind, level, force, spans in rows
     ]
 
 

@@ -17,9 +17,11 @@ from geo_service.coverage.asked import FromTheAddress
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
 from geo_service.devices import service as devices
-from geo_service.patrols import again
+from geo_service.patrols import again, reviews
 from geo_service.tables import County
 from geo_service.web import (
+    account_pages,
+    audit_pages,
     card_pages,
     care_pages,
     case_pages,
@@ -28,16 +30,23 @@ from geo_service.web import (
     channel_pages,
     drawing_pages,
     figure_pages,
+    gap_pages,
     import_pages,
+    map_pages,
+    morning_pages,
     norm_pages,
     paper_pages,
     patrol_pages,
     people_pages,
     pictures,
+    place_duty_pages,
+    planning_pages,
     plate_pages,
     prints,
     privacy_pages,
     queries,
+    review_pages,
+    roster_pages,
     service,
     service_pages,
     serving,
@@ -81,6 +90,7 @@ def start(request: Request, db: Db, who: SignedIn, county: str | None = None) ->
         "register": service.register(db, scope, window),
         "coordinates": scope.holds(Right.COORDINATOR),
         "waiting": len(devices.waiting(db, scope)) if scope.holds(Right.COORDINATOR) else 0,
+        "to_review": reviews.how_many_wait(db, scope) if scope.holds(*CHANGE) else 0,
         "audits": scope.areas(Right.AUDITOR) is None,
         "shares": service.shares(answers.coverage(db, scope, question), unassigned),
     }
@@ -257,6 +267,9 @@ def _record(db: Db, scope: Scope, **detail: Any) -> None:
     audit.record(db, scope.actor, "maps.export", county_id=scope.county_id, **detail)
 
 
+router.include_router(morning_pages.router)
+router.include_router(account_pages.router)
+router.include_router(audit_pages.router)
 router.include_router(care_pages.router)
 router.include_router(channel_pages.router)
 router.include_router(case_pages.router)
@@ -266,12 +279,18 @@ router.include_router(card_pages.router)
 router.include_router(plate_pages.router)
 router.include_router(paper_pages.router)
 router.include_router(patrol_pages.router)
+router.include_router(gap_pages.router)
+router.include_router(roster_pages.router)
+router.include_router(review_pages.router)
 router.include_router(service_pages.router)
 router.include_router(figure_pages.router)
 router.include_router(import_pages.router)
 router.include_router(privacy_pages.router)
 router.include_router(norm_pages.router)
+router.include_router(planning_pages.router)
 router.include_router(drawing_pages.router)
 router.include_router(people_pages.router)
+router.include_router(place_duty_pages.router)
+router.include_router(map_pages.router)
 router.include_router(pages)
 router.include_router(api)

@@ -4,7 +4,8 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,9 +117,9 @@ def shot(tmp_path: Path) -> Any:
     return take
 
 
-@pytest.fixture(scope="session")
-def service(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service on a database of its own that holds the watertown, with a coordinator who may sign in."""
+@contextmanager
+def running(server: str, data_dir: Path, fill: Callable[[Session], Any]) -> Iterator[tuple[str, Engine, Any]]:
+    """Run the service on a database of its own that `fill` fills; yield host, engine, what `fill` said."""
     name = f"yinxun_pages_{uuid.uuid4().hex[:12]}"
     admin = create_engine(psycopg_url(server), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -129,23 +130,35 @@ def service(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         connection.execute(text("create extension postgis"))
         Table.metadata.create_all(connection)
     with Session(engine, expire_on_commit=False) as db, db.begin():
-        town = build(db, evil=True)
-        add_account(db, town.county, "clerk", Right.COORDINATOR)
-    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
-    app = create_app(settings, engine)
+        filled = fill(db)
+    app = create_app(Settings(data_dir=data_dir), engine)
     web = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=web.run, daemon=True)
     thread.start()
     while not web.started:
         time.sleep(0.02)
     port = web.servers[0].sockets[0].getsockname()[1]
-    yield Service(f"127.0.0.1:{port}", town, engine, settings.files_dir)
+    yield f"127.0.0.1:{port}", engine, filled
     web.should_exit = True
     thread.join(10)
     engine.dispose()
     with admin.connect() as connection:
         connection.execute(text(f"drop database {name} with (force)"))
     admin.dispose()
+
+
+def _watertown(db: Session) -> Watertown:
+    town = build(db, evil=True)
+    add_account(db, town.county, "clerk", Right.COORDINATOR)
+    return town
+
+
+@pytest.fixture(scope="session")
+def service(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service on a database of its own that holds the watertown, with a coordinator who may sign in."""
+    data_dir = tmp_path_factory.mktemp("data")
+    with running(server, data_dir, _watertown) as (host, engine, town):
+        yield Service(host, town, engine, Settings(data_dir=data_dir).files_dir)
 
 
 @pytest.fixture

@@ -56,6 +56,9 @@ from geo_service.tables import (
     Person,
     Place,
     Plate,
+    Proposal,
+    ProposalLine,
+    Readiness,
     RecordedFix,
     Report,
     Service,
@@ -136,6 +139,14 @@ class Life:
                 Exemption(kind="leave", person_id=who, substitute_id=substitute, reason=NOTE,
                           days=Range(NOON.date(), NOON.date() + dt.timedelta(days=2)))
             )  # fmt: skip
+        self.add(Readiness(person_id=self.id, layers=["river"], likes=[self.river.id]))
+        asked = self.add(Proposal(area_id=self.home.id, asked={}))
+        self.add(
+            ProposalLine(
+                proposal_id=asked.id, place_id=self.river.id, person_id=self.id, role="river_steward",
+                state="proposed", reasons={"distance_m": 120.5, "with": [str(self.other)]},
+            )
+        )  # fmt: skip
 
     def outings(self) -> None:
         self.own, _ = self.county.patrol(self.county.walk((0, 5), (600, 5)), self.id)

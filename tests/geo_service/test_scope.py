@@ -38,6 +38,7 @@ from geo_service.cases import reports, units
 from geo_service.cases.reports import Said
 from geo_service.cases.units import UnitSaid
 from geo_service.patrols import photos
+from geo_service.planning.asked import Asked
 from geo_service.plates import ids
 from geo_service.privacy import consents
 from geo_service.settings import Settings
@@ -57,6 +58,8 @@ from geo_service.tables import (
     Person,
     Place,
     Plate,
+    Proposal,
+    ProposalLine,
     Quarantined,
     Service,
     ServicePerson,
@@ -127,6 +130,9 @@ class Town:
     case_photo_id: uuid.UUID
     unit_id: int
     """Of the whole county, as all units are."""
+    proposal_id: int
+    line_id: int
+    """Of the proposal: its volunteer for its grid."""
     cases: list[str] = field(default_factory=list)
     """What its cases tell."""
     places: list[str] = field(default_factory=list)
@@ -202,6 +208,14 @@ def _new_account(town: Town) -> Request:
 
 def _of_river(town: Town) -> Request:
     return {"path": {"place_id": town.river.id}}
+
+
+def _tile_of(town: Town) -> Request:
+    """The tile over the middle of its river, in the form in which it is always answered."""
+    lon, lat = to_lonlat(ORIGIN + np.array([[town.x + 50, 0]]), CRS)[0].tolist()
+    side = 1 << 16
+    y = (1 - np.arcsinh(np.tan(np.radians(lat))) / np.pi) / 2 * side
+    return {"path": {"z": 16, "x": int((lon + 180) / 360 * side), "y": int(y), "form": "geojson"}}
 
 
 def _drawn_river(town: Town) -> Request:
@@ -404,6 +418,18 @@ def _new_duty(town: Town) -> Request:
     return {"json": {"person_id": str(town.neighbour.id), "place_id": town.grid.id}}
 
 
+def _of_proposal(town: Town, **more: Any) -> Request:
+    return {"path": {"proposal_id": town.proposal_id}, **more}
+
+
+def _new_proposal(town: Town) -> Request:
+    return {"json": {"area": town.area.code, "seconds": 1}}
+
+
+def _readiness(town: Town) -> Request:
+    return {"path": {"person_id": town.walker.id}, "json": {"likes": [town.grid.id]}}
+
+
 def _of_draft(town: Town) -> Request:
     return {"path": {"norm_id": town.draft.id}}
 
@@ -466,6 +492,31 @@ WALKS: dict[tuple[str, str], Walk] = {
         ADMINISTERS,
         lambda town: {"path": {"account_id": town.account.id, "sign_in_id": town.sign_in.id}},
         ok=204,
+    ),
+    ("GET", "/accounts"): Walk(ADMINISTERS, shows="not_own"),
+    ("POST", "/accounts"): Walk(
+        ADMINISTERS,
+        lambda town: {"data": {"login": "newcomer", "right": "coordinator", "ground": town.area.code}},
+    ),
+    ("GET", "/accounts/{account_id}"): Walk(ADMINISTERS, _of_account, shows="not_own"),
+    ("POST", "/accounts/{account_id}/{action}"): Walk(
+        ADMINISTERS, lambda town: {"path": {"account_id": town.account.id, "action": "disable"}}, ok=303
+    ),
+    ("POST", "/accounts/{account_id}/grants"): Walk(
+        ADMINISTERS,
+        lambda town: {**_of_account(town), "data": {"right": "planner", "ground": town.area.code}},
+        ok=303,
+    ),
+    ("POST", "/accounts/{account_id}/grants/{grant_id}/revoke"): Walk(
+        ADMINISTERS, lambda town: {"path": {"account_id": town.account.id, "grant_id": town.grant.id}}, ok=303
+    ),
+    ("POST", "/accounts/{account_id}/tokens"): Walk(
+        ADMINISTERS, lambda town: {**_of_account(town), "data": {"name": "test"}}, shows="not_own"
+    ),
+    ("POST", "/accounts/{account_id}/sign-ins/{sign_in_id}/end"): Walk(
+        ADMINISTERS,
+        lambda town: {"path": {"account_id": town.account.id, "sign_in_id": town.sign_in.id}},
+        ok=303,
     ),
     # cases
     ("GET", "/api/cases"): Walk(WORK_CASES, shows="cases"),
@@ -573,6 +624,8 @@ WALKS: dict[tuple[str, str], Walk] = {
         beyond=200,
         whole=True,
     ),
+    ("GET", "/audit"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
+    ("GET", "/audit/file"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
     ("GET", "/api/audit"): Walk(frozenset({Right.ADMINISTRATOR, Right.AUDITOR}), whole=True),
     # areas and places
     ("GET", "/api/counties"): Walk(),
@@ -600,6 +653,8 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/api/rosters/import"): Walk(STAFF, _dry_table("姓名,编号\n新人,1\n"), beyond=200),
     ("GET", "/api/rosters/workbook"): Walk(STAFF, lambda town: {"params": {"area": town.area.code}}),
     ("GET", "/api/duties"): Walk(shows="people"),
+    ("GET", "/api/duties/misfits"): Walk(STAFF),
+    ("POST", "/api/duties/{duty_id}/fits"): Walk(STAFF, _of_duty, ok=204),
     ("POST", "/api/duties"): Walk(STAFF, _new_duty, ok=201),
     ("POST", "/api/duties/import"): Walk(STAFF, _dry_table("人员,对象\n西独老王,西独格\n"), beyond=200),
     ("POST", "/api/duties/{duty_id}/end"): Walk(
@@ -721,6 +776,16 @@ WALKS: dict[tuple[str, str], Walk] = {
     # coverage: whoever sees no place gets an empty answer
     ("GET", "/api/coverage"): Walk(shows="places"),
     ("GET", "/api/gaps"): Walk(about=lambda _: {"params": {"kind": "neglected"}}, beyond=200, shows="places"),
+    # tiles and the map's panels: whoever sees no place gets empty ones
+    ("GET", "/api/tiles/{z}/{x}/{y}.{form}"): Walk(about=_tile_of, beyond=200, shows="places"),
+    ("GET", "/api/tiles/values"): Walk(),
+    ("GET", "/api/tiles/style"): Walk(),
+    ("GET", "/api/find"): Walk(
+        about=lambda town: {"params": {"q": town.river.name}}, beyond=200, shows="places"
+    ),
+    ("GET", "/map"): Walk(),
+    ("GET", "/map/list"): Walk(shows="places"),
+    ("GET", "/map/card/{place_id}"): Walk(SEE_PLACES, _of_river, without=404, shows="places"),
     # patrols
     ("POST", "/api/patrols"): Walk(SEE_PEOPLE, _new_patrol, ok=201),
     ("GET", "/api/patrols"): Walk(shows="people"),
@@ -762,6 +827,11 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/api/services/import"): Walk(
         STAFF, _dry_table("类别,日期,时长,参加人,镇街\n走访,2026-05-01,1,西独老王,西独区\n"), beyond=200
     ),
+    # the morning
+    ("GET", "/api/morning"): Walk(STAFF, shows="people"),
+    ("GET", "/morning"): Walk(STAFF, shows="people"),
+    ("GET", "/api/live"): Walk(STAFF, lambda _: {"params": {"once": True}}, beyond=200),
+    ("GET", "/live"): Walk(STAFF),
     # figures and reports
     ("GET", "/api/figures"): Walk(SEE_FIGURES),
     ("GET", "/api/figures/{code}/rows"): Walk(STAFF, _behind_figure, beyond=200, shows="people"),
@@ -873,6 +943,73 @@ WALKS: dict[tuple[str, str], Walk] = {
         ok=303,
         without=404,
     ),
+    ("GET", "/gaps"): Walk(shows="places"),
+    ("GET", "/gaps/file"): Walk(about=lambda _: {"params": {"as": "csv"}}, beyond=200, shows="places"),
+    ("GET", "/gaps/misfits"): Walk(STAFF),
+    ("GET", "/gaps/misfits/file"): Walk(STAFF),
+    ("POST", "/gaps/misfits/{duty_id}/fits"): Walk(STAFF, _of_duty, ok=303),
+    ("GET", "/places/{place_id}/duties"): Walk(STAFF, _of_river, shows="people"),
+    ("POST", "/places/{place_id}/duties"): Walk(
+        STAFF,
+        lambda town: {"path": {"place_id": town.grid.id}, "data": {"person": str(town.neighbour.id)}},
+        ok=303,
+    ),
+    ("POST", "/places/{place_id}/duties/hand-over"): Walk(
+        STAFF,
+        lambda town: {
+            **_of_river(town),
+            "data": {
+                "duty": town.duty.id,
+                "person": str(town.neighbour.id),
+                "day": f"{NOON.date() + dt.timedelta(days=1)}",
+            },
+        },
+        ok=422,  # the neighbour has the same duty already: said above the duties
+    ),
+    ("POST", "/places/{place_id}/duties/end"): Walk(
+        STAFF, lambda town: {**_of_river(town), "data": {"duty": town.duty.id, "day": DAY}}, ok=303
+    ),
+    ("GET", "/rosters"): Walk(STAFF, shows="places"),
+    ("GET", "/rosters/all.zip"): Walk(STAFF),
+    ("POST", "/rosters"): Walk(STAFF, lambda _: {"data": {"step": "try"}}, ok=422, beyond=422),  # no file
+    ("GET", "/review"): Walk(STAFF),
+    ("POST", "/review/{patrol_id}"): Walk(
+        STAFF,
+        lambda town: {**_of_patrol(town), "data": {"verdict": "counted", "note": "测试"}},
+        ok=303,
+    ),
+    # planning
+    ("GET", "/api/proposals"): Walk(SEE_FIGURES),
+    ("POST", "/api/proposals"): Walk(SEE_FIGURES, _new_proposal, ok=201),
+    ("GET", "/api/proposals/{proposal_id}"): Walk(SEE_FIGURES, _of_proposal, shows="places"),
+    ("POST", "/api/proposals/{proposal_id}/solve"): Walk(SEE_FIGURES, _of_proposal, ok=204),
+    ("POST", "/api/proposals/{proposal_id}/mark"): Walk(
+        SEE_FIGURES,
+        lambda town: _of_proposal(town, json={"lines": [town.line_id], "state": "fixed"}),
+        ok=204,
+    ),
+    ("POST", "/api/proposals/{proposal_id}/accept"): Walk(
+        STAFF, lambda town: _of_proposal(town, json={"first_day": _tomorrow()}), ok=201
+    ),
+    ("POST", "/api/proposals/{proposal_id}/drop"): Walk(SEE_FIGURES, _of_proposal, ok=204),
+    ("GET", "/api/people/{person_id}/readiness"): Walk(STAFF, _of_walker),
+    ("PUT", "/api/people/{person_id}/readiness"): Walk(STAFF, _readiness, ok=204),
+    ("GET", "/planning"): Walk(SEE_FIGURES, lambda town: {"params": {"area": town.area.code}}),
+    ("POST", "/planning"): Walk(
+        SEE_FIGURES,
+        lambda town: {"data": {"area": town.area.code, "layers": "grid"}},
+        ok=303,
+        beyond=422,
+    ),
+    ("GET", "/planning/{proposal_id}"): Walk(SEE_FIGURES, _of_proposal, shows="places"),
+    ("POST", "/planning/{proposal_id}/lines"): Walk(
+        SEE_FIGURES, lambda town: _of_proposal(town, data={"decide": f"fixed {town.line_id}"}), ok=303
+    ),
+    ("POST", "/planning/{proposal_id}/solve"): Walk(SEE_FIGURES, _of_proposal, ok=303),
+    ("POST", "/planning/{proposal_id}/accept"): Walk(
+        STAFF, lambda town: _of_proposal(town, data={"first_day": _tomorrow()}), ok=303
+    ),
+    ("POST", "/planning/{proposal_id}/drop"): Walk(SEE_FIGURES, _of_proposal, ok=303),
     # A handler's work is cases: he is led to them.
     ("GET", "/"): Walk(EVERYBODY - {Right.HANDLER}, without=303),
     ("GET", "/api/progress"): Walk(),
@@ -1024,6 +1161,7 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
         _file(county, folder, f"figure_entry/{entry_id}"), report_id, photo_id, account, grant, sign_in,
         *_expected_of(county, walker), *_devices(county, walker), *_care(county, area, walker),
         _plate(county, river), *_case(county, name, x, walker, folder),
+        *_proposal(county, area, walker, grid),
         cases=[f"{name}案情"],
         places=[area.code, f"{name}河", f"{name}格", f"{name}待上图"],
         people=[f"{name}案情", f"{name}老王", str(walker.id), str(patrol_id), str(service_id)],
@@ -1032,6 +1170,20 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
             str(account.id),
         ],
     )  # fmt: skip
+
+
+def _proposal(county: SmallCounty, area: Area, person: Person, grid: Place) -> tuple[int, int]:
+    """Add a proposal with one line."""
+    row = Proposal(county_id=county.id, area_id=area.id, asked=Asked().to_json())
+    county.db.add(row)
+    county.db.flush()
+    line = ProposalLine(
+        county_id=county.id, proposal_id=row.id, place_id=grid.id, place_version_id=grid.version_id,
+        person_id=person.id, role=Role.GRID_STEWARD, state="proposed",
+    )  # fmt: skip
+    county.db.add(line)
+    county.db.flush()
+    return row.id, line.id
 
 
 def _devices(county: SmallCounty, person: Person) -> tuple[int, int, str]:

@@ -5,7 +5,8 @@ small county, walked, with a duty handed over, a patrol taken back, an import an
 upgraded, with walks that a norm judged, one counted by a coordinator, one by phone over midnight and the end
 of a month with a companion, one that never ended, a line drawn anew after it was walked, a service, a leave;
 0003 the same, upgraded, with its months; 0004 the same, upgraded, with a consent, a card and its phone, a
-recorder's fix, a plate, a check-in, a call for help, a notice.
+recorder's fix, a plate, a check-in, a call for help, a notice; 0005 the same, upgraded, with a case that was
+dispatched and asks for more time, one that joined it, one settled on the spot, rules, a free day, a channel.
 """
 
 import datetime as dt
@@ -29,7 +30,7 @@ from geo_service.tables import County, Table
 from layers.vocabulary import Layer, Right, Verdict
 
 STATES = Path(__file__).parent / "states"
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 WALKED, VOIDED = uuid.UUID(int=1000), uuid.UUID(int=1002)
 SHORT, BY_NIGHT, OPEN, ON_THE_OLD_LINE = (uuid.UUID(int=number) for number in (1004, 1007, 1008, 1009))
 JUNE, JULY = (dt.date(2026, 6, 1), dt.date(2026, 6, 30)), (dt.date(2026, 7, 1), dt.date(2026, 7, 31))

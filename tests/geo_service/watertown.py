@@ -36,13 +36,13 @@ class Watertown:
     patrol_id: uuid.UUID
 
 
-def build(db: Session, *, evil: bool = False) -> Watertown:
+def build(db: Session, *, evil: bool = False, code: str = "329902", made_up: bool = True) -> Watertown:
     """Add the county: two townships, three rivers, a road, two grids; `evil`: one is named by a rascal."""
     extent = _box(-200, -200, 2200, 1200)
     west, south, east, north = extent.bounds
     row = County(
-        code="329902", name="水乡县", time_zone="Asia/Shanghai", crs=CRS,
-        west=west, south=south, east=east, north=north, made_up=True,
+        code=code, name="水乡县", time_zone="Asia/Shanghai", crs=CRS,
+        west=west, south=south, east=east, north=north, made_up=made_up,
     )  # fmt: skip
     db.add(row)
     db.flush()

@@ -1,0 +1,108 @@
+"""The SQL of ages: when a stretch was last walked, an area last seen, a place last somebody's duty."""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    Integer,
+    TableValuedAlias,
+    and_,
+    case,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, INT4RANGE
+from sqlalchemy.orm import Session
+
+from geo_service.counting import covering
+from geo_service.tables import AreaVisit, Duty, LineDay, Patrol
+from layers.vocabulary import DutyKind, Level
+
+Stretch = tuple[int, int, int, int]
+"""Number, id of a place version (or of a place), from and to in decimetres."""
+
+
+def last_walked(
+    db: Session, county_id: int, stretches: Sequence[Stretch], last: dt.date
+) -> dict[int, dt.date]:
+    """Return by number the last day, not after `last`, on which any of a stretch was covered."""
+    if not stretches:
+        return {}
+    asked = _asked(stretches)
+    span = cast(func.int4range(asked.c.start, asked.c.stop), INT4RANGE)
+    found = (
+        select(asked.c.number, func.max(LineDay.day))
+        .join(LineDay, and_(LineDay.place_version_id == asked.c.id, LineDay.spans.op("&&")(span)))
+        .where(LineDay.county_id == county_id, LineDay.day <= last)
+        .group_by(asked.c.number)
+    )
+    return dict(db.execute(found).all())
+
+
+def last_seen(db: Session, county_id: int, versions: Collection[int], last: dt.date) -> dict[int, dt.date]:
+    """Return by place version the last day, not after `last`, on which anybody was in an area place."""
+    found = (
+        select(AreaVisit.place_version_id, func.max(AreaVisit.day))
+        .join(Patrol, Patrol.id == AreaVisit.patrol_id)
+        .where(
+            AreaVisit.county_id == county_id,
+            AreaVisit.place_version_id.in_(versions),
+            AreaVisit.day <= last,
+            covering(),
+        )
+        .group_by(AreaVisit.place_version_id)
+    )
+    return dict(db.execute(found).all())
+
+
+def last_duties(
+    db: Session,
+    county_id: int,
+    stretches: Sequence[Stretch],
+    last: dt.date,
+    *,
+    kind: DutyKind,
+    level: Level | None,
+) -> dict[int, dt.date]:
+    """Return by number the last day, before `last`, on which any of a place's stretch was a duty."""
+    if not stretches:
+        return {}
+    asked = _asked(stretches)
+    span = cast(func.int4range(asked.c.start, asked.c.stop), INT4RANGE)
+    until = func.upper(Duty.in_force)
+    touches = case((Duty.spans.is_(None), True), else_=Duty.spans.op("&&")(span))
+    found = (
+        select(asked.c.number, func.max(until))
+        .join(Duty, and_(Duty.place_id == asked.c.id, touches))
+        .where(Duty.county_id == county_id, Duty.kind == kind, until <= type_coerce(literal(last), Date))
+        .group_by(asked.c.number)
+    )
+    if level is not None:
+        found = found.where(Duty.level == level)
+    return {number: day - dt.timedelta(days=1) for number, day in db.execute(found)}
+
+
+def _asked(stretches: Sequence[Stretch]) -> TableValuedAlias:
+    """Return stretches as a table."""
+    number, id_, start, stop = (list(values) for values in zip(*stretches, strict=True))
+    return (
+        func.unnest(
+            cast(number, ARRAY(Integer)),
+            cast(id_, ARRAY(BigInteger)),
+            cast(start, ARRAY(Integer)),
+            cast(stop, ARRAY(Integer)),
+        )
+        .table_valued(
+            column("number", Integer),
+            column("id", BigInteger),
+            column("start", Integer),
+            column("stop", Integer),
+        )
+        .render_derived()
+    )

@@ -1,0 +1,1 @@
+"""Proposals for planners: who could take what nobody has."""

@@ -1,0 +1,239 @@
+"""The lists of gaps, to work through: by township, length and age, and as files to take along."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, BeforeValidator, Field
+
+from geo_service.accounts.dependencies import InFull, require
+from geo_service.accounts.narrow import CHANGE
+from geo_service.accounts.scope import Scope
+from geo_service.coverage import ages, gaps, lists, windows
+from geo_service.coverage.asked import Asked
+from geo_service.coverage.canvas import Canvas, stretch_words
+from geo_service.coverage.gaps import GapRow, GapTable
+from geo_service.db import Db
+from geo_service.listing import DRAWN, As
+from geo_service.paging import export
+from geo_service.people import misfits
+from geo_service.web import queries
+from geo_service.web.frame import Frame, Framed
+from layers.vocabulary import DutyKind, GapKind, Layer, Level
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+PAGE_ROWS = 50
+FORMS = {
+    "xlsx": "Excel",
+    "csv": "CSV",
+    "gpkg": "GeoPackage",
+    "geojson": "GeoJSON",
+    "kml": "KML（手机地图）",
+}
+SORTS = {"size": "从大到小", "age": "空得最久的在前", "township": "按镇街"}
+FileForm = Literal["xlsx", "csv", "gpkg", "geojson", "kml"]
+Changes = Annotated[Scope, require(*CHANGE)]
+_Days = Annotated[int, BeforeValidator(lambda value: value or 0), Field(ge=0, le=36_500)]
+
+
+class Misfits(BaseModel):
+    """Which duties that no longer fit are listed."""
+
+    area: Annotated[str, Field(max_length=40)] = ""
+    layer: list[Layer] = []
+
+    @property
+    def pairs(self) -> dict[str, Any]:
+        """What was given, for another address."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+class Listed(Asked):
+    """Which gaps are listed, and how."""
+
+    age: _Days = 0
+    """Only those that have been gaps for so many days, or always."""
+    sort: Literal["size", "age", "township"] = "size"
+    page: Annotated[int, Field(ge=1, le=100_000)] = 1
+
+    @property
+    def only_kind(self) -> GapKind:
+        """The kind that is listed."""
+        return self.kinds[0]
+
+    @property
+    def of_page(self) -> dict[str, Any]:
+        """What was given, but the page, for the address of another one."""
+        return self.model_dump(mode="json", exclude_defaults=True, by_alias=True, exclude={"page"})
+
+    @property
+    def of_maps(self) -> dict[str, Any]:
+        """What of it the map and its prints understand."""
+        return self.model_dump(
+            mode="json", exclude_defaults=True, by_alias=True, exclude={"page", "age", "sort"}
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """A table with those rows alone that are asked for, and of each since when it is a gap."""
+
+    table: GapTable
+    since: Sequence[dt.date | None]
+
+
+@dataclass(frozen=True)
+class Sum:
+    """One township's gaps."""
+
+    name: str
+    code: str | None
+    count: int
+    length_m: float
+
+
+@router.get("/gaps", summary="Show the list of gaps of one kind")
+def page(db: Db, frame: Framed, asked: Annotated[Listed, Query()]) -> Response:
+    """Show gaps a page at a time, with the sums of each township above."""
+    found = _found(db, frame, asked)
+    areas = queries.area_choices(db, frame.own_scope)
+    begin = (asked.page - 1) * PAGE_ROWS
+    shown = found.table.rows[begin : begin + PAGE_ROWS]
+    values = {
+        "asked": asked,
+        "question": found.table.ground.query,
+        "layers": list(Layer),
+        "areas": areas,
+        "duties": list(DutyKind),
+        "levels": list(Level),
+        "kinds": list(GapKind),
+        "sorts": SORTS,
+        "forms": FORMS,
+        "rows": list(
+            zip(
+                shown,
+                _words(db, frame, found.table, shown),
+                found.since[begin : begin + PAGE_ROWS],
+                strict=True,
+            )
+        ),
+        "days": lambda day: ages.days(day, found.table),
+        "count": len(found.table.rows),
+        "more": len(found.table.rows) > begin + PAGE_ROWS,
+        "sums": _sums(found.table.rows, {area.name: area.code for area in areas}),
+        "short": lists.short(found.table),
+        "may_tell": frame.holds(*CHANGE),
+    }
+    return frame.show("gap_list.html", values)
+
+
+@router.get("/gaps/file", summary="The list of gaps as a file")
+def file(
+    db: Db,
+    frame: Framed,
+    asked: Annotated[Listed, Query()],
+    form: Annotated[FileForm, Query(alias="as")] = "xlsx",
+    full: InFull = False,
+) -> Response:
+    """Return all rows of the list, in its order; names masked unless in full."""
+    found = _found(db, frame, asked)
+    canvas = Canvas.of(db, found.table.ground, frame.own_county)
+    listing = lists.gap_list(found.table, canvas, drawn=form in DRAWN, since=found.since)
+    return export(db, frame.own_scope, listing, As(form), full=full)
+
+
+@router.get("/gaps/misfits", summary="Show the duties that no longer fit")
+def misfit_page(db: Db, frame: Framed, scope: Changes, asked: Annotated[Misfits, Query()]) -> Response:
+    """Show what is to be given anew, by township."""
+    values = {
+        "asked": asked,
+        "kinds": list(GapKind),
+        "areas": queries.area_choices(db, scope, *CHANGE),
+        "layers": list(Layer),
+        "forms": FORMS,
+        "rows": _misfits(db, scope, asked),
+    }
+    return frame.show("misfits.html", values)
+
+
+@router.get("/gaps/misfits/file", summary="The duties that no longer fit as a file")
+def misfit_file(
+    db: Db,
+    scope: Changes,
+    asked: Annotated[Misfits, Query()],
+    form: Annotated[FileForm, Query(alias="as")] = "xlsx",
+    full: InFull = False,
+) -> Response:
+    """Return all of them; drawn ones with the geometry of their place."""
+    found = _misfits(db, scope, asked)
+    geometries = None
+    if form in DRAWN:
+        versions = [one.version_id or 0 for one in found]
+        geometries = list(windows.geometries(db, scope.county_id, versions))
+    return export(db, scope, misfits.listing(found, geometries), As(form), full=full)
+
+
+@router.post("/gaps/misfits/{duty_id}/fits", summary="Say that a duty fits as it is now")
+def fits(
+    db: Db,
+    frame: Framed,
+    scope: Changes,
+    duty_id: Annotated[int, Path(ge=0, lt=2**63)],
+    asked: Annotated[Misfits, Query()],
+) -> Response:
+    """Take a duty off the list."""
+    misfits.fits(db, scope, duty_id)
+    return RedirectResponse(frame.link("/gaps/misfits", asked.pairs), status_code=303)
+
+
+def _misfits(db: Db, scope: Scope, asked: Misfits) -> list[misfits.Misfit]:
+    return misfits.found(db, scope, area=asked.area or None, layers=asked.layer or tuple(Layer))
+
+
+def _found(db: Db, frame: Frame, asked: Listed) -> Found:
+    scope = frame.own_scope
+    table = gaps.gaps(db, scope, asked.query(db, scope), asked.only_kind)
+    since = ages.since(db, scope, table)
+    kept = [
+        (row, day)
+        for row, day, is_wanted in zip(table.rows, since, ages.only(table, since, asked.age), strict=True)
+        if is_wanted
+    ]
+    kept.sort(key=lambda pair: _order(asked.sort, *pair))
+    return Found(replace(table, rows=[row for row, _ in kept]), [day for _, day in kept])
+
+
+def _order(sort: str, row: GapRow, day: dt.date | None) -> tuple[Any, ...]:
+    # Metres and square metres do not compare: lines come before areas, and what is 未上图 last.
+    size = (row.size is None, not row.place.layer.is_line, -(row.size or 0.0), row.place.code)
+    if sort == "age":
+        return (day or dt.date.min, *size)
+    return ("、".join(row.townships), *size) if sort == "township" else size
+
+
+def _words(db: Db, frame: Frame, table: GapTable, rows: Sequence[GapRow]) -> list[str]:
+    """Return where on its line each of some rows is; empty for areas and what is 未上图."""
+    spans = {i: row.span_dm for i, row in enumerate(rows) if row.span_dm}
+    if not spans:
+        return [""] * len(rows)
+    canvas = Canvas.of(db, table.ground, frame.own_county)
+    words = stretch_words(canvas, [rows[i].number for i in spans], list(spans.values()))
+    told = dict(zip(spans, words, strict=True))
+    return [told.get(i, "") for i in range(len(rows))]
+
+
+def _sums(rows: Sequence[GapRow], codes: dict[str, str]) -> list[Sum]:
+    """Return the gaps of each township, the most metres first; one across a border counts in both."""
+    count: dict[str, int] = {}
+    length: dict[str, float] = {}
+    for row in rows:
+        for name in row.townships or ["镇街不详"]:
+            count[name] = count.get(name, 0) + 1
+            if row.place.layer.is_line:
+                length[name] = length.get(name, 0.0) + (row.size or 0.0)
+    found = [Sum(name, codes.get(name), number, length.get(name, 0.0)) for name, number in count.items()]
+    return sorted(found, key=lambda one: (-one.length_m, -one.count, one.name))

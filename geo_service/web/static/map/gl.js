@@ -1,0 +1,178 @@
+/* The map by WebGL: MapLibre over our own tiles, with a worker from our own host. */
+import { hatch, written } from "./patterns.js";
+
+const VENDOR = "/static/vendor/maplibre";
+const PLACES = { source: "places", sourceLayer: "places" };
+const IS_LINE = ["in", ["get", "layer"], ["literal", ["river", "road"]]];
+const IS_AREA = ["!", IS_LINE];
+const IS_RIBBON_PX = 7;
+
+function load(tag, attributes) {
+  return new Promise((done, failed) => {
+    const made = Object.assign(document.createElement(tag), attributes, { onload: done, onerror: failed });
+    document.head.append(made);
+  });
+}
+
+function hasWebGL() {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("webgl2") ?? canvas.getContext("webgl");
+  context?.getExtension("WEBGL_lose_context")?.loseContext();
+  return Boolean(context);
+}
+
+/* Rejects where there is no WebGL. */
+export async function draw(element, seen) {
+  if (!hasWebGL()) throw new Error("no WebGL");
+  await Promise.all([
+    load("link", { rel: "stylesheet", href: `${VENDOR}/maplibre-gl.css` }),
+    load("script", { src: `${VENDOR}/maplibre-gl-csp.js` }),
+  ]);
+  const { maplibregl } = window;
+  maplibregl.setWorkerUrl(`${VENDOR}/maplibre-gl-csp-worker.js`);
+  const map = new maplibregl.Map({
+    container: element, style: seen.facts.style, ...start(seen), maxZoom: 19, minZoom: 3,
+    attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false, fadeDuration: 0,
+    locale: { "NavigationControl.ZoomIn": "放大", "NavigationControl.ZoomOut": "缩小" },
+  });
+  map.touchZoomRotate.disableRotation();
+  map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
+  map.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-left");
+  /* The worker's pictures: a name is written when a tile asks for it. */
+  map.on("styleimagemissing", ({ id }) => {
+    if (id.startsWith("name/") && !map.hasImage(id)) map.addImage(id, written(id.slice(5)), { pixelRatio: 2 });
+  });
+  map.on("error", ({ error }) => {
+    if (error?.status) seen.onTrouble();
+  });
+  await new Promise((done) => map.once("style.load", done));
+  map.addLayer({ id: "chosen", type: "line", ...layered(PLACES), filter: ["==", ["id"], -1],
+    layout: { "line-cap": "round", "line-join": "round" },
+    paint: { "line-color": "#ffd400", "line-width": 16, "line-opacity": 0.75 } }, "bands");
+  const told = () => {
+    const { lng, lat } = map.getCenter();
+    seen.onMove(`${map.getZoom().toFixed(2)}/${lat.toFixed(5)}/${lng.toFixed(5)}`, map.getZoom());
+  };
+  map.on("moveend", told);
+  told();
+  map.on("click", ({ point }) => {
+    const id = under(map, point);
+    if (id !== null) seen.onChoose(id);
+  });
+  map.on("mousemove", ({ point }) => {
+    map.getCanvas().style.cursor = under(map, point, 3) === null ? "" : "pointer";
+  });
+  /* Whether all that is in sight is drawn: for who prints the page, and for tests. */
+  map.on("idle", () => { element.dataset.idle = "true"; });
+  for (const event of ["movestart", "dataloading"]) map.on(event, () => { element.dataset.idle = "false"; });
+  return {
+    isFlat: false,
+    paint: (mode, classes, towns) => paint(map, seen, mode, classes, towns),
+    choose: (id) => map.setFilter("chosen", ["==", ["id"], id ?? -1]),
+    goTo: ([west, south, east, north]) =>
+      map.fitBounds([[west, south], [east, north]], { padding: 60, maxZoom: 15, duration: 0 }),
+  };
+}
+
+const layered = ({ source, sourceLayer }) => ({ source, "source-layer": sourceLayer });
+
+function start({ at, facts }) {
+  const [zoom, lat, lng] = (at ?? "").split("/").map(Number);
+  if ([zoom, lat, lng].every(Number.isFinite) && Math.abs(lat) <= 85 && at) return { zoom, center: [lng, lat] };
+  if (!facts.bounds) return { zoom: 4, center: [105, 35] };
+  const [west, south, east, north] = facts.bounds;
+  return { bounds: [[west, south], [east, north]], fitBoundsOptions: { padding: 24, maxZoom: 15 } };
+}
+
+/* Lines before areas: a river in a grid is what was meant. */
+function under(map, { x, y }, reach = 7) {
+  const found = map.queryRenderedFeatures([[x - reach, y - reach], [x + reach, y + reach]]);
+  const own = found.filter(({ sourceLayer }) => sourceLayer === "places" || sourceLayer === "stretches");
+  const line = own.find(({ properties, sourceLayer }) => sourceLayer === "stretches" || /r/.test(properties.layer[0]));
+  const one = line ?? map.queryRenderedFeatures([x, y]).find(({ sourceLayer }) => sourceLayer === "places");
+  return one ? one.id : null;
+}
+
+const isIn = (ids) => (ids.length ? ["match", ["id"], ids, true, false] : ["boolean", false]);
+const dashes = ({ dash, width }) => (dash.length ? { "line-dasharray": dash.map((px) => px / width) } : {});
+const thin = (width) => ["interpolate", ["linear"], ["zoom"], 10, Math.max(1, width * 0.5), 13, width];
+
+let laid = [];
+
+function lay(map, layer, before) {
+  map.addLayer(layer, before);
+  laid.push(layer.id);
+}
+
+function paint(map, seen, mode, classes, towns) {
+  for (const id of laid) map.removeLayer(id);
+  laid = [];
+  for (const [id, n] of classes) map.setFeatureState({ ...PLACES, id }, { class: n });
+  for (const [id, look] of towns) {
+    map.setFeatureState({ source: "places", sourceLayer: "areas", id }, { colour: look?.colour ?? null });
+  }
+  map.setPaintProperty("towns", "fill-color", ["coalesce", ["feature-state", "colour"], "#c9c9c4"]);
+  areas(map, mode, classes);
+  lines(map, seen, mode, classes);
+  for (const look of mode.stretches) if (wanted(seen, look)) stretch(map, look);
+}
+
+const state = ["coalesce", ["feature-state", "class"], -1];
+const byClass = (mode, of, rest) => ["match", state, ...mode.classes.flatMap((look, n) => [n, of(look)]), rest];
+
+function areas(map, mode, classes) {
+  map.setPaintProperty("areas", "fill-color", byClass(mode, (look) => look.colour, "#9aa0a6"));
+  map.setPaintProperty("areas", "fill-opacity", byClass(mode, (look) => look.fill * 0.7, 0.03));
+  mode.classes.forEach((look, n) => {
+    if (!look.hatch) return;
+    const name = `hatch/${look.key}`;
+    if (!map.hasImage(name)) map.addImage(name, hatch(look.hatch, look.colour), { pixelRatio: 1 });
+    const ids = [...classes].filter(([, own]) => own === n).map(([id]) => id);
+    lay(map, { id: `hatched-${look.key}`, type: "fill", ...layered(PLACES), filter: ["all", IS_AREA, isIn(ids)],
+      paint: { "fill-pattern": name, "fill-opacity": 0.45 } }, "outlines");
+  });
+}
+
+/* A place is one colour; where stretches are told nearer by, only until there. */
+function lines(map, seen, mode, classes) {
+  const until = mode.stretches.length ? { maxzoom: seen.facts.from.stretches } : {};
+  const isDashed = (look) => look.dash.length > 0;
+  map.setPaintProperty("lines", "line-color", byClass(mode, (look) => look.colour, "#9aa0a6"));
+  map.setPaintProperty("lines", "line-width", byClass(mode, (look) => look.width * 0.7, 1.5));
+  map.setPaintProperty("lines", "line-opacity", byClass(mode, (look) => (isDashed(look) ? 0 : 1), 1));
+  map.setLayerZoomRange("lines", seen.facts.from.lines - 2, until.maxzoom ?? 24);
+  const scheme = ["==", ["get", "scheme"], true];
+  mode.classes.forEach((look, n) => {
+    if (!isDashed(look)) return;
+    const ids = [...classes].filter(([, own]) => own === n).map(([id]) => id);
+    lay(map, { id: `dashed-${look.key}`, type: "line", ...layered(PLACES), ...until,
+      filter: ["all", IS_LINE, scheme, isIn(ids)],
+      paint: { "line-color": look.colour, "line-width": thin(look.width), ...dashes(look) } }, "area-names");
+  });
+  if (mode.stretches.length) {
+    lay(map, { id: "wholes", type: "line", ...layered(PLACES), minzoom: seen.facts.from.stretches,
+      filter: ["all", IS_LINE, scheme], paint: { "line-color": "#6f777d", "line-width": 1.5 } }, "area-names");
+  }
+}
+
+const KINDS = { uncovered: "unpatrolled", neglected: "neglected", unassigned: "unassigned" };
+
+/* The kinds of gap that the address names; none named: all. Freshness is no kind of gap. */
+function wanted({ kinds }, look) {
+  const kind = KINDS[look.class];
+  return look.key === "uncovered" || !kind || !kinds.length || kinds.includes(kind);
+}
+
+function stretch(map, look) {
+  const of = { source: "stretches", "source-layer": "stretches", filter: ["==", ["get", "class"], look.class] };
+  const id = `stretch-${look.class}`;
+  if (!look.ribbon) {
+    lay(map, { id, type: "line", ...of,
+      paint: { "line-color": look.colour, "line-width": thin(look.width), ...dashes(look) } }, "area-names");
+    return;
+  }
+  const name = `ribbon/${look.key}`;
+  if (!map.hasImage(name)) map.addImage(name, hatch(look.hatch, look.colour, 8, "#fff"));
+  lay(map, { id, type: "line", ...of,
+    paint: { "line-pattern": name, "line-width": IS_RIBBON_PX } }, "area-names");
+}
