@@ -37,17 +37,18 @@ async def at_the_door(request: Request, db: Db) -> None:
     limiter: doors.Limiter = request.app.state.limiter
     door = doors.door_of(request.method, path_of(request))
     if door is None:
-        who = await _checked(request, await run_in_threadpool(_identify, request, db))
+        who = await _checked(request, await _identify(request, db))
         limiter.take(f"sign_in:{who.sign_in_id}", doors.SIGNED_PER_MINUTE)
     elif door.per_minute is not None:
         limiter.take(f"{door.path}:{address_of(request)}", door.per_minute)
 
 
-def _identify(request: Request, db: Db) -> Identity:
+# What asks nothing of the database is `async`: another thread would cost more than the work.
+async def _identify(request: Request, db: Db) -> Identity:
     """Find out who came, once a request."""
     known: Identity | None = getattr(request.state, "identity", None)
     if known is None:
-        known = request.state.identity = _recognised(request, db)
+        known = request.state.identity = await run_in_threadpool(_recognised, request, db)
     return known
 
 
@@ -78,9 +79,9 @@ SignedIn = Annotated[Identity, Depends(_checked)]
 """Who came, whatever he may do."""
 
 
-def _perhaps(request: Request, db: Db) -> Identity | None:
+async def _perhaps(request: Request, db: Db) -> Identity | None:
     try:
-        return _identify(request, db)
+        return await _identify(request, db)
     except (NotSignedIn, MustChangePassword):
         return None
 
@@ -120,14 +121,14 @@ Signed = Annotated[Scope, Depends(_scope)]
 def require(*rights: Right) -> Any:
     """Return the dependency that gives the scope if it holds any of `rights` (or administrator), else 403."""
 
-    def check(scope: Signed) -> Scope:
+    async def check(scope: Signed) -> Scope:
         scope.demand(*rights)
         return scope
 
     return Depends(check)
 
 
-def _volunteer(scope: Signed) -> Scope:
+async def _volunteer(scope: Signed) -> Scope:
     if scope.person_id is None or not scope.holds(Right.VOLUNTEER):
         raise NotFound("这个账号不是志愿者的，请用卡片上的二维码进入。")
     return scope
@@ -137,7 +138,7 @@ Volunteer = Annotated[Scope, Depends(_volunteer)]
 """The scope of a volunteer, on the page that is his own; for anybody else the page is not there."""
 
 
-def _full(
+async def _full(
     scope: Signed,
     full: Annotated[
         bool, Query(description="In files: names and phones in full, for those who may change people.")

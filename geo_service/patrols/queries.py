@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import (
     ColumnElement,
     Row,
+    bindparam,
     delete,
     func,
     insert,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm.attributes import set_committed_value
 
 from geo_service.bulk import among
 from geo_service.patrols.arrays import Reals, accept_arrays
@@ -134,6 +136,17 @@ def change_patrol(db: Session, patrol_id: uuid.UUID, **values: Any) -> None:
     db.execute(update(Patrol).where(Patrol.id == patrol_id).values(values))
 
 
+_REACH = text("update patrol set day = :day, started_at = :started_at, ended_at = :ended_at where id = :id")
+
+
+def reach(db: Session, patrol: Patrol, started_at: dt.datetime, ended_at: dt.datetime) -> None:
+    """Let an open patrol reach from one moment to another, `started_at` in the county's zone."""
+    values = {"day": started_at.date(), "started_at": started_at, "ended_at": ended_at}
+    db.execute(_REACH, {"id": patrol.id, **values})
+    for name, value in values.items():
+        set_committed_value(patrol, name, value)
+
+
 _SETTLE = text(
     "update patrol set day = :day, started_at = :started_at, ended_at = :ended_at, walked_m = :walked_m,"
     " fixes = :fixes, cleaning = :cleaning, track = ST_GeomFromEWKB(:track), accuracy_m = :accuracy_m,"
@@ -207,6 +220,20 @@ def companions(
     return [(id_, name, bool(is_seen)) for id_, name, is_seen in rows]
 
 
+# Asked with every sending: made once, since making it takes longer than the database takes to answer.
+_BY_ID = (
+    select(Patrol)
+    .options(*_WITHOUT_TRACK)
+    .where(Patrol.id == bindparam("patrol_id"))
+    .execution_options(populate_existing=True)
+)
+
+
+def standing(db: Session, patrol_id: uuid.UUID) -> Patrol | None:
+    """Return a patrol as it stands, whatever the scope; None: nothing came of it yet."""
+    return db.scalars(_BY_ID, {"patrol_id": patrol_id}).one_or_none()
+
+
 def patrol(db: Session, patrol_id: uuid.UUID, where: Condition, *, locked: bool = False) -> Patrol | None:
     """Return a patrol that meets a condition; `locked` until the transaction ends."""
     query = select(Patrol).options(*_WITHOUT_TRACK).where(Patrol.id == patrol_id, where)
@@ -216,7 +243,7 @@ def patrol(db: Session, patrol_id: uuid.UUID, where: Condition, *, locked: bool 
 
 def stored(db: Session, patrol_id: uuid.UUID) -> Patrol:
     """Return a patrol that is there, whatever the scope."""
-    found = patrol(db, patrol_id, true())
+    found = standing(db, patrol_id)
     if found is None:
         raise RuntimeError("the patrol is gone")
     return found

@@ -216,7 +216,7 @@ def _word(db: Session, scope: Scope, patrol_id: uuid.UUID, person: str | None, r
     county, walker = county_of(db, scope), parties.sender(db, scope, person)
     crs_of(county)
     batch_queries.lock_patrol(db, patrol_id)
-    patrol = queries.patrol(db, patrol_id, true())
+    patrol = queries.standing(db, patrol_id)
     if patrol is not None and (
         patrol.county_id != county.id
         or patrol.person_id not in (walker.id, None)
@@ -271,7 +271,7 @@ def _demand_row(word: _Word, first: dt.datetime, last: dt.datetime) -> None:
         queries.insert_patrol(word.db, row)
     elif patrol.settled_at is None and (first < patrol.started_at or last > patrol.ended_at):
         first, last = min(first, patrol.started_at.astimezone(first.tzinfo)), max(last, patrol.ended_at)
-        queries.change_patrol(word.db, word.patrol_id, day=first.date(), started_at=first, ended_at=last)
+        queries.reach(word.db, patrol, first, last)
 
 
 def _taken(word: _Word, *, is_complete: bool) -> PatrolAnswer:

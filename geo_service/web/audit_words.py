@@ -44,6 +44,7 @@ FEATURES: Mapping[str, str] = {
     "rosters": "名册",
     "services": "服务",
     "trial": "试算",
+    "unmet": "方案没有满足的",
     "workbook": "辖区表",
 }
 """What comes before the first dot of an action; also what the page offers to look for."""

@@ -43,13 +43,25 @@ from geo_service.cases import handling, reports
 from geo_service.cases.handling import Wanted
 from geo_service.cases.reports import Said
 from geo_service.listing import As, Listing
+from geo_service.planning.asked import Asked
 from geo_service.plates import ids
 from geo_service.settings import Settings
-from geo_service.tables import Audit, Norm, Patrol, Person, Plate, Service, ServicePerson
+from geo_service.tables import (
+    Audit,
+    Duty,
+    Norm,
+    Patrol,
+    Person,
+    Plate,
+    Proposal,
+    ProposalLine,
+    Service,
+    ServicePerson,
+)
 from layers import masks
 from layers.figures import Code
 from layers.presets import preset
-from layers.vocabulary import Channel, Move, Right
+from layers.vocabulary import Channel, LineState, Move, Right, Role
 from tests.geo_service import watertown
 from tests.geo_service.test_plates import at
 from tests.geo_service.watertown import DAY, Watertown
@@ -73,6 +85,8 @@ class Scene:
     """An issued report."""
     case: int = 0
     """A problem that he told of."""
+    proposal: int = 0
+    """That he take one more river."""
     plate: str = ids.new()
     """Of the river that he looks after."""
 
@@ -127,10 +141,11 @@ SENT_BACK = Leaving(excepted="what somebody sent comes back to him with what bec
 A_PROOF = Leaving(excepted="the very photo or PDF that somebody sent as a proof; a look at it is recorded")
 LIST = ("csv", "xlsx")
 DRAWN = (*LIST, "geojson", "gpkg")
+MAPPED = (*DRAWN, "kml")
 
 ROUTES: dict[tuple[str, str], Leaving] = {
     ("GET", "/api/places"): Leaving(
-        lambda _, path: [{"path": path, "params": {"as": form}} for form in DRAWN], names=False
+        lambda _, path: [{"path": path, "params": {"as": form}} for form in MAPPED], names=False
     ),
     ("POST", "/api/places/import"): SENT_BACK,
     ("GET", "/api/people"): _files(*LIST),
@@ -175,6 +190,22 @@ ROUTES: dict[tuple[str, str], Leaving] = {
     ("GET", "/api/rosters/workbook"): _one(_nothing, names=True, area="329902100000"),
     ("GET", "/api/coverage"): _files(*DRAWN, **MAY),
     ("GET", "/api/gaps"): _files(*DRAWN, **MAY, kind="neglected"),
+    ("GET", "/gaps/file"): _files(*MAPPED, **MAY, kind="neglected"),
+    ("GET", "/gaps/misfits/file"): _files(*MAPPED),
+    ("GET", "/api/duties/misfits"): _files(*LIST),
+    ("GET", "/api/morning"): _files(*LIST),
+    ("GET", "/api/proposals"): Leaving(
+        lambda _, path: [{"path": path, "params": {"as": form}} for form in LIST], names=False
+    ),
+    ("GET", "/api/proposals/{proposal_id}"): Leaving(
+        lambda at, path: [
+            {"path": path.format(proposal_id=at.proposal), "params": {"as": form}} for form in LIST
+        ]
+    ),
+    ("GET", "/audit/file"): Leaving(
+        excepted="auditors read ids; only administrators, who look for who did what, read names"
+    ),
+    ("GET", "/rosters/all.zip"): _one(_nothing, names=True),
     ("GET", "/api/patrols/{patrol_id}/gpx"): _one(lambda at: {"patrol_id": at.town.patrol_id}, names=False),
     ("GET", "/api/patrols/{patrol_id}/photos/{photo_id}"): A_PROOF,
     ("POST", "/api/patrols/records"): SENT_BACK,
@@ -242,8 +273,8 @@ class Written:
     into: str = "-o"
     excepted: str = ""
     prints: bool = False
-    draft: bool = False
-    """Whether its first argument is the number of the draft."""
+    number: str = ""
+    """The number of the scene that is its first argument."""
     county: bool = True
     asks: tuple[tuple[str, ...], ...] = field(default=((),))
     """Further words, one file for each."""
@@ -281,9 +312,13 @@ COMMANDS: dict[str, Written] = {
     "map gaps": Written(DATES, ("html",)),
     "recompute list": Written(names=False),
     "recompute compare": Written(excepted="what a run changes on places; it names nobody"),
+    "misfits": Written(),
+    "morning": Written(),
+    "plan list": Written(names=False),
+    "plan show": Written(number="proposal"),
     "norm presets": Written(names=False, county=False),
     "norm list": Written(names=False),
-    "norm try": Written(DATES, draft=True),
+    "norm try": Written(DATES, number="draft"),
     "norm due": Written(DATES),
     "user list": Written(names=False, county=False),
     "retention": Written(excepted="counts of what was deleted, by county"),
@@ -400,6 +435,21 @@ def _case(db: Session, town: Watertown) -> int:
     return taken.case_id
 
 
+def _proposal(db: Session, town: Watertown) -> int:
+    """Propose the named person for a river."""
+    row = Proposal(county_id=town.county.id, area_id=town.west.id, asked=Asked().to_json())
+    db.add(row)
+    db.flush()
+    river = town.rivers[1]
+    line = ProposalLine(
+        county_id=row.county_id, proposal_id=row.id, place_id=river.id, place_version_id=river.version_id,
+        person_id=town.person_id, role=Role.RIVER_STEWARD, state=LineState.PROPOSED,
+    )  # fmt: skip
+    db.add(line)
+    db.flush()
+    return row.id
+
+
 @pytest.fixture
 def ground(db: Session) -> Scene:
     town = watertown.build(db)
@@ -424,6 +474,9 @@ def ground(db: Session) -> Scene:
     db.flush()
     scene = Scene(town, draft.id)
     scene.case = _case(db, town)
+    scene.proposal = _proposal(db, town)
+    for duty in db.scalars(select(Duty).where(Duty.person_id == person.id)):
+        duty.lost = 3.0  # of a place whose geometry changed
     db.add(Plate(county_id=county_id, id=scene.plate, place_id=town.rivers[0].id))
     db.flush()
     return scene
@@ -552,14 +605,14 @@ def test_a_command_writes_names_masked(
     run: Callable[..., None], ground: Scene, drawn: list[str], tmp_path: Path, name: str, entry: Written
 ) -> None:
     county = ("--county", ground.town.county.code) if entry.county else ()
-    draft = (str(ground.draft),) if entry.draft else ()
+    number = (str(getattr(ground, entry.number)),) if entry.number else ()
 
     def written(*more: str) -> list[str]:
         texts = []
         for ending in entry.endings:
             for words in entry.asks:
                 path = tmp_path / f"file.{ending}"
-                said = (*name.split(), *draft, *entry.words, *words, *more, *county, entry.into, str(path))
+                said = (*name.split(), *number, *entry.words, *words, *more, *county, entry.into, str(path))
                 run(*said)
                 texts.append("\n".join(drawn) if entry.prints else _text(path.read_bytes()))
                 assert texts[-1]

@@ -295,7 +295,8 @@ def test_every_list_leaves_in_every_form(ask: Any, db: Session, volunteer: Scope
         mark = "&" if "?" in path else "?"
         for form in As:
             told_ = ask("GET", f"/api/cases/{path}{mark}as={form}")
-            assert told_.status_code == 200, (path, form)
+            is_nowhere = form is As.KML and path.startswith("tables")
+            assert told_.status_code == (422 if is_nowhere else 200), (path, form)
     page = ask("GET", "/api/cases/ledger?limit=2").json()
     assert (page["count"], len(page["rows"])) == (3, 2)
     assert page["rows"][0]["reporters"] == ["王桂兰"]

@@ -67,7 +67,17 @@ from geo_service.tables import (
 )
 from layers.crs import to_lonlat
 from layers.presets import preset
-from layers.vocabulary import Channel, DutyKind, ExemptionKind, FileKind, Layer, Level, Right, Role
+from layers.vocabulary import (
+    Channel,
+    DutyKind,
+    ExemptionKind,
+    FileKind,
+    Layer,
+    Level,
+    Right,
+    Role,
+    Verdict,
+)
 from tests.geo_service.conftest import CRS, NOON, ORIGIN, SmallCounty
 
 COMMANDS = Manager(Actor(os_user="tester"))
@@ -102,6 +112,8 @@ class Town:
     neighbour: Person
     duty: Duty
     patrol_id: uuid.UUID
+    waiting_id: uuid.UUID
+    """Another patrol of the walker, which waits for review."""
     service_id: uuid.UUID
     """Entered by the volunteer himself; it waits for review."""
     file_id: uuid.UUID
@@ -975,7 +987,9 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("GET", "/review"): Walk(STAFF),
     ("POST", "/review/{patrol_id}"): Walk(
         STAFF,
-        lambda town: {**_of_patrol(town), "data": {"verdict": "counted", "note": "测试"}},
+        lambda town: {
+            "path": {"patrol_id": town.waiting_id}, "data": {"verdict": "counted", "note": "测试"}
+        },
         ok=303,
     ),
     # planning
@@ -1143,6 +1157,8 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
     patrol_id, other_walk = (
         county.patrol(county.walk((x, 5), (x + 600, 5)), person.id)[0] for person in (walker, neighbour)
     )
+    waiting_id, _ = county.patrol(county.walk((x, 5), (x + 300, 5)), walker.id)
+    county.db.get_one(Patrol, waiting_id).verdict = Verdict.REVIEW
     county.db.get_one(Patrol, patrol_id).track = WKTElement(
         f"MULTILINESTRINGM((120.1 32.9 {NOON.timestamp()}, 120.101 32.9 {NOON.timestamp() + 600}))", srid=4326
     )
@@ -1156,7 +1172,7 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
         county.db, Actor(account.id), "test.line", county_id=county.id, subject=f"account/{account.id}"
     )
     return Town(
-        x, area, river, grid, off_map, walker, neighbour, duty, patrol_id,
+        x, area, river, grid, off_map, walker, neighbour, duty, patrol_id, waiting_id,
         service_id, _file(county, folder, f"service/{service_id}"), entry_id,
         _file(county, folder, f"figure_entry/{entry_id}"), report_id, photo_id, account, grant, sign_in,
         *_expected_of(county, walker), *_devices(county, walker), *_care(county, area, walker),
@@ -1164,7 +1180,9 @@ def _town(county: SmallCounty, name: str, line: str, x: float, folder: Path) -> 
         *_proposal(county, area, walker, grid),
         cases=[f"{name}案情"],
         places=[area.code, f"{name}河", f"{name}格", f"{name}待上图"],
-        people=[f"{name}案情", f"{name}老王", str(walker.id), str(patrol_id), str(service_id)],
+        people=[
+            f"{name}案情", f"{name}老王", str(walker.id), str(patrol_id), str(waiting_id), str(service_id),
+        ],
         not_own=[
             f"{name}老李", str(neighbour.id), str(other_walk), str(other_service), f"{name}账号",
             str(account.id),
