@@ -29,6 +29,7 @@ import uvicorn
 from lxml import etree
 from sqlalchemy import Engine, create_engine, text
 
+from geo_service import migrations
 from geo_service.accounts import register
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
@@ -38,7 +39,7 @@ from geo_service.db import make_engine, psycopg_url, transaction
 from geo_service.demo.walks import random_walks
 from geo_service.places.service import add_places
 from geo_service.settings import Settings
-from geo_service.tables import Person, Table
+from geo_service.tables import Person
 from layers import crs as crs_
 from layers.drafts import PlaceDraft
 from layers.tracks import Recording
@@ -62,10 +63,9 @@ def database(server: str) -> Iterator[str]:
         connection.execute(text(f"alter database {name} set default_toast_compression = lz4"))
     url = admin.url.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
     engine = make_engine(url)
+    migrations.upgrade(engine, None)
     with engine.begin() as connection:
-        connection.execute(text("create extension postgis"))
         connection.execute(text(_POINTS))
-        Table.metadata.create_all(connection)
     engine.dispose()
     yield url
     with admin.connect() as connection:

@@ -17,10 +17,10 @@ from playwright.sync_api import BrowserContext, Page, Playwright, Route, sync_pl
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
+from geo_service import migrations
 from geo_service.app import create_app
 from geo_service.db import make_engine, psycopg_url
 from geo_service.settings import Settings
-from geo_service.tables import Table
 from layers.vocabulary import Right
 from tests.geo_service.watertown import PASSWORD, Watertown, add_account, build
 
@@ -126,9 +126,7 @@ def running(server: str, data_dir: Path, fill: Callable[[Session], Any]) -> Iter
         connection.execute(text(f"create database {name}"))
     url = admin.url.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
     engine = make_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("create extension postgis"))
-        Table.metadata.create_all(connection)
+    migrations.upgrade(engine, None)
     with Session(engine, expire_on_commit=False) as db, db.begin():
         filled = fill(db)
     app = create_app(Settings(data_dir=data_dir), engine)

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
+from geo_service import migrations
 from geo_service.accounts import service as accounts
 from geo_service.cli import demo as command
 from geo_service.coverage.answers import coverage
@@ -30,7 +31,7 @@ from geo_service.demo.problems import CLOSED
 from geo_service.errors import Conflict
 from geo_service.figures import service as figures
 from geo_service.jobs import Progress
-from geo_service.tables import County, Table
+from geo_service.tables import County
 from layers import crs
 from layers.figures import Code, sentences
 from layers.lines import LineSet
@@ -273,9 +274,7 @@ def own_engine(server: str) -> Iterator[Engine]:
     with admin.connect() as connection:
         connection.execute(text(f"create database {name}"))
     engine = make_engine(admin.url.set(database=name, drivername="postgresql").render_as_string(False))
-    with engine.begin() as connection:
-        connection.execute(text("create extension postgis"))
-        Table.metadata.create_all(connection)
+    migrations.upgrade(engine, None)
     yield engine
     engine.dispose()
     with admin.connect() as connection:

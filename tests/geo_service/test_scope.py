@@ -987,9 +987,7 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("GET", "/review"): Walk(STAFF),
     ("POST", "/review/{patrol_id}"): Walk(
         STAFF,
-        lambda town: {
-            "path": {"patrol_id": town.waiting_id}, "data": {"verdict": "counted", "note": "测试"}
-        },
+        lambda town: {"path": {"patrol_id": town.waiting_id}, "data": {"verdict": "counted", "note": "测试"}},
         ok=303,
     ),
     # planning

@@ -42,23 +42,23 @@ CHANGED = """
         return null;
     end $$
 """
-# Of a patrol only what says whether it covers, and who walked it; its photos and notes change no map.
+# Of a patrol only what says whether it covers, and who walked it; its photos and notes change no map, nor
+# does a phone's next fix, which comes so often that nothing may be called for it.
 JUDGED = """
     create function shown_judged() returns trigger language plpgsql as $$
     begin
         insert into shown_change (county_id, part, transaction)
-        select distinct changed.county_id, 'coverage', pg_current_xact_id()::text::bigint
-        from changed join before using (id)
-        where (changed.verdict, changed.voided_at, changed.settled_at, changed.rides_count,
-               changed.same_outing_as, changed.person_id)
-            is distinct from (before.verdict, before.voided_at, before.settled_at, before.rides_count,
-               before.same_outing_as, before.person_id)
+        values (new.county_id, 'coverage', pg_current_xact_id()::text::bigint)
         on conflict do nothing;
         return null;
     end $$;
-    create trigger shown_judged after update on patrol
-        referencing old table as before new table as changed
-        for each statement execute function shown_judged();
+    create trigger shown_judged after update on patrol for each row
+        when (
+            (new.verdict, new.voided_at, new.settled_at, new.rides_count, new.same_outing_as, new.person_id)
+            is distinct from
+            (old.verdict, old.voided_at, old.settled_at, old.rides_count, old.same_outing_as, old.person_id)
+        )
+        execute function shown_judged();
 """
 PARTS = {
     "place": "geometry", "place_version": "geometry", "place_area": "geometry", "area": "geometry",
