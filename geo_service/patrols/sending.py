@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from sqlalchemy import true
 from sqlalchemy.orm import Session
 
 from geo_service import audit
