@@ -315,6 +315,7 @@ COMMANDS: dict[str, Written] = {
     "misfits": Written(),
     "morning": Written(),
     "plan list": Written(names=False),
+    "plan propose": Written(("--area", "329902100000"), names=False),
     "plan show": Written(number="proposal"),
     "norm presets": Written(names=False, county=False),
     "norm list": Written(names=False),
