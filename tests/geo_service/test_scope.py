@@ -171,11 +171,12 @@ class World:
         """Send a request, and take back whatever it did."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         headers |= more.pop("headers", {})
-        savepoint = self.connection.begin_nested()
+        # Released too: a savepoint that is only rolled back to stays, and each keeps a lock of its own.
+        self.connection.exec_driver_sql("savepoint asked")
         try:
             return self.client.request(method, path, headers=headers, **more)
         finally:
-            savepoint.rollback()
+            self.connection.exec_driver_sql("rollback to savepoint asked; release savepoint asked")
 
 
 Request = dict[str, Any]
