@@ -30,6 +30,8 @@ class Gathered:
     needs: Sequence[NeedAt]
     people: Sequence[Resident]
     question: Question
+    duties: Sequence[Held]
+    """On the places asked about; those that are released are not among them."""
     too_short_m: float
     """Metres of lines that nobody has and that are too short to be proposed."""
 
@@ -74,7 +76,7 @@ def gather(
         refused=_pairs(refused, found, people),
         too_far=too_far,
     )
-    return Gathered(found, people, question, too_short_m)
+    return Gathered(found, people, question, duties, too_short_m)
 
 
 def _need(need: NeedAt, asked: Asked) -> Need:

@@ -1,7 +1,7 @@
 """Proposals as lists: all of them, the lines of one, what one does not meet."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,10 +11,18 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.columns import Column, Listing
 from geo_service.planning import queries, service
+from geo_service.planning.queries import Held
 from geo_service.planning.words import reason_words, why_words
 from layers.planning import Why
 from layers.vocabulary import Layer, LineState, ProposalState, Role
 
+DUTIES = (
+    Column("duty_id", "职责号", "whole"),
+    Column("layer", "图层"),
+    Column("place", "对象"),
+    Column("stretch", "责任段（米）"),
+    Column("person", "人员", mask="name"),
+)
 PROPOSALS = (
     Column("id", "方案", "whole"),
     Column("area", "辖区"),
@@ -71,14 +79,32 @@ def proposals(db: Session, scope: Scope, *, area: str | None = None) -> Listing:
     return Listing("proposals", "责任安排方案", PROPOSALS, rows)
 
 
+def duties(db: Session, scope: Scope, held: Sequence[Held]) -> Listing:
+    """Return duties that may be released, by place. Who may not see people sees them by number."""
+    places = queries.place_names(db, scope.county_id, {one.place_id for one in held})
+    labels = _labels(db, scope, {one.person_id for one in held}, "责任人")
+    rows = [
+        (one.duty_id, Layer(places[one.place_id][0]), places[one.place_id][1],
+         "一部分" if one.has_cells else stretch_words(one.spans or []), labels[one.person_id])
+        for one in held
+    ]  # fmt: skip
+    return Listing("duties", "现有的职责", DUTIES, sorted(rows, key=lambda row: (*row[1:], row[0])))
+
+
+def _labels(db: Session, scope: Scope, ids: Collection[uuid.UUID], what: str) -> dict[uuid.UUID, str]:
+    """Return what people are called: by name where they may be seen, else by number."""
+    names = queries.person_names(db, people_in(scope), ids)
+    return {id_: names.get(id_) or f"{what}{k}" for k, id_ in enumerate(sorted(ids), start=1)}
+
+
 def lines(db: Session, scope: Scope, proposal_id: int) -> Listing:
     """Return the lines of a proposal with their reasons. Who may not see people sees candidates by number."""
     service.seen(db, scope, proposal_id)
     found = queries.lines_of(db, proposal_id)
     partners = {uuid.UUID(other) for one in found for other in one.ProposalLine.reasons.get("with", ())}
-    everybody = sorted(partners | {one.ProposalLine.person_id for one in found})
-    names = queries.person_names(db, people_in(scope), everybody)
-    labels = {id_: names.get(id_) or f"候选人{k}" for k, id_ in enumerate(everybody, start=1)}
+    everybody = partners | {one.ProposalLine.person_id for one in found}
+    seen = queries.person_names(db, people_in(scope), everybody)
+    labels = _labels(db, scope, everybody, "候选人")
     rows = []
     for one in found:
         line, layer = one.ProposalLine, Layer(one.layer)
@@ -88,7 +114,7 @@ def lines(db: Session, scope: Scope, proposal_id: int) -> Listing:
         rows.append(
             (
                 line.id, layer, line.place_id, one.code, one.place or one.code, stretch_words(spans),
-                _metres(layer, spans, one.length_dm), line.person_id if line.person_id in names else None,
+                _metres(layer, spans, one.length_dm), line.person_id if line.person_id in seen else None,
                 labels[line.person_id], Role(line.role), LineState(line.state),
                 reason_words(line.reasons, layer, with_), None if distance_m is None else round(distance_m),
                 line.duty_id,
@@ -124,7 +150,7 @@ def unmet(db: Session, scope: Scope, proposal_id: int) -> Listing:
 _KINDS = (("unmet", "仍然空着"), ("short", "人数不足"))
 
 
-def stretch_words(spans: list[Any]) -> str:
+def stretch_words(spans: Sequence[Any]) -> str:
     """Return stretches (dm) in metres; empty for the whole place.
 
     >>> stretch_words([(0, 12_340)]), stretch_words([])

@@ -120,9 +120,11 @@ def _overview(
         "error": error,
         "sent": sent,
         "needs": None,
+        "duties": [],
+        "released": [] if sent is None else [int(word) for word in sent.all("release") if _is_id(word)],
         "proposals": list(lists.proposals(db, scope).rows),
     }
-    if area and error is None:
+    if area and not isinstance(error, NotFound):
         values |= _needs(db, frame, scope, area)
     return frame.show("planning.html", values, status=422 if error else 200)
 
@@ -144,6 +146,7 @@ def _needs(db: Db, frame: Frame, scope: Scope, area: str) -> dict[str, Any]:
         "metres": sum(need.metres for need in found.needs),
         "free": len(free),
         "idle": sum(candidate.has_places == 0 for candidate in free),
+        "duties": list(lists.duties(db, scope, found.duties).rows),
     }
 
 
@@ -167,6 +170,7 @@ def _one(
         "told": {"needs": 0, "covered": 0, "metres": 0, "too_short_m": 0, "is_proven": False, **row.result},
         "goals": [(Goal(goal), value, bound) for goal, value, bound in row.result.get("reached", ())],
         "lines": lines,
+        "released": len(row.asked.get("released", ())),
         "open_lines": sum(line["state"] in (LineState.PROPOSED, LineState.FIXED) for line in lines),
         "unmet": list(lists.unmet(db, scope, proposal_id).rows),
         "may_accept": scope.holds(*CHANGE),
@@ -193,6 +197,7 @@ def _asked(sent: Sent) -> Asked:
         farthest_m=5000.0 if farthest_km is None else farthest_km * 1000,
         most_places=2 if most_places is None else most_places,
         crossing=bool(sent["crossing"]),
+        released=tuple(int(word) for word in sent.all("release") if _is_id(word)),
     )
 
 
