@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from geo_service import audit
 from geo_service.accounts.scope import Scope
 from geo_service.accounts.service import command_scope
-from geo_service.areas import service as areas
 from geo_service.cli.connect import connect
 from geo_service.cli.options import CountyCode, Form, InFull, Output
 from geo_service.columns import Listing
@@ -22,10 +21,10 @@ from geo_service.errors import Invalid
 from geo_service.listing import emit
 from geo_service.people import service as people
 from geo_service.people.lookup import Places, Unclear
-from geo_service.planning import lists, ready, service
+from geo_service.planning import lists, ready, rounds, service
 from geo_service.planning.asked import Asked, Numbers
 from geo_service.planning.ready import Ready
-from layers.vocabulary import Layer, Level, LineState
+from layers.vocabulary import Layer, LineState
 
 app = typer.Typer()
 plan = typer.Typer(
@@ -72,7 +71,7 @@ def propose(
     made = []
     with connect() as (engine, _), _bar() as bar:
         with transaction(engine) as db:
-            codes = [area] if area else _townships(db, command_scope(db, county))
+            codes = [area] if area else rounds.townships(db, command_scope(db, county))
         task = bar.add_task("排方案", total=len(codes))
         for code in codes:
             with transaction(engine) as db:  # each township by itself: what is done stays
@@ -85,12 +84,6 @@ def propose(
     typer.echo(
         "看条目和理由：geo-service plan show 编号；采纳：geo-service plan accept 编号 --from 日期", err=True
     )
-
-
-def _townships(db: Session, scope: Scope) -> list[str]:
-    stored = areas.areas_of(db, scope.county_id, borders=False)
-    found = [one.code for one in stored if one.level is Level.TOWNSHIP]
-    return found or [one.code for one in stored if one.level is Level.COUNTY]
 
 
 @plan.command("list", help="已有的方案，最近的在前。")

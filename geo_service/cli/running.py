@@ -38,6 +38,7 @@ from geo_service.messages import sending
 from geo_service.notices import service as notices
 from geo_service.patrols import again
 from geo_service.patrols import sending as patrol_sending
+from geo_service.planning import rounds
 from geo_service.privacy import retention, traces
 from geo_service.recorders import found
 from geo_service.settings import Settings, load
@@ -243,6 +244,7 @@ def _work(settings: Settings) -> Work:
             found.LATE: put_late_fixes_in_place,
             again.JOB: again.by_job,
             walkable.JOB: walkable.by_job,
+            rounds.JOB: rounds.by_job,
         },
         tuple(schedules),
     )

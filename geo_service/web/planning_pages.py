@@ -12,7 +12,7 @@ from geo_service.areas import service as areas
 from geo_service.clock import today
 from geo_service.db import Db
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
-from geo_service.planning import gathering, lists, service
+from geo_service.planning import gathering, lists, rounds, service
 from geo_service.planning.asked import Asked, Numbers
 from geo_service.web import queries
 from geo_service.web.fields import FromForm, Sent, day_of
@@ -48,6 +48,16 @@ def propose(db: Db, frame: Framed, scope: Plans, sent: FromForm) -> Response:
     except YinxunError as error:
         return _overview(db, frame, scope, sent["area"], error=error, sent=sent)
     return RedirectResponse(frame.link(f"/planning/{number}"), status_code=303)
+
+
+@router.post("/planning/round", summary="Ask for a proposal for each township")
+def propose_for_each(db: Db, frame: Framed, scope: Plans, sent: FromForm) -> Response:
+    """Have every township solved in the background; the overview tells how far it is."""
+    try:
+        rounds.begin(db, scope, _asked(sent))
+    except YinxunError as error:
+        return _overview(db, frame, scope, sent["area"], error=error, sent=sent)
+    return RedirectResponse(frame.link("/planning"), status_code=303)
 
 
 @router.get("/planning/{proposal_id}", summary="Show one proposal")
@@ -120,6 +130,7 @@ def _overview(
         "error": error,
         "sent": sent,
         "needs": None,
+        "round": rounds.progress(db, scope.county_id),
         "duties": [],
         "released": [] if sent is None else [int(word) for word in sent.all("release") if _is_id(word)],
         "proposals": list(lists.proposals(db, scope).rows),

@@ -10,13 +10,17 @@ from geoalchemy2 import WKTElement
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from geo_service import jobs
+from geo_service.accounts import register
+from geo_service.accounts import service as accounts
+from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.people.service import DutyRequest, add_duty
-from geo_service.planning import lists, ready, service
+from geo_service.planning import lists, ready, rounds, service
 from geo_service.planning.asked import Asked, Numbers
 from geo_service.planning.ready import Ready
-from geo_service.tables import Area, Audit, Duty, Person, Place, ProposalLine
+from geo_service.tables import Area, Audit, Duty, Person, Place, Proposal, ProposalLine
 from layers.crs import to_lonlat
 from layers.vocabulary import DutyKind, Layer, LineState, ProposalState, Right
 from tests.geo_service.conftest import CRS, ORIGIN, SmallCounty
@@ -264,3 +268,44 @@ def test_the_questions_that_cannot_be_asked(db: Session, scope: Scope, town: Tow
     service.drop(db, scope, number)
     with pytest.raises(Conflict):
         service.drop(db, scope, number)
+
+
+def test_a_round_proposes_township_by_township(db: Session, scope: Scope, town: Town) -> None:
+    other = town.county.area("南")
+    town.county.person("王秀英", town.west)
+    account, _ = register.add(
+        db, Manager(Actor(os_user="tester")), "planner", Right.PLANNER, Ground(scope.county_id)
+    )
+    planner = accounts.scope_of(db, account.id)
+    assert rounds.begin(db, planner, ASKED) == len(rounds.townships(db, planner)) == 2
+    with pytest.raises(Conflict):
+        rounds.begin(db, planner, ASKED)
+    seen, heard = [], []
+    while job := jobs.unfinished(db, rounds.JOB):
+        seen.append(rounds.progress(db, scope.county_id))
+        rounds.by_job(db, job.payload, lambda *told: heard.append(told))
+        job.state = "done"
+        db.flush()
+    assert (seen, [told[:2] for told in heard]) == ([(0, 2), (1, 2)], [(0, 2), (1, 2)])
+    assert rounds.progress(db, scope.county_id) is None
+    made = db.execute(select(Proposal.area_id, Proposal.account_id)).all()
+    assert sorted(made) == sorted([(town.area.id, account.id), (other.id, account.id)])
+
+
+def test_a_round_goes_on_where_one_township_cannot_be_solved(
+    db: Session, scope: Scope, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.county.area("南")
+    account, _ = register.add(
+        db, Manager(Actor(os_user="tester")), "planner", Right.PLANNER, Ground(scope.county_id)
+    )
+    rounds.begin(db, accounts.scope_of(db, account.id), ASKED)
+    monkeypatch.setattr("geo_service.planning.solver.MOST_PAIRS", -1)
+    for _ in range(2):
+        job = jobs.unfinished(db, rounds.JOB)
+        assert job is not None
+        rounds.by_job(db, job.payload, lambda *_: None)
+        job.state = "done"
+        db.flush()
+    assert jobs.unfinished(db, rounds.JOB) is None
+    assert db.scalars(select(Proposal)).all() == []

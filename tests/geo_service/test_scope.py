@@ -1014,6 +1014,7 @@ WALKS: dict[tuple[str, str], Walk] = {
         ok=303,
         beyond=422,
     ),
+    ("POST", "/planning/round"): Walk(SEE_FIGURES, lambda _: {"data": {}}, ok=422, beyond=422),  # no layer
     ("GET", "/planning/{proposal_id}"): Walk(SEE_FIGURES, _of_proposal, shows="places"),
     ("POST", "/planning/{proposal_id}/lines"): Walk(
         SEE_FIGURES, lambda town: _of_proposal(town, data={"decide": f"fixed {town.line_id}"}), ok=303
