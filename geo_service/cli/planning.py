@@ -20,7 +20,7 @@ from geo_service.db import transaction
 from geo_service.errors import Invalid
 from geo_service.listing import emit
 from geo_service.people import service as people
-from geo_service.people.lookup import Places, Unclear
+from geo_service.people.lookup import Unclear
 from geo_service.planning import lists, ready, rounds, service
 from geo_service.planning.asked import Asked, Numbers
 from geo_service.planning.ready import Ready
@@ -191,26 +191,19 @@ def ready_(
 ) -> None:
     """Keep what a person is ready for."""
     with _asking(county) as (db, scope):
-        who, places, _ = people.nameable(db, scope)
+        who, _, _ = people.nameable(db, scope)
         try:
             found = who.find(person, None, None)
-            if len(found) != 1:
-                raise Invalid(f"叫「{person}」的有 {len(found)} 人，请写编号。")
-            ids = [tuple(_one_place(places, word) for word in words or ()) for words in (like, avoid)]
         except Unclear as reason:
             raise Invalid(f"{reason}。") from None
+        if len(found) != 1:
+            raise Invalid(f"叫「{person}」的有 {len(found)} 人，请写编号。")
+        ids = [ready.places_called(db, scope, words or ()) for words in (like, avoid)]
         said = Ready(
             not closed, most_places, most_metres, farthest, tuple(layer) if layer else None, ids[0], ids[1]
         )
         ready.put(db, scope, found[0].id, said)
     typer.echo("已登记；下次排方案时算进去。")
-
-
-def _one_place(places: Places, word: str) -> int:
-    found = places.find(word, None, None, None)
-    if len(found) != 1:
-        raise Invalid(f"叫「{word}」的对象有 {len(found)} 个，请写编码。")
-    return found[0].id
 
 
 @contextmanager

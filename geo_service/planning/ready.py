@@ -2,13 +2,14 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import case, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from geo_service import audit
-from geo_service.accounts.narrow import CHANGE, people_in, place_ids_in
+from geo_service.accounts.narrow import CHANGE, people_in, place_ids_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.errors import Invalid, NotFound
 from geo_service.tables import Person, Place, Readiness
@@ -43,7 +44,7 @@ class Ready:
 
 def get(db: Session, scope: Scope, person_id: uuid.UUID) -> Ready:
     """Return what somebody is ready for; the usual if nothing was said. Raises NotFound."""
-    _demand_person(db, scope, person_id)
+    demand_person(db, scope, person_id)
     row = db.get(Readiness, person_id)
     if row is None:
         return Ready()
@@ -55,7 +56,7 @@ def get(db: Session, scope: Scope, person_id: uuid.UUID) -> Ready:
 
 def put(db: Session, scope: Scope, person_id: uuid.UUID, said: Ready) -> None:
     """Keep what somebody is ready for. Raises NotFound, also for a place beyond the scope."""
-    _demand_person(db, scope, person_id)
+    demand_person(db, scope, person_id)
     wished = {*said.likes, *said.avoids}
     known = select(Place.id).where(Place.id.in_(wished), Place.id.in_(place_ids_in(scope, *CHANGE)))
     if len(db.scalars(known).all()) < len(wished):
@@ -72,7 +73,48 @@ def put(db: Session, scope: Scope, person_id: uuid.UUID, said: Ready) -> None:
     audit.record(db, scope.actor, "people.ready", county_id=scope.county_id, subject=f"person/{person_id}")
 
 
-def _demand_person(db: Session, scope: Scope, person_id: uuid.UUID) -> None:
+def places_called(db: Session, scope: Scope, words: Sequence[str]) -> tuple[int, ...]:
+    """Return the places of some names or codes, each once. Raises Invalid for what is none, or several."""
+    found: dict[int, None] = {}
+    for word in words[: MOST_WISHES + 1]:
+        own = (
+            db.scalars(
+                select(Place.id)
+                .where(places_in(scope, *CHANGE), or_(Place.code == word, Place.name == word))
+                .order_by(Place.code != word)
+                .limit(2)
+            ).all()
+            if word.isprintable()
+            else []
+        )
+        if not own:
+            raise Invalid(f"没有叫「{word[:40]}」的对象，或不在您的辖区内。")
+        if len(own) > 1 and db.get_one(Place, own[0]).code != word:
+            raise Invalid(f"叫「{word[:40]}」的对象不止一个，请写编码。")
+        found[own[0]] = None
+    return tuple(found)
+
+
+def words_of(db: Session, scope: Scope, ids: Sequence[int]) -> list[str]:
+    """Return the words by which `places_called` knows places: the name, or the code where it is shared."""
+    twin = aliased(Place)
+    same = (
+        select(func.count())
+        .where(twin.county_id == scope.county_id, twin.name == Place.name)
+        .correlate(Place)
+        .scalar_subquery()
+    )
+    rows = db.execute(
+        select(Place.id, case((same == 1, Place.name), else_=Place.code)).where(
+            places_in(scope, *CHANGE), Place.id.in_(ids)
+        )
+    )
+    known = dict(map(tuple, rows))
+    return [known[id_] for id_ in ids if id_ in known]
+
+
+def demand_person(db: Session, scope: Scope, person_id: uuid.UUID) -> None:
+    """Raise NotFound unless the scope may change a person."""
     scope.demand(*CHANGE)
     own = select(Person.id).where(
         people_in(scope, *CHANGE), Person.id == person_id, Person.deleted_at.is_(None)

@@ -74,3 +74,26 @@ def degrees(text: str, what: str, most: float) -> float:
         example = "119.8342" if most > 90 else "32.9417"
         raise Invalid(f"请在“{what}”里填度数，例如 {example}；不知道就都不填。")
     return found
+
+
+def number_if_any(text: str, what: str) -> float | None:
+    """Return the number that a field says, None for an empty one. Raises Invalid.
+
+    >>> number_if_any(" 2.5 ", "最远"), number_if_any("", "最远")
+    (2.5, None)
+    """
+    try:
+        found = float(text) if text.strip() else None
+    except ValueError:
+        found = float("nan")
+    if found is not None and not abs(found) < 1e7:
+        raise Invalid(f"「{what}」要填数字，不限就不填。")
+    return found
+
+
+def whole_if_any(text: str, what: str) -> int | None:
+    """Return the whole number that a field says, None for an empty one. Raises Invalid."""
+    found = number_if_any(text, what)
+    if found is not None and found != int(found):
+        raise Invalid(f"「{what}」要填整数。")
+    return None if found is None else int(found)

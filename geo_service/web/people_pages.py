@@ -108,6 +108,7 @@ def change(
     phone: Word = "",
     number: Word = "",
     area: Word = "",
+    home: Word = "",
     note: Word = "",
 ) -> Response:
     """Give a person new values; an emptied field is taken away."""
@@ -116,7 +117,7 @@ def change(
         "phone": phone.strip() or None,
         "number": number.strip() or None,
         "area_id": areas.area_id_of(db, scope, area) if area else None,
-        "attributes": {"note": note.strip() or None},
+        "attributes": {"home": home.strip() or None, "note": note.strip() or None},
     }
     return _done(db, frame, person_id, lambda: service.change_person(db, scope, person_id, values))
 

@@ -15,7 +15,7 @@ from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.planning import gathering, lists, rounds, service
 from geo_service.planning.asked import Asked, Numbers
 from geo_service.web import queries
-from geo_service.web.fields import FromForm, Sent, day_of
+from geo_service.web.fields import FromForm, Sent, day_of, number_if_any, whole_if_any
 from geo_service.web.frame import Frame, Framed
 from layers.errors import YinxunError
 from layers.planning import Goal
@@ -193,12 +193,12 @@ def _one(
 
 def _asked(sent: Sent) -> Asked:
     layers = tuple(Layer(word) for word in sent.all("layers") if word in list(Layer))
-    least = _whole(sent["least"], "最少人数") or 1
-    target = _whole(sent["target"], "应有人数") or least
+    least = whole_if_any(sent["least"], "最少人数") or 1
+    target = whole_if_any(sent["target"], "应有人数") or least
     numbers = Numbers(least, target, max(target, 2 if sent["in_pairs"] else 1), bool(sent["in_pairs"]))
-    farthest_km = _number(sent["farthest_km"], "最远")
-    every_m = _number(sent["every_m"], "每段最长")
-    most_places = _whole(sent["most_places"], "每人最多")
+    farthest_km = number_if_any(sent["farthest_km"], "最远")
+    every_m = number_if_any(sent["every_m"], "每段最长")
+    most_places = whole_if_any(sent["most_places"], "每人最多")
     return Asked(
         layers=layers,
         numbers=dict.fromkeys((layer for layer in layers if layer.is_line), numbers),
@@ -214,20 +214,3 @@ def _asked(sent: Sent) -> Asked:
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
-
-
-def _number(text: str, what: str) -> float | None:
-    try:
-        found = float(text) if text.strip() else None
-    except ValueError:
-        found = float("nan")
-    if found is not None and not abs(found) < 1e7:
-        raise Invalid(f"「{what}」要填数字，不限就不填。")
-    return found
-
-
-def _whole(text: str, what: str) -> int | None:
-    found = _number(text, what)
-    if found is not None and found != int(found):
-        raise Invalid(f"「{what}」要填整数。")
-    return None if found is None else int(found)

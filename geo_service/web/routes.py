@@ -45,6 +45,7 @@ from geo_service.web import (
     prints,
     privacy_pages,
     queries,
+    readiness_pages,
     review_pages,
     roster_pages,
     service,
@@ -288,6 +289,7 @@ router.include_router(import_pages.router)
 router.include_router(privacy_pages.router)
 router.include_router(norm_pages.router)
 router.include_router(planning_pages.router)
+router.include_router(readiness_pages.router)
 router.include_router(drawing_pages.router)
 router.include_router(people_pages.router)
 router.include_router(place_duty_pages.router)

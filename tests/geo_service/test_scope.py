@@ -764,6 +764,10 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("GET", "/cards"): Walk(STAFF, lambda town: {"params": {"area": town.area.code}}),
     ("POST", "/cards/sheet"): Walk(STAFF, lambda town: {"data": {"area": town.area.code, "whom": "again"}}),
     ("POST", "/people/{person_id}/cards/sheet"): Walk(STAFF, _of_walker),
+    ("GET", "/people/{person_id}/readiness"): Walk(STAFF, _of_walker),
+    ("POST", "/people/{person_id}/readiness"): Walk(
+        STAFF, lambda town: {**_of_walker(town), "data": {"open": "1", "likes": town.grid.code}}, ok=303
+    ),
     ("GET", "/people/{person_id}/cards"): Walk(STAFF, _of_walker, shows="people"),
     ("POST", "/people/{person_id}/cards"): Walk(STAFF, _of_walker, shows="people"),
     ("POST", "/people/{person_id}/cards/{device_id}/{action}"): Walk(
