@@ -120,7 +120,7 @@ def show(
     typer.echo(f"{told.get('needs', 0)} 处需求，{told.get('covered', 0)} 处有人；{best}。", err=True)
 
 
-_ON_SCREEN = ("id", "layer", "place", "stretch", "person", "state", "reason")
+_ON_SCREEN = ("id", "layer", "place", "stretch", "person", "lives", "state", "reason")
 
 
 @plan.command("fix", help="定下条目：重新求解时保留。")

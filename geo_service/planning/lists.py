@@ -1,7 +1,7 @@
 """Proposals as lists: all of them, the lines of one, what one does not meet."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -42,8 +42,10 @@ LINES = (
     Column("place", "对象"),
     Column("stretch", "责任段（米）"),
     Column("metres", "长度（米）", "whole"),
+    Column("candidate", "候选人", "whole"),
     Column("person_id", "人员标识"),
     Column("person", "人员", mask="name"),
+    Column("lives", "住在"),
     Column("role", "岗位"),
     Column("state", "状态"),
     Column("reason", "理由", mask="withheld"),
@@ -82,7 +84,9 @@ def proposals(db: Session, scope: Scope, *, area: str | None = None) -> Listing:
 def duties(db: Session, scope: Scope, held: Sequence[Held]) -> Listing:
     """Return duties that may be released, by place. Who may not see people sees them by number."""
     places = queries.place_names(db, scope.county_id, {one.place_id for one in held})
-    labels = _labels(db, scope, {one.person_id for one in held}, "责任人")
+    who = {one.person_id for one in held}
+    names = queries.person_names(db, people_in(scope), who)
+    labels = {id_: names.get(id_) or f"责任人{k}" for k, id_ in enumerate(sorted(who), start=1)}
     rows = [
         (one.duty_id, Layer(places[one.place_id][0]), places[one.place_id][1],
          "一部分" if one.has_cells else stretch_words(one.spans or []), labels[one.person_id])
@@ -91,20 +95,19 @@ def duties(db: Session, scope: Scope, held: Sequence[Held]) -> Listing:
     return Listing("duties", "现有的职责", DUTIES, sorted(rows, key=lambda row: (*row[1:], row[0])))
 
 
-def _labels(db: Session, scope: Scope, ids: Collection[uuid.UUID], what: str) -> dict[uuid.UUID, str]:
-    """Return what people are called: by name where they may be seen, else by number."""
-    names = queries.person_names(db, people_in(scope), ids)
-    return {id_: names.get(id_) or f"{what}{k}" for k, id_ in enumerate(sorted(ids), start=1)}
-
-
 def lines(db: Session, scope: Scope, proposal_id: int) -> Listing:
-    """Return the lines of a proposal with their reasons. Who may not see people sees candidates by number."""
+    """Return the lines of a proposal with their reasons.
+
+    Who may not see people tells candidates apart by their number in the proposal, and where they live.
+    """
     service.seen(db, scope, proposal_id)
     found = queries.lines_of(db, proposal_id)
     partners = {uuid.UUID(other) for one in found for other in one.ProposalLine.reasons.get("with", ())}
     everybody = partners | {one.ProposalLine.person_id for one in found}
-    seen = queries.person_names(db, people_in(scope), everybody)
-    labels = _labels(db, scope, everybody, "候选人")
+    names = queries.person_names(db, people_in(scope), everybody)
+    number = {id_: k for k, id_ in enumerate(sorted(everybody), start=1)}
+    lives = queries.lives_in(db, everybody)
+    labels = {id_: names.get(id_) or f"候选人{k}" for id_, k in number.items()}
     rows = []
     for one in found:
         line, layer = one.ProposalLine, Layer(one.layer)
@@ -114,8 +117,9 @@ def lines(db: Session, scope: Scope, proposal_id: int) -> Listing:
         rows.append(
             (
                 line.id, layer, line.place_id, one.code, one.place or one.code, stretch_words(spans),
-                _metres(layer, spans, one.length_dm), line.person_id if line.person_id in seen else None,
-                labels[line.person_id], Role(line.role), LineState(line.state),
+                _metres(layer, spans, one.length_dm), number[line.person_id],
+                line.person_id if line.person_id in names else None, names.get(line.person_id),
+                lives.get(line.person_id), Role(line.role), LineState(line.state),
                 reason_words(line.reasons, layer, with_), None if distance_m is None else round(distance_m),
                 line.duty_id,
             )

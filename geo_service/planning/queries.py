@@ -201,6 +201,16 @@ def place_names(db: Session, county_id: int, place_ids: Iterable[int]) -> dict[i
     return {id_: (layer, name) for id_, layer, name in rows}
 
 
+def lives_in(db: Session, person_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return the village, or else the township, that people live in, as far as that is known."""
+    rows = db.execute(
+        select(Person.id, Area.name)
+        .join(Area, Area.id == Person.area_id)
+        .where(Person.id.in_(list(person_ids)), Person.deleted_at.is_(None))
+    )
+    return {id_: name for id_, name in rows}  # noqa: C416  (rows are no tuples to mypy)
+
+
 def person_names(db: Session, visible: Condition, person_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
     """Return the names of people who may be seen."""
     rows = db.execute(

@@ -172,6 +172,8 @@ def _one(
     listing = lists.lines(db, scope, proposal_id)
     names = [column.name for column in listing.columns]
     lines = [dict(zip(names, line, strict=True)) for line in listing.rows]
+    for line in lines:
+        line["who"] = line["person"] or f"候选人{line['candidate']}"
     area = next(one for one in areas.areas_of(db, scope.county_id, borders=False) if one.id == row.area_id)
     values = {
         "number": row.id,

@@ -121,7 +121,7 @@ def rows(page: Page) -> list[tuple[str, str, str, str]]:
     """Return place, person, reason and state of the lines on a proposal's page."""
     table = page.get_by_role("region", name="方案的条目").get_by_role("row")
     found = [row.locator("th, td").all_inner_texts() for row in table.all()[1:]]
-    return [(cells[0], cells[2], cells[3], cells[4]) for cells in found]
+    return [(cells[0], cells[2], cells[4], cells[5]) for cells in found]
 
 
 def decide(page: Page, word: str, place: str) -> None:

@@ -242,7 +242,12 @@ def test_a_planner_proposes_without_names_and_does_not_accept(db: Session, scope
     planner = Scope(scope.county_id, Actor(os_user="planner"), {Right.PLANNER: frozenset({town.area.id})})
     number = service.propose(db, planner, "东", ASKED)
     assert "王秀英" not in str(list(lists.lines(db, planner, number).rows))
-    assert "候选人" in str(list(lists.lines(db, planner, number).rows))
+    listing = lists.lines(db, planner, number)
+    names = [column.name for column in listing.columns]
+    shown = [dict(zip(names, row, strict=True)) for row in listing.rows]
+    assert {(row["person_id"], row["person"]) for row in shown} == {(None, None)}
+    assert {row["candidate"] for row in shown} == set(range(1, len({row["candidate"] for row in shown}) + 1))
+    assert all(row["lives"] for row in shown)
     assert "王秀英" in str(list(lists.lines(db, scope, number).rows))
     with pytest.raises(Forbidden):
         service.accept(db, planner, number, TOMORROW)
