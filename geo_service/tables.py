@@ -157,6 +157,8 @@ class Place(Table):
     """The township or village it is listed under, for places without geometry."""
     attributes: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     """What the file said besides (level, width_m, class, ...), by the standard names of `layers`."""
+    people_wanted: Mapped[Json | None]
+    """How many people it should have (`planning.asked.Numbers`); none: as proposals ask of its layer."""
     version_id: Mapped[int | None] = mapped_column(BigInteger)
     """The version in force; none while 未上图."""
     created_at: Mapped[dt.datetime] = _now()

@@ -21,7 +21,7 @@ from geo_service.errors import Invalid
 from geo_service.listing import emit
 from geo_service.people import service as people
 from geo_service.people.lookup import Unclear
-from geo_service.planning import lists, ready, rounds, service
+from geo_service.planning import lists, numbers, ready, rounds, service
 from geo_service.planning.asked import Asked, Numbers
 from geo_service.planning.ready import Ready
 from layers.vocabulary import Layer, LineState
@@ -42,7 +42,7 @@ Layers = Annotated[list[Layer] | None, typer.Option("--layer", help="只安排�
 def propose(
     area: Area = None,
     layer: Layers = None,
-    least: Annotated[int, typer.Option("--min", help="河道、道路每段最少几人")] = 1,
+    least: Annotated[int | None, typer.Option("--min", help="河道、道路每段最少几人；不写是 1")] = None,
     target: Annotated[int | None, typer.Option("--target", help="应有几人；不写同最少")] = None,
     most: Annotated[int | None, typer.Option("--max", help="最多几人；不写同应有")] = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="两人同行，不单独去")] = False,
@@ -61,10 +61,9 @@ def propose(
 ) -> None:
     """Propose for an area, or township by township."""
     layers = tuple(layer or Layer)
-    wanted = target or least
-    numbers = Numbers(max(least, 1), wanted, most or max(wanted, 2 if pairs else 1), pairs)
+    of_lines = Numbers.said(least, target, most, in_pairs=pairs)
     asked = Asked(
-        layers=layers, numbers={one: numbers for one in layers if one.is_line}, every_m=every,
+        layers=layers, numbers={one: of_lines for one in layers if one.is_line}, every_m=every,
         at_bridges=bridges, at_borders=borders, farthest_m=farthest, most_places=most_places,
         most_m=most_metres, crossing=crossing, released=tuple(release or ()), seconds=seconds,
     )  # fmt: skip
@@ -175,6 +174,25 @@ def drop(number: Number, county: CountyCode = None) -> None:
     with _asking(county) as (db, scope):
         service.drop(db, scope, number)
     typer.echo(f"方案 {number} 已放弃。")
+
+
+@plan.command("numbers", help="一处需要几个人：比图层的优先；什么都不写就恢复为图层的。")
+def numbers_(
+    place: Annotated[str, typer.Argument(help="对象的编码或名称", show_default=False)],
+    least: Annotated[int | None, typer.Option("--min", help="最少几人")] = None,
+    target: Annotated[int | None, typer.Option("--target", help="应有几人；不写同最少")] = None,
+    most: Annotated[int | None, typer.Option("--max", help="最多几人；不写同应有")] = None,
+    pairs: Annotated[bool, typer.Option("--pairs", help="两人同行，不单独去")] = False,
+    county: CountyCode = None,
+) -> None:
+    """Say how many people a place should have."""
+    said = None
+    if (least, target, most, pairs) != (None, None, None, False):
+        said = Numbers.said(least, target, most, in_pairs=pairs)
+    with _asking(county) as (db, scope):
+        (place_id,) = ready.places_called(db, scope, [place])
+        numbers.put(db, scope, place_id, said)
+    typer.echo("已登记；下次排方案时算进去。" if said else "已恢复为图层的人数。")
 
 
 @plan.command("ready", help="登记一个人的上限和意愿；没有写的恢复为通常的。")

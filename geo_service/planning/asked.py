@@ -29,6 +29,13 @@ class Numbers:
     in_pairs: bool = False
     """Nobody goes alone."""
 
+    @classmethod
+    def said(cls, least: int | None, target: int | None, most: int | None, *, in_pairs: bool) -> "Numbers":
+        """Return numbers of which some were said: one at least, as many as that, no more. Raises Invalid."""
+        least = 1 if least is None else least
+        target = least if target is None else target
+        return cls(least, target, max(target, 2 if in_pairs else 1) if most is None else most, in_pairs)
+
     def __post_init__(self) -> None:
         if not 1 <= self.least <= self.target <= self.most <= 20:
             raise Invalid("人数要依次不减：最少 ≤ 应有 ≤ 最多，且在 1 到 20 之间。")

@@ -11,8 +11,17 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
 from geo_service.coverage import gaps, ground
 from geo_service.planning import homes, queries
-from geo_service.planning.asked import Asked
-from geo_service.planning.needs import Asking, Decided, NeedAt, grounds, land_of, needs, with_fixed
+from geo_service.planning.asked import Asked, Numbers
+from geo_service.planning.needs import (
+    Asking,
+    Decided,
+    NeedAt,
+    grounds,
+    land_of,
+    needs,
+    numbers_of,
+    with_fixed,
+)
 from geo_service.planning.queries import Held, Resident
 from geo_service.tables import County
 from layers import eligibility
@@ -68,7 +77,7 @@ def gather(
         crossing=asked.crossing,
     )
     question = Question(
-        [_need(need, asked) for need in found],
+        [_need(need, numbers_of(land, asked, need.place), asked.area_worth_m) for need in found],
         _candidates(found, people, loads, asked),
         options,
         held=_held_pairs(found, people),
@@ -79,10 +88,9 @@ def gather(
     return Gathered(found, people, question, duties, too_short_m)
 
 
-def _need(need: NeedAt, asked: Asked) -> Need:
-    numbers = asked.numbers_of(need.place.layer)
+def _need(need: NeedAt, numbers: Numbers, area_worth_m: int) -> Need:
     return Need(
-        need.metres or asked.area_worth_m,
+        need.metres or area_worth_m,
         need.metres,
         numbers.least,
         numbers.target,

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from geo_service.coverage import gaps, ground, windows
 from geo_service.coverage.windows import PlaceRow
-from geo_service.planning import queries
-from geo_service.planning.asked import Asked
+from geo_service.planning import numbers, queries
+from geo_service.planning.asked import Asked, Numbers
 from geo_service.planning.homes import Tree
 from geo_service.planning.queries import Held
 from geo_service.tables import County
@@ -80,6 +80,8 @@ class Land:
     ground: ground.Ground
     crs: str
     geometries: Any
+    numbers: Mapping[int, Numbers]
+    """Of places that should have other numbers of people than their layer."""
 
     @cached_property
     def lines(self) -> LineSet:
@@ -115,7 +117,13 @@ def land_of(asking: Asking, of: ground.Ground) -> Land:
     """Return the places of a ground with their geometries."""
     versions = [place.version_id or 0 for place in of.places]
     found = windows.geometries(asking.db, asking.county.id, versions)
-    return Land(of, asking.county.crs or "", found)
+    own = numbers.of_places(asking.db, asking.county.id, [place.place_id for place in of.places])
+    return Land(of, asking.county.crs or "", found, own)
+
+
+def numbers_of(land: Land, asked: Asked, place: PlaceRow) -> Numbers:
+    """Return how many people a place should have: its own numbers, or what is asked of its layer."""
+    return land.numbers.get(place.place_id) or asked.numbers_of(place.layer)
 
 
 def needs(
@@ -135,7 +143,7 @@ def needs(
         if place.layer.is_line and place.version_id is not None:
             continue
         holders = frozenset(wholly.get(k, ()))
-        is_short = len(holders) < asked.numbers_of(place.layer).target
+        is_short = len(holders) < numbers_of(land, asked, place).target
         # Held in parts by several: nothing of it is missing, and who has a part is no steward of all of it.
         if is_short and (holders or k in unassigned or asked.released):
             found.append(NeedAt(place, k, None, holders))
@@ -157,7 +165,7 @@ def _line_needs(asking: Asking, land: Land, duties: Sequence[Held]) -> tuple[lis
     short = [
         row
         for row in cutting.staffed(whole, spans)
-        if len(row[3]) < asked.numbers_of(places[row[0]].layer).target
+        if len(row[3]) < numbers_of(land, asked, places[row[0]]).target
     ]
     cuts = _cuts(asking, land, SpanSet.of(*_columns(short)))
     found: list[NeedAt] = []

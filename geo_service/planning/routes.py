@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -15,7 +16,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.db import Db
 from geo_service.listing import As, records
 from geo_service.paging import export, page
-from geo_service.planning import lists, ready, service
+from geo_service.planning import lists, numbers, ready, service
 from geo_service.planning.asked import MOST_RELEASED, Asked, Numbers
 from geo_service.planning.ready import MOST_WISHES, Ready
 from layers.vocabulary import Layer, LineState, ProposalState
@@ -23,6 +24,7 @@ from layers.vocabulary import Layer, LineState, ProposalState
 router = APIRouter(prefix="/api", tags=["planning"])
 
 Id = Annotated[int, Path(ge=0, lt=2**31)]
+PlaceId = Annotated[int, Path(ge=0, lt=2**63)]
 Plans = Annotated[Scope, require(*PLAN)]
 Changes = Annotated[Scope, require(*CHANGE)]
 Form = Annotated[
@@ -66,9 +68,9 @@ class AskedIn(_Body):
     def asked(self) -> Asked:
         """The value. Raises Invalid."""
         said = self.model_dump()
-        numbers = {layer: Numbers(**one) for layer, one in said.pop("numbers").items()}
+        of_layers = {layer: Numbers(**one) for layer, one in said.pop("numbers").items()}
         layers, released = tuple(said.pop("layers")), tuple(said.pop("released"))
-        return Asked(layers=layers, numbers=numbers, released=released, **said)
+        return Asked(layers=layers, numbers=of_layers, released=released, **said)
 
 
 class NewProposal(AskedIn):
@@ -179,6 +181,19 @@ def accept(db: Db, scope: Changes, proposal_id: Id, acceptance: Acceptance) -> N
 def drop(db: Db, scope: Plans, proposal_id: Id) -> None:
     """Give a proposal up; what was accepted of it stays."""
     service.drop(db, scope, proposal_id)
+
+
+@router.get("/places/{place_id}/numbers", summary="How many people a place should have")
+def numbers_(db: Db, scope: Changes, place_id: PlaceId) -> NumbersIn | None:
+    """Return the place's own numbers; null: as proposals ask of its layer."""
+    found = numbers.get(db, scope, place_id)
+    return None if found is None else NumbersIn(**asdict(found))
+
+
+@router.put("/places/{place_id}/numbers", status_code=204, summary="Say how many people a place should have")
+def put_numbers(db: Db, scope: Changes, place_id: PlaceId, said: NumbersIn | None) -> None:
+    """Keep the place's own numbers, which come before those of its layer; null: none of its own."""
+    numbers.put(db, scope, place_id, None if said is None else Numbers(**said.model_dump()))
 
 
 @router.get("/people/{person_id}/readiness", summary="What a person is ready for")

@@ -99,6 +99,7 @@ _VERBS: Mapping[str, str] = {
     "make": "制作",
     "make_many": "成批制作",
     "map": "下载地图",
+    "numbers": "改需要的人数",
     "off": "停用推送",
     "on": "启用推送",
     "paper": "补录",

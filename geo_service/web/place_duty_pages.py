@@ -16,8 +16,10 @@ from geo_service.errors import Invalid, NotFound
 from geo_service.people import lists
 from geo_service.people import service as people
 from geo_service.people.service import DutyRequest
+from geo_service.planning import numbers
+from geo_service.planning.asked import Numbers
 from geo_service.web import queries, service
-from geo_service.web.fields import day_if_any, day_of
+from geo_service.web.fields import FromForm, Sent, day_if_any, day_of, whole_if_any
 from geo_service.web.frame import Frame, Framed
 from geo_service.web.people_pages import records_of
 from layers.errors import YinxunError
@@ -91,6 +93,12 @@ def end(db: Db, frame: Framed, scope: Changes, place_id: _Id, duty: _Duty, day: 
     return _done(db, frame, scope, place_id, lambda: people.end_duty(db, scope, duty, day_of(day)))
 
 
+@router.post("/places/{place_id}/duties/numbers", summary="Say how many people a place should have")
+def put_numbers(db: Db, frame: Framed, scope: Changes, place_id: _Id, sent: FromForm) -> Response:
+    """Keep the place's own numbers; all fields empty: as its layer."""
+    return _done(db, frame, scope, place_id, lambda: numbers.put(db, scope, place_id, _numbers(sent)))
+
+
 def _done(db: Db, frame: Frame, scope: Scope, place_id: int, do: Callable[[], object]) -> Response:
     """Carry something out and show the duties again; what is wrong is said above them."""
     _demand(db, scope, place_id)
@@ -113,6 +121,7 @@ def _shown(
     values = {
         "card": service.card(db, scope, place_id),
         "duties": records_of(lists.duties(db, scope, place_id=place_id)),
+        "numbers": numbers.get(db, scope, place_id),
         "takers": found,
         "q": q,
         "today": today_in(db, scope.county_id),
@@ -134,6 +143,18 @@ def _person(text: str) -> uuid.UUID:
         return uuid.UUID(text)
     except ValueError:
         raise Invalid("请先在下面查到这个人，再在列表里选他。") from None
+
+
+def _numbers(sent: Sent) -> Numbers | None:
+    """Return the numbers that a form says; None: nothing. Raises Invalid."""
+    in_pairs = bool(sent["in_pairs"])
+    least, target, most = (
+        whole_if_any(sent[name], words)
+        for name, words in (("least", "最少"), ("target", "应有"), ("most", "最多"))
+    )
+    if (least, target, most, in_pairs) == (None, None, None, False):
+        return None
+    return Numbers.said(least, target, most, in_pairs=in_pairs)
 
 
 def _stretch(from_m: str, to_m: str) -> list[tuple[float, float]]:

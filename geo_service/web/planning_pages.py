@@ -195,9 +195,8 @@ def _one(
 
 def _asked(sent: Sent) -> Asked:
     layers = tuple(Layer(word) for word in sent.all("layers") if word in list(Layer))
-    least = whole_if_any(sent["least"], "最少人数") or 1
-    target = whole_if_any(sent["target"], "应有人数") or least
-    numbers = Numbers(least, target, max(target, 2 if sent["in_pairs"] else 1), bool(sent["in_pairs"]))
+    least, target = whole_if_any(sent["least"], "最少人数"), whole_if_any(sent["target"], "应有人数")
+    numbers = Numbers.said(least, target, None, in_pairs=bool(sent["in_pairs"]))
     farthest_km = number_if_any(sent["farthest_km"], "最远")
     every_m = number_if_any(sent["every_m"], "每段最长")
     most_places = whole_if_any(sent["most_places"], "每人最多")

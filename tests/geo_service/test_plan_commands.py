@@ -59,6 +59,16 @@ def test_from_a_question_to_duties(db: Session, run: Run) -> None:
     assert "已采纳" in done(run("list"))
 
 
+def test_a_place_wants_as_many_as_was_said(run: Run) -> None:
+    done(run("numbers", "车路河", "--target", 2, "--pairs"))
+    (made,) = json.loads(done(run("propose", "--area", "东", "--as", "json")))
+    assert made["covered"] == 0
+    assert "恢复为图层" in done(run("numbers", "车路河"))
+    (made,) = json.loads(done(run("propose", "--area", "东", "--as", "json")))
+    assert made["covered"] == 1
+    assert isinstance(run("numbers", "没有这条河", "--min", 1).exception, YinxunError)
+
+
 def test_what_somebody_is_ready_for_is_kept_and_heeded(run: Run) -> None:
     done(run("ready", "王秀英", "--avoid", "车路河"))
     (made,) = json.loads(done(run("propose", "--as", "json")))

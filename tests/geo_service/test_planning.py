@@ -17,7 +17,7 @@ from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
 from geo_service.people.service import DutyRequest, add_duty
-from geo_service.planning import lists, ready, rounds, service
+from geo_service.planning import lists, numbers, ready, rounds, service
 from geo_service.planning.asked import Asked, Numbers
 from geo_service.planning.ready import Ready
 from geo_service.tables import Area, Audit, Duty, Person, Place, Proposal, ProposalLine
@@ -203,6 +203,25 @@ def test_pairs_for_safety_and_a_partner_named(db: Session, scope: Scope, town: T
     service.solve_again(db, scope, number)
     assert len(taken(db, number)) == 2
     assert "与" in str(next(iter(lists.lines(db, scope, number).rows)))
+
+
+def test_a_place_may_want_others_than_its_layer(db: Session, scope: Scope, town: Town) -> None:
+    town.county.person("王秀英", town.west)
+    asked = replace(ASKED, layers=(Layer.RIVER,), numbers={Layer.RIVER: Numbers(3, 3, 3)})
+    numbers.put(db, scope, town.river.id, Numbers(2, 2, 2, in_pairs=True))
+    number = service.propose(db, scope, "东", asked)
+    assert [one["why"] for one in result(db, scope, number)["unmet"]] == ["alone"]
+    town.county.person("李大爷", town.east)
+    service.solve_again(db, scope, number)
+    assert len(taken(db, number)) == 2, "two are enough here, whatever is asked of rivers"
+    numbers.put(db, scope, town.river.id, None)
+    assert numbers.get(db, scope, town.river.id) is None
+    service.solve_again(db, scope, number)
+    assert [one["why"] for one in result(db, scope, number)["unmet"]] == ["few"]
+    with pytest.raises(NotFound):
+        numbers.put(db, scope, 0, None)
+    with pytest.raises(Invalid):
+        Numbers.said(3, 2, None, in_pairs=False)
 
 
 def test_limits_and_wishes_of_people_count(db: Session, scope: Scope, town: Town) -> None:

@@ -117,3 +117,23 @@ def test_where_somebody_lives_is_kept_on_his_page(db: Session, page: TestClient,
     kept = db.scalars(select(Person.attributes).where(Person.id == town.person_id)).one()
     assert kept["home"] == "时代嘉园3幢"
     assert 'value="时代嘉园3幢"' in page.get(f"/people/{town.person_id}").text
+
+
+def test_how_many_people_a_place_wants_is_said_beside_its_stewards(
+    db: Session, page: TestClient, town: Watertown
+) -> None:
+    where = f"/places/{town.rivers[0].id}/duties"
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', page.get(where).text)[-1]
+
+    def sent(**said: str) -> int:
+        answer = page.post(f"{where}/numbers", data={"csrf_token": token, **said}, follow_redirects=False)
+        db.refresh(town.rivers[0])
+        return answer.status_code
+
+    assert sent(least="1", target="2", most="3", in_pairs="1") == 303
+    assert town.rivers[0].people_wanted == {"least": 1, "target": 2, "most": 3, "in_pairs": True}
+    assert re.search(r'name="target"[^>]* value="2"', page.get(where).text)
+    assert sent(least="3", target="2") == 422
+    assert town.rivers[0].people_wanted["target"] == 2, "what is wrong changes nothing"
+    assert sent(least="", target="", most="") == 303
+    assert town.rivers[0].people_wanted is None

@@ -983,6 +983,13 @@ WALKS: dict[tuple[str, str], Walk] = {
         },
         ok=422,  # the neighbour has the same duty already: said above the duties
     ),
+    ("POST", "/places/{place_id}/duties/numbers"): Walk(
+        STAFF, lambda town: {**_of_river(town), "data": {"least": "2"}}, ok=303
+    ),
+    ("GET", "/api/places/{place_id}/numbers"): Walk(STAFF, _of_river),
+    ("PUT", "/api/places/{place_id}/numbers"): Walk(
+        STAFF, lambda town: {**_of_river(town), "json": {"target": 2, "most": 2}}, ok=204
+    ),
     ("POST", "/places/{place_id}/duties/end"): Walk(
         STAFF, lambda town: {**_of_river(town), "data": {"duty": town.duty.id, "day": DAY}}, ok=303
     ),

@@ -73,6 +73,7 @@ OTHERWISE = {("place_version", "update"): "coverage"}
 def upgrade() -> None:
     """Bring the tables forward."""
     op.add_column("duty", sa.Column("lost", sa.Double(), nullable=True))
+    op.add_column("place", sa.Column("people_wanted", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     _proposals()
     _tiles()
 
