@@ -10,7 +10,7 @@ from geo_service.accounts import service as accounts
 from geo_service.accounts.narrow import PLAN
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
-from geo_service.errors import Conflict, Forbidden, Invalid
+from geo_service.errors import Conflict, Forbidden, Invalid, Unavailable
 from geo_service.jobs import Progress
 from geo_service.planning import service
 from geo_service.planning.asked import Asked
@@ -71,6 +71,8 @@ def by_job(db: Session, payload: Json, tell: Progress) -> None:
     try:
         with db.begin_nested():
             service.propose(db, scope, codes[done], Asked.from_json(payload["asked"]))
+    except Unavailable:
+        raise  # the job is tried again
     except YinxunError as error:
         log.warning("no proposal for %s: %s", codes[done], error.title)
     if done + 1 < len(codes):

@@ -5,9 +5,11 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from geo_service.errors import Unavailable
+from geo_service.turns import turn
 from layers.planning import MOST_PAIRS, Goal, Proposal, Question, Reached, TooLarge
 from layers.reasons import explained
 
@@ -16,6 +18,8 @@ log = logging.getLogger(__name__)
 _ROOT = Path(__file__).parents[2]
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 """What a Python needs; passwords stay here."""
+_AT_ONCE = threading.BoundedSemaphore(2)
+"""Each keeps a processor busy, and a connection of the pool waiting."""
 _PATIENCE_S = 30.0
 """Beside what the solver itself may take: to begin, to read, to write, on a busy machine."""
 
@@ -28,10 +32,11 @@ def propose(question: Question, *, seconds: float) -> Proposal:
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment["PYTHONPATH"] = str(_ROOT)
     try:
-        done = subprocess.run(
-            command, input=_written(question, seconds), capture_output=True, env=environment, check=False,
-            timeout=4 * seconds + _PATIENCE_S, text=True,
-        )  # fmt: skip
+        with turn(_AT_ONCE, "正在为别人排方案，请过几秒再试。"):
+            done = subprocess.run(
+                command, input=_written(question, seconds), capture_output=True, env=environment,
+                check=False, timeout=4 * seconds + _PATIENCE_S, text=True,
+            )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         log.warning("the solver did not end well", exc_info=error)
         raise _busy() from error

@@ -1,6 +1,7 @@
 """Proposals from the register and back into it: asked, solved, decided on, solved again, accepted."""
 
 import datetime as dt
+import threading
 import uuid
 from dataclasses import dataclass, replace
 
@@ -10,14 +11,14 @@ from geoalchemy2 import WKTElement
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from geo_service import jobs
+from geo_service import jobs, turns
 from geo_service.accounts import register
 from geo_service.accounts import service as accounts
 from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor, Scope
-from geo_service.errors import Conflict, Forbidden, Invalid, NotFound
+from geo_service.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from geo_service.people.service import DutyRequest, add_duty
-from geo_service.planning import lists, numbers, ready, rounds, service
+from geo_service.planning import lists, numbers, ready, rounds, service, solver
 from geo_service.planning.asked import Asked, Numbers
 from geo_service.planning.ready import Ready
 from geo_service.tables import Area, Audit, Duty, Person, Place, Proposal, ProposalLine
@@ -333,3 +334,12 @@ def test_a_round_goes_on_where_one_township_cannot_be_solved(
         db.flush()
     assert jobs.unfinished(db, rounds.JOB) is None
     assert db.scalars(select(Proposal)).all() == []
+
+
+def test_only_so_many_are_solved_at_once(
+    db: Session, scope: Scope, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geo_service.planning.solver._AT_ONCE", threading.BoundedSemaphore(1))
+    with turns.turn(solver._AT_ONCE, ""), pytest.raises(Unavailable, match="正在为别人排方案"):
+        service.propose(db, scope, "东", ASKED)
+    assert service.propose(db, scope, "东", ASKED)
