@@ -141,6 +141,7 @@ def store_people(db: Session, county: County, made: DemoCounty) -> None:
                 number=person.number,
                 phone=person.phone,
                 area_id=ids[person.area_code],
+                attributes={"home": person.home} if person.home else {},
                 id=_person_id(person.number),
             )
             for person in made.stewards.people

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,6 +32,8 @@ class Person(NamedTuple):
     phone: str
     """1200000 and four digits: no telephone number begins with 12."""
     area_code: str
+    home: str
+    """The compound that he lives in with its building, where there is one; empty: not known."""
 
 
 class Term(NamedTuple):
@@ -77,7 +79,9 @@ def make_stewards(land: Land, scheme: Scheme, rng: np.random.Generator, *, today
     people = [(number, homes[beat]) for number, beat in zip(numbers, beat_of, strict=True)]
     terms, people = _with_predecessors(terms, people, homes, rng)
     offices, officials = _offices(land, len(people))
-    return Stewards(_named(people + officials, rng), tuple(terms), tuple(offices))
+    kept_by = {number: scheme.beats[beat].code for number, beat in zip(numbers, beat_of, strict=True)}
+    lives_at = _addresses(land, people, kept_by)
+    return Stewards(_named(people + officials, lives_at, rng), tuple(terms), tuple(offices))
 
 
 def _homes(land: Land, scheme: Scheme) -> list[str]:
@@ -157,8 +161,25 @@ def _offices(land: Land, first: int) -> tuple[list[Office], list[tuple[str, str]
     return [Office(first + k, code, level) for k, (code, level) in enumerate(posts)], officials
 
 
-def _named(people: Sequence[tuple[str, str]], rng: np.random.Generator) -> tuple[Person, ...]:
+def _addresses(land: Land, people: Sequence[tuple[str, str]], beat_of: Mapping[str, str]) -> dict[str, str]:
+    """Return where people live by number: a compound steward in his own, others in those of their village."""
+    name_of = {compound.code: compound.name for compound in land.compounds}
+    there: dict[str, list[str]] = {}
+    for compound in land.compounds:
+        there.setdefault(land.villages[compound.village].code, []).append(compound.name)
+    found = {}
+    for k, (number, village) in enumerate(people):
+        own = name_of.get(beat_of.get(number, ""))
+        near = [own] if own else there.get(village)
+        if near:
+            found[number] = f"{near[k % len(near)]}{k % 24 + 1}幢"
+    return found
+
+
+def _named(
+    people: Sequence[tuple[str, str]], lives_at: Mapping[str, str], rng: np.random.Generator
+) -> tuple[Person, ...]:
     return tuple(
-        Person(number, names.person(rng), f"1200000{k:04}", area_code)
+        Person(number, names.person(rng), f"1200000{k:04}", area_code, lives_at.get(number, ""))
         for k, (number, area_code) in enumerate(people)
     )
