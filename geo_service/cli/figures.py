@@ -60,7 +60,7 @@ def figures(
     with connect() as (engine, _), transaction(engine) as db:
         scope = command_scope(db, county)
         asked = service.asked(db, scope, _day(first), _day(last), area)
-        table = service.figures(db, scope, asked)
+        table = service.figures(db, scope, asked, listed=[rows] if rows else [])
         if rows is None:
             listing = document.figures_listing(list(table.figures.values()), asked.period.words)
         else:

@@ -104,7 +104,7 @@ def rows(
     full: InFull = False, limit: cursors.Limit = 100, cursor: cursors.Cursor = None,
 ) -> Response:  # fmt: skip
     """Return the rows that the scope may read; there may be fewer than the figure counts."""
-    counted = service.figures(db, scope, asked).figures[code]
+    counted = service.figures(db, scope, asked, listed=[code]).figures[code]
     listing = behind.rows(db, scope, counted, asked.period.last)
     if form != "json":
         count = len(list(listing.rows))
@@ -232,7 +232,7 @@ def told_figure(counted: Counted) -> dict[str, Any]:
         "by_area": figure.by_area,
         "unit": figure.unit, "on_a_day": figure.on_a_day, "by_hand": figure.by_hand,
         "value": counted.value, "exactly": counted.exactly, "words": counted.words,
-        "rows": len(counted.ids),
+        "rows": counted.rows,
     }  # fmt: skip
 
 

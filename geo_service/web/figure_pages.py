@@ -53,7 +53,7 @@ def rows(
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:  # fmt: skip
     """Show what a figure counts, a page at a time."""
-    counted = figures.figures(db, frame.own_scope, asked).figures[code]
+    counted = figures.figures(db, frame.own_scope, asked, listed=[code]).figures[code]
     listing = behind.rows(db, frame.own_scope, counted, asked.period.last)
     found = list(listing.rows)
     begin = (page - 1) * PAGE_ROWS

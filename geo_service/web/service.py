@@ -43,6 +43,11 @@ class Progress:
     words: str
     error: str | None
 
+    @property
+    def is_of_interest(self) -> bool:
+        """Whether it is still being made, or failed."""
+        return self.state in ("waiting", "running", "failed")
+
 
 @dataclass(frozen=True)
 class Register:

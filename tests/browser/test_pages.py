@@ -44,7 +44,7 @@ def pages(service: Service) -> dict[str, str]:
     """Every page that a coordinator opens."""
     base = f"http://{service.host}"
     return {
-        "start": f"{base}/",
+        "start": f"{base}/overview",
         "coverage": f"{base}/map/coverage?{WINDOW}",
         "gaps": f"{base}/map/gaps?{WINDOW}",
         "places": f"{base}/places?register=all",

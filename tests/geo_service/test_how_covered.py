@@ -16,7 +16,7 @@ from geo_service.columns import json_value
 from geo_service.coverage import answers, gaps, lists, windows
 from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query
-from geo_service.figures import queries as figure_queries
+from geo_service.figures import counts
 from geo_service.norms import queries as norm_queries
 from geo_service.patrols import again, judging, reviews, service, settling, track_queries
 from geo_service.patrols.answers import PatrolAnswer
@@ -163,7 +163,7 @@ def came_to(db: Session, county: County) -> tuple[list[frozenset[int]], set[int]
     """The places of each outing as norms see them, and the areas of the patrols as figures do."""
     outings = norm_queries.outings(db, county.id, Days(DAY, DAY), ZoneInfo("UTC"))
     mine = Patrol.county_id == county.id
-    areas = db.execute(figure_queries._patrol_areas(county.id, mine)).all()
+    areas = db.execute(counts._patrol_areas(county.id, mine)).all()
     return [outing.places for outing in outings], {area for _, area in areas}
 
 

@@ -1010,8 +1010,9 @@ WALKS: dict[tuple[str, str], Walk] = {
         STAFF, lambda town: _of_proposal(town, data={"first_day": _tomorrow()}), ok=303
     ),
     ("POST", "/planning/{proposal_id}/drop"): Walk(SEE_FIGURES, _of_proposal, ok=303),
-    # A handler's work is cases: he is led to them.
-    ("GET", "/"): Walk(EVERYBODY - {Right.HANDLER}, without=303),
+    # All but volunteers are led to the page of their work.
+    ("GET", "/"): Walk(EVERYBODY - {Right.VOLUNTEER}, ok=303, without=200),
+    ("GET", "/overview"): Walk(),
     ("GET", "/api/progress"): Walk(),
     ("GET", "/places/{place_id}/draw"): Walk(STAFF, _of_off_map),
     ("POST", "/places/{place_id}/draw"): Walk(STAFF, _drawn_form),

@@ -54,7 +54,8 @@ def road(db: Session, county: County) -> Place:
 
 
 def counted(db: Session, scope: Scope, *, area: str | None = None) -> dict[Code, Counted]:
-    return dict(figures.figures(db, scope, figures.asked(db, scope, DAY, DAY, area)).figures)
+    asked = figures.asked(db, scope, DAY, DAY, area)
+    return dict(figures.figures(db, scope, asked, listed=list(Code)).figures)
 
 
 def values(db: Session, scope: Scope) -> tuple[float | None, ...]:
