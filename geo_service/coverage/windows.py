@@ -180,6 +180,14 @@ def covered_spans(
     return _span_set(db, select(union.c.version_id, func.unnest(union.c.spans).label("span")), index)
 
 
+def walked_places(db: Session, county_id: int, first: dt.date, last: dt.date) -> list[int]:
+    """Return the places of the lines in force of which anything was covered on the days first..last."""
+    versions = select(LineDay.place_version_id).where(
+        LineDay.county_id == county_id, LineDay.day.between(first, last)
+    )
+    return list(db.scalars(select(Place.id).where(Place.version_id.in_(versions))))
+
+
 def ambiguous_spans(
     db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
 ) -> SpanSet:

@@ -15,10 +15,10 @@ from geo_service.accounts.scope import Scope
 from geo_service.attachments import attachment, kept_file
 from geo_service.columns import printable
 from geo_service.db import Db
-from geo_service.figures import behind, document, paper, reports, service
+from geo_service.figures import behind, document, months, paper, reports, service
 from geo_service.figures.reports import Issued
 from geo_service.figures.service import Asked, EntryRequest
-from geo_service.listing import MEDIA_TYPES, As, download
+from geo_service.listing import MEDIA_TYPES, As, download, records
 from geo_service.paging import page
 from geo_service.settings import Settings
 from layers.figures import Code, Counted
@@ -96,6 +96,16 @@ def figures(db: Db, scope: Reads, asked: FromTheAddress, form: Format = "json") 
         return download(listing, As(form))
     told = {**_period(asked), "waiting": table.waiting, "outside": table.outside}
     return JSONResponse({**told, "figures": [told_figure(counted) for counted in found]})
+
+
+@router.get("/figures/months", summary="Outings, metres walked and cases closed, month by month")
+def by_month(db: Db, scope: Reads, asked: FromTheAddress, form: Format = "json") -> Response:
+    """Return for each month of the period what was done in it; they add up to the figures."""
+    listing = months.listing(months.months(db, scope, service.figures(db, scope, asked)))
+    if form != "json":
+        audit.record(db, scope.actor, "figures.export", county_id=scope.county_id, form=form, by="month")
+        return download(listing, As(form))
+    return JSONResponse({**_period(asked), "rows": records(listing)})
 
 
 @router.get("/figures/{code}/rows", summary="The rows behind a figure: a page, or all as a file")

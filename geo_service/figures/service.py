@@ -72,6 +72,8 @@ class FigureTable:
     """Entries by hand that meet the period but do not lie in it, and so are not counted."""
     by_day: Mapping[dt.date, int] = field(default_factory=dict)
     """Of X5, what began on which day; days without any are left out."""
+    closed_by_day: Mapping[dt.date, int] = field(default_factory=dict)
+    """Of X6, the cases that were closed on which day."""
 
 
 def usual_period(db: Session, scope: Scope) -> Period:
@@ -129,10 +131,8 @@ def figures(db: Session, scope: Scope, asked: Asked, listed: Collection[Code] = 
     is_county = asked.areas is None
     entries = [queries.as_entry(row) for row in queries.entries(db, scope.county_id)] if is_county else []
     within = [entry for entry in entries if entry.within(first, last)]
-    days = counts.by_day(db, over)
-    found = _numbers(
-        counts.held(db, over), days, counts.people(db, over), counts.closed_by_day(db, over), within
-    )
+    days, closed = counts.by_day(db, over), counts.closed_by_day(db, over)
+    found = _numbers(counts.held(db, over), days, counts.people(db, over), sum(closed.values()), within)
     ids = {code: counts.ids(db, over, code) for code in listed}
     for code in ids.keys() & {entry.code for entry in within}:
         ids[code] = sorted([*ids[code], *(entry.id for entry in within if entry.code is code)])
@@ -145,6 +145,7 @@ def figures(db: Session, scope: Scope, asked: Asked, listed: Collection[Code] = 
         queries.waiting(db, scope.county_id, first, last) if is_county else 0,
         sum(entry.meets(first, last) for entry in entries) - len(within),
         {day.day: day.sessions for day in days if day.sessions},
+        closed,
     )
 
 
@@ -152,18 +153,17 @@ def _numbers(
     held: Mapping[Code, int],
     days: Sequence[DaySums],
     people: int,
-    closed: Mapping[dt.date, int],
+    closed: int,
     entries: Sequence[Entry],
 ) -> dict[Code, tuple[float | None, int]]:
     """Return each figure's value and how many rows are behind it."""
     outings, sessions = sum(day.outings for day in days), sum(day.sessions for day in days)
-    solved = sum(closed.values())
-    by_hand = sum(entry.value for entry in entries)
+    solved = closed + sum(entry.value for entry in entries)
     is_known = closed or entries  # a county that follows no cases has none, which is no nought
     return {
         **{code: (number, number) for code, number in held.items()},
         Code.X5: (sessions, sessions),
-        Code.X6: (solved + by_hand if is_known else None, solved + len(entries)),
+        Code.X6: (solved if is_known else None, closed + len(entries)),
         Code.A1: (people, people),
         Code.A2: (sum(day.people for day in days), outings),
         Code.A3: (sum(day.hours for day in days), outings),

@@ -874,6 +874,7 @@ WALKS: dict[tuple[str, str], Walk] = {
         SEE_PEOPLE, lambda town: {**_of_service(town), "files": _PDF}, ok=303
     ),
     ("GET", "/figures"): Walk(SEE_FIGURES),
+    ("GET", "/api/figures/months"): Walk(SEE_FIGURES),
     ("GET", "/figures/{code}"): Walk(STAFF, _behind_figure, beyond=200, shows="people"),
     ("POST", "/figures/enter"): Walk(STAFF, lambda _: {"data": {}}, ok=422, beyond=422),
     ("POST", "/figures/entries/{entry_id}/withdraw"): Walk(STAFF, _of_entry, ok=303, whole=True),
