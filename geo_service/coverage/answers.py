@@ -161,9 +161,7 @@ def covered_m(db: Session, scope: Scope, query: Query, parts: Sequence[Days]) ->
     walked = windows.walked_places(db, scope.county_id, query.first_day, query.last_day)
     ground = gather(db, scope, replace(query, place_ids=tuple(walked)))
     own = (replace(query, first_day=days.first, last_day=days.last) for days in parts)
-    return [
-        float(covered(db, scope, replace(ground, query=part)).length.sum()) / DM_PER_M for part in own
-    ]
+    return [float(covered(db, scope, replace(ground, query=part)).length.sum()) / DM_PER_M for part in own]
 
 
 def freshness(

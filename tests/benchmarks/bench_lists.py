@@ -13,12 +13,13 @@ import argparse
 import contextlib
 import datetime as dt
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi.testclient import TestClient
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
 from geo_service import warming
@@ -31,6 +32,8 @@ from geo_service.settings import Settings
 from geo_service.tables import County, Duty, LineDay, Place
 from layers.vocabulary import Right
 from tests.benchmarks import large
+from tests.benchmarks.running import Run
+from tests.benchmarks.table import Row, text
 
 ROUNDS, TARGET = 7, 3.0
 NOTHING = "/live"
@@ -60,9 +63,9 @@ PATROLS = (
 )
 _OPEN = "c.county_id = :county and c.state not in ('closed', 'rejected', 'merged')"
 CASES = (
-    f"select state, count(*), count(*) filter (where due_at < now()), max(id) from \"case\" c where {_OPEN}"
+    f'select state, count(*), count(*) filter (where due_at < now()), max(id) from "case" c where {_OPEN}'
     " group by state",
-    "select c.*, p.name, a.name, u.name from \"case\" c left join place p on p.id = c.place_id"
+    'select c.*, p.name, a.name, u.name from "case" c left join place p on p.id = c.place_id'
     " left join area a on a.id = c.area_id left join unit u on u.id = c.unit_id"
     f" where {_OPEN} order by c.due_at, c.id limit 51",
 )
@@ -111,7 +114,7 @@ CARD = (
     "select t.id, c.day, p.name, t.verdict from line_coverage c join place l on l.version_id = c.place_version_id"
     " join patrol t on t.id = c.patrol_id left join person p on p.id = t.person_id"
     " where l.id = :place and c.day between :first and :last order by c.day desc, t.started_at desc limit 8",
-    "select * from \"case\" where place_id = :place order by opened_at desc limit 9",
+    'select * from "case" where place_id = :place order by opened_at desc limit 9',
 )
 LISTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "people": ("/people", PEOPLE),
@@ -128,30 +131,43 @@ LISTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 def main() -> None:
     """Measure, print, and take everything back."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--demo", action="store_true", help="the county that is in GEO_DATABASE_URL")
-    parser.add_argument("--only", nargs="*", choices=[*LISTS], help="these lists alone")
+    parser.add_argument("--only", nargs="*", choices=[*LISTS], default=[*LISTS], help="these lists alone")
     asked = parser.parse_args()
-    warming.warm()
     with _demo() if asked.demo else large.county() as (db, county):
-        measure(db, county, asked.only or LISTS)
+        for row in measured(db, county, ROUNDS, asked.only):
+            print(text([row]).splitlines()[-1], flush=True)
 
 
-def measure(db: Session, county: County, names: Iterator[str] | Mapping[str, Any]) -> None:
-    """Print a line for each list."""
-    ask = _desk(db, county)
-    asked = _about(db, county)
-    print(f"{'list':18} {'SQL':>8} {'nothing':>8} {'page':>8}  ms, times")
-    for name in names:
+def rows(run: Run) -> Iterator[Row]:
+    """Yield the lines of the table."""
+    with large.county() as (db, county):
+        yield from measured(db, county, run.repeats)
+
+
+def measured(db: Session, county: County, rounds: int, names: Sequence[str] = ()) -> Iterator[Row]:
+    """Yield a line for each list."""
+    warming.warm()
+    ask, about = _desk(db, county), _about(db, county)
+    for name in names or LISTS:
         path, statements = LISTS[name]
-        bare_s, nothing_s, page_s = _in_turn(
-            lambda statements=statements: [db.execute(text(one), _named(one, asked)).all() for one in statements],
-            lambda: ask(NOTHING),
-            lambda path=path: ask(path.format(**asked)),
-        )
+        acts = (
+            partial(_read, db, statements, about), partial(ask, NOTHING), partial(ask, path.format(**about)),
+        )  # fmt: skip
+        bare_s, nothing_s, page_s = large.in_turn(acts, rounds)
         times = page_s / (bare_s + nothing_s)
-        told = "" if times <= TARGET else "  over"
-        print(f"{name:18} {bare_s * 1e3:8.1f} {nothing_s * 1e3:8.1f} {page_s * 1e3:8.1f}  {times:.2f}{told}")
+        said = ", ".join(f"{what} {s * 1e3:.1f}" for what, s in (("SQL", bare_s), ("nothing", nothing_s)))
+        figure = f"{page_s * 1e3:.1f} ms ({said}), {times:.2f} times"
+        yield Row(f"list: {name}", figure=figure, target=f"≤ {TARGET:g} times", met=times <= TARGET)
+
+
+def _read(db: Session, statements: Sequence[str], about: Mapping[str, Any]) -> None:
+    for statement in statements:
+        named = {key: value for key, value in about.items() if f":{key}" in statement}
+        db.execute(sql(statement), named).all()
 
 
 def _desk(db: Session, county: County) -> Callable[[str], None]:
@@ -184,21 +200,6 @@ def _about(db: Session, county: County) -> dict[str, Any]:
     )
     last = dt.datetime.now(dt.UTC).date()
     return {"county": county.id, "place": place, "first": last - dt.timedelta(days=364), "last": last}
-
-
-def _named(statement: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in asked.items() if f":{key}" in statement}
-
-
-def _in_turn(*acts: Callable[[], Any]) -> list[float]:
-    """Return the least seconds of each of several acts, done in turn."""
-    least = [float("inf")] * len(acts)
-    for _ in range(ROUNDS):
-        for k, act in enumerate(acts):
-            began = time.perf_counter()
-            act()
-            least[k] = min(least[k], time.perf_counter() - began)
-    return least
 
 
 @contextlib.contextmanager

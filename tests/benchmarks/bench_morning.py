@@ -10,11 +10,11 @@ from its beginning. Target: 2 s.
 """
 
 import datetime as dt
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Actor, Scope
@@ -26,14 +26,17 @@ from geo_service.tables import Area
 from layers.periods import Days, same_time_before, so_far
 from layers.vocabulary import Period, Right
 from tests.benchmarks import large
+from tests.benchmarks.running import Run
+from tests.benchmarks.table import Row, text
 
-ROUNDS = 5
-BARE = text(
+ROUNDS, TARGET_S = 5, 2.0
+Acts = Mapping[str, Callable[[], Any]]
+BARE = sql(
     "select day, count(*), sum(people), sum(walked_m), sum(ended_at - started_at) from patrol"
     " where county_id = :county and day between :first and :last and verdict = 'counted'"
     " and voided_at is null and settled_at is not null and same_outing_as is null group by day"
 )
-BARE_THERE = text(
+BARE_THERE = sql(
     "with there as (select distinct c.patrol_id from place_area a"
     " join line_coverage c on c.place_version_id = a.place_version_id"
     " where a.county_id = :county and a.area_id = :area and a.spans && c.spans"
@@ -45,28 +48,36 @@ BARE_THERE = text(
 
 
 def main() -> None:
-    """Make the county, measure, print, and take it back."""
+    """Measure and print."""
+    print(text(list(measured(ROUNDS))))
+
+
+def rows(run: Run) -> Iterator[Row]:
+    """Yield the lines of the table."""
+    return measured(run.repeats)
+
+
+def measured(rounds: int) -> Iterator[Row]:
+    """Make the county, measure, and take it back."""
     with large.county() as (db, county):
         area_id = db.scalars(select(Area.id).where(Area.county_id == county.id).limit(1)).one()
         for name, areas in (("county", None), ("township", frozenset({area_id}))):
             scope = Scope(county.id, Actor(os_user="bench"), {Right.COORDINATOR: areas})
             for period in (Period.MONTH, Period.YEAR):
-                _morning(db, f"{name}, {period}", scope, period, None if areas is None else area_id)
-            _print(f"{name}, quiet", _quiet(db, scope))
-        _live(db, county.id)
+                acts = _morning(db, scope, period, None if areas is None else area_id)
+                yield from _rows(f"morning, {name}, {period}", acts, rounds, TARGET_S)
+            yield from _rows(f"quiet, {name}", _quiet(db, scope), rounds)
+        yield from _rows("live", _live(db, county.id), rounds)
 
 
-def _morning(db: Session, name: str, scope: Scope, period: Period, area_id: int | None) -> None:
+def _morning(db: Session, scope: Scope, period: Period, area_id: int | None) -> Acts:
     day = figures.usual_period(db, scope).last
     both = [so_far(day, period), same_time_before(day, period)]
-    _print(
-        name,
-        {
-            "bare SQL": lambda: [_bare(db, scope, days, area_id) for days in both],
-            "figures twice": lambda: [_figures(db, scope, days) for days in both],
-            "morning": lambda: service.morning(db, scope, None, period),
-        },
-    )
+    return {
+        "bare SQL": lambda: [_bare(db, scope, days, area_id) for days in both],
+        "figures twice": lambda: [_figures(db, scope, days) for days in both],
+        "all": lambda: service.morning(db, scope, None, period),
+    }
 
 
 def _bare(db: Session, scope: Scope, days: Days, area_id: int | None) -> None:
@@ -81,7 +92,7 @@ def _figures(db: Session, scope: Scope, days: Days) -> None:
     figures.figures(db, scope, figures.asked(db, scope, days.first, days.last))
 
 
-def _quiet(db: Session, scope: Scope) -> dict[str, Callable[[], Any]]:
+def _quiet(db: Session, scope: Scope) -> Acts:
     day: dt.date = figures.usual_period(db, scope).last
     return {
         "people": lambda: quiet.people(db, scope, day, most=5),
@@ -89,28 +100,28 @@ def _quiet(db: Session, scope: Scope) -> dict[str, Callable[[], Any]]:
     }
 
 
-def _live(db: Session, county_id: int) -> None:
+def _live(db: Session, county_id: int) -> Acts:
     kept = Walks(home_cut_m=200.0)
     live.ask(db, kept, [county_id], [])
-    _print(
-        "live",
-        {
-            "first look": lambda: live.ask(db, Walks(home_cut_m=200.0), [county_id], []),
-            "a second": lambda: live.ask(db, kept, [county_id], []),
-        },
-    )
+    return {
+        "first look": lambda: live.ask(db, Walks(home_cut_m=200.0), [county_id], []),
+        "a second": lambda: live.ask(db, kept, [county_id], []),
+    }
 
 
-def _print(name: str, acts: dict[str, Callable[[], Any]]) -> None:
-    least = dict.fromkeys(acts, float("inf"))
-    for _ in range(ROUNDS):
-        for what, act in acts.items():
-            began = time.perf_counter()
-            act()
-            least[what] = min(least[what], time.perf_counter() - began)
-    first = next(iter(least.values()))
-    for what, seconds in least.items():
-        print(f"{name:17} {what:14} {seconds * 1e3:9.1f} ms   {seconds / first:6.2f} times", flush=True)
+def _rows(name: str, acts: Acts, rounds: int, target_s: float | None = None) -> Iterator[Row]:
+    """Yield a line for each act with how many times the first it takes; the last has the target."""
+    spent = dict(zip(acts, large.in_turn(acts.values(), rounds), strict=True))
+    first, *_, last = acts
+    for what, seconds in spent.items():
+        figure = f"{seconds * 1e3:.1f} ms" + (
+            f", {seconds / spent[first]:.2f} times" if what != first else ""
+        )
+        aim = target_s if what == last else None
+        yield Row(
+            f"{name}: {what}", figure=figure, target="" if aim is None else f"≤ {aim:g} s",
+            met=None if aim is None else seconds <= aim,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

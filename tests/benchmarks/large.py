@@ -5,8 +5,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -69,6 +71,18 @@ MAKE = (
     "insert into consent (county_id, person_id, purpose, version, text_sha256, channel)"
     " select :c, person_id, 'track', 1, :words, 'phone' from pair",
 )
+
+
+def in_turn(acts: Iterable[Callable[[], Any]], rounds: int) -> list[float]:
+    """Return the least seconds of each of several acts, done in turn."""
+    acts = list(acts)
+    least = [float("inf")] * len(acts)
+    for _ in range(rounds):
+        for k, act in enumerate(acts):
+            began = time.perf_counter()
+            act()
+            least[k] = min(least[k], time.perf_counter() - began)
+    return least
 
 
 @contextlib.contextmanager

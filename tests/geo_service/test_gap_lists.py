@@ -138,7 +138,12 @@ def test_lists_are_narrowed_by_township_length_and_age(clerk: TestClient, town: 
 
 @pytest.mark.parametrize("form", ["csv", "geojson", "kml", "gpkg", "xlsx"])
 def test_the_api_and_the_command_give_the_file_of_the_page(
-    clerk: TestClient, db: Session, town: Watertown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+    clerk: TestClient,
+    db: Session,
+    town: Watertown,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
 ) -> None:
     monkeypatch.setattr(command, "connect", lambda: contextlib.nullcontext((db.connection(), Settings())))
     asked = {"kind": "unpatrolled", "shortest": "100", "age": "40", "sort": "age", **WINDOW, "as": form}

@@ -254,7 +254,9 @@ def test_every_figure_on_the_pages_is_that_of_the_command(
     sign_in(client, "clerk", PASSWORD)
     code = "" if area == "county" else getattr(town, area).code
     monkeypatch.setattr(command, "connect", lambda: contextlib.nullcontext((db.connection(), Settings())))
-    monkeypatch.setattr(figure_command, "connect", lambda: contextlib.nullcontext((db.connection(), Settings())))
+    monkeypatch.setattr(
+        figure_command, "connect", lambda: contextlib.nullcontext((db.connection(), Settings()))
+    )
 
     def said(*words: str) -> list[dict[str, Any]]:
         ran = CliRunner().invoke(cli.app, [*words, *(["--area", code] if code else []), "--as", "json"])
@@ -278,7 +280,9 @@ def test_every_figure_on_the_pages_is_that_of_the_command(
     day = "2026-05-12"
     page = client.get("/morning", params={"day": day, "area": code}).text
     rows = said("morning", "--day", day)
-    figures_ = {row["item"]: row for row in rows if row["part"] == "数据" and (row["link"] or "")[:7] == "figure/"}
+    figures_ = {
+        row["item"]: row for row in rows if row["part"] == "数据" and (row["link"] or "")[:7] == "figure/"
+    }
     assert {row[0]: [_number(cell) for cell in row[1:3]] for row in _table(page, "tight")} == {
         item: [_exactly(row["value"], row["unit"]), _exactly(row["before"], row["unit"])]
         for item, row in figures_.items()
