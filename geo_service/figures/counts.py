@@ -126,9 +126,10 @@ def _duty_areas(county_id: int, mine: Condition) -> Statement:
 # --- what was done
 
 
-def by_day(db: Session, over: Over) -> list[DaySums]:
-    """Return what was done on each day; days without anything are left out."""
+def by_day(db: Session, over: Over) -> tuple[list[DaySums], int]:
+    """Return what was done on each day, without the idle ones, and how many took part who are still known."""
     done = _outings(over)
+    people = select(func.count()).select_from(_took_part(done).subquery()).scalar_subquery()
     sums = select(
         done.c.day,
         func.count().filter(_of(Code.X5, done)),
@@ -137,13 +138,10 @@ def by_day(db: Session, over: Over) -> list[DaySums]:
         func.sum(done.c.people),
         func.sum(done.c.people * done.c.hours),
         func.sum(done.c.walked_m),
+        people,
     )
-    return [DaySums(*row) for row in db.execute(sums.group_by(done.c.day).order_by(done.c.day))]
-
-
-def people(db: Session, over: Over) -> int:
-    """Count those who took part in anything and are still known."""
-    return db.scalar(select(func.count()).select_from(_took_part(_outings(over)).subquery())) or 0
+    rows = db.execute(sums.group_by(done.c.day).order_by(done.c.day)).all()
+    return [DaySums(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
 
 
 def _outings(over: Over) -> CTE:

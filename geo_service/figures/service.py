@@ -131,8 +131,9 @@ def figures(db: Session, scope: Scope, asked: Asked, listed: Collection[Code] = 
     is_county = asked.areas is None
     entries = [queries.as_entry(row) for row in queries.entries(db, scope.county_id)] if is_county else []
     within = [entry for entry in entries if entry.within(first, last)]
-    days, closed = counts.by_day(db, over), counts.closed_by_day(db, over)
-    found = _numbers(counts.held(db, over), days, counts.people(db, over), sum(closed.values()), within)
+    days, people = counts.by_day(db, over)
+    closed = counts.closed_by_day(db, over)
+    found = _numbers(counts.held(db, over), days, people, sum(closed.values()), within)
     ids = {code: counts.ids(db, over, code) for code in listed}
     for code in ids.keys() & {entry.code for entry in within}:
         ids[code] = sorted([*ids[code], *(entry.id for entry in within if entry.code is code)])
