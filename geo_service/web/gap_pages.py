@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from geo_service.accounts.dependencies import InFull, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
-from geo_service.coverage import ages, lists
+from geo_service.coverage import ages, lists, windows
 from geo_service.coverage.ages import Aged, Order
 from geo_service.coverage.asked import AskedGaps
 from geo_service.coverage.canvas import Canvas, stretch_words
