@@ -281,10 +281,10 @@ def outings(
             )
             .join(Patrol, Patrol.id == table.patrol_id)
             .where(table.county_id == county_id, table.day.between(first, last))
-            .where(covering(), came_to(table))
+            .where(among(table.place_version_id, index), covering(), came_to(table))
             .group_by(table.place_version_id)
         )
-        found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows if v in index}
+        found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows}
     return found
 
 
@@ -361,13 +361,12 @@ def walkers(
             .join(Patrol, Patrol.id == table.patrol_id)
             .join(Person, Person.id == Patrol.person_id)
             .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None))
-            .where(covering(), came_to(table))
+            .where(among(table.place_version_id, index), covering(), came_to(table))
             .group_by(table.place_version_id, Person.id)
             .order_by(func.max(table.day).desc(), Person.name)
         )
         for version_id, name in rows:
-            if version_id in index:
-                found.setdefault(index[version_id], []).append(name)
+            found.setdefault(index[version_id], []).append(name)
     return found
 
 

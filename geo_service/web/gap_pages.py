@@ -14,7 +14,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.coverage import ages, lists, windows
 from geo_service.coverage.ages import Aged, Order
 from geo_service.coverage.asked import AskedGaps
-from geo_service.coverage.canvas import Canvas, stretch_words
+from geo_service.coverage.canvas import Canvas, words_of
 from geo_service.coverage.gaps import GapRow, GapTable
 from geo_service.db import Db
 from geo_service.listing import DRAWN, As
@@ -196,12 +196,8 @@ def _found(db: Db, frame: Frame, asked: Listed) -> Aged:
 
 def _words(db: Db, frame: Frame, table: GapTable, rows: Sequence[GapRow]) -> list[str]:
     """Return where on its line each of some rows is; empty for areas and what is 未上图."""
-    spans = {i: row.span_dm for i, row in enumerate(rows) if row.span_dm}
-    if not spans:
-        return [""] * len(rows)
-    canvas = Canvas.of(db, table.ground, frame.own_county)
-    words = stretch_words(canvas, [rows[i].number for i in spans], list(spans.values()))
-    told = dict(zip(spans, words, strict=True))
+    spans = {i: (row.number, row.span_dm) for i, row in enumerate(rows) if row.span_dm}
+    told = dict(zip(spans, words_of(db, table.ground, frame.own_county, list(spans.values())), strict=True))
     return [told.get(i, "") for i in range(len(rows))]
 
 
