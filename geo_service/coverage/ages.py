@@ -34,7 +34,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True)
 class Aged:
-    """A table with those rows alone that are asked for, in their order, and of each since when it is a gap."""
+    """A table with the rows that are asked for alone, in their order, and of each since when it is a gap."""
 
     table: GapTable
     since: Sequence[dt.date | None]

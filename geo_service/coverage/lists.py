@@ -1,6 +1,5 @@
 """Coverage and gaps as lists: the columns that people, spreadsheets and maps get."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The SQL of counting: what the figures of a county, or of some of its areas, are, and the rows behind them."""
+"""The SQL of counting: the figures of a county, or of some of its areas, and the rows behind them."""
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
@@ -259,8 +259,7 @@ def _service_areas(county_id: int, mine: Condition) -> Statement:
 def closed_by_day(db: Session, over: Over) -> dict[dt.date, int]:
     """Return how many cases that a volunteer told of were closed on which day."""
     day = _closed_on(over.county_id)
-    rows = db.execute(select(day, func.count()).where(_closed(over)).group_by(day))
-    return {on: count for on, count in rows}
+    return dict(db.execute(select(day, func.count()).where(_closed(over)).group_by(day)).tuples().all())
 
 
 def _closed(over: Over) -> Condition:

@@ -74,8 +74,9 @@ _WALKED = (
     " and month between date_trunc('month', cast(:first as date)) and :last group by 1"
 )
 _HELD = (
-    "select p.version_id place_version_id, range_agg(coalesce(d.spans, int4multirange(int4range(0, 2147483647))))"
-    " spans from duty d join place p on p.id = d.place_id where d.county_id = :county and d.kind = 'volunteer'"
+    "select p.version_id place_version_id, range_agg(coalesce(d.spans,"
+    " int4multirange(int4range(0, 2147483647)))) spans from duty d join place p on p.id = d.place_id"
+    " where d.county_id = :county and d.kind = 'volunteer'"
     " and d.in_force @> cast(:last as date) group by 1"
 )
 _GAPS = (
@@ -107,12 +108,13 @@ def _gaps(none: str, *, held: bool = False) -> tuple[str, ...]:
 
 
 CARD = (
-    "select p.*, v.length_dm, v.sources from place p join place_version v on v.id = p.version_id where p.id = :place",
+    "select p.*, v.length_dm, v.sources from place p join place_version v on v.id = p.version_id"
+    " where p.id = :place",
     "select d.*, p.name from duty d join person p on p.id = d.person_id where d.place_id = :place",
     "select range_agg(m.spans) from line_month m join place p on p.version_id = m.place_version_id"
     " where p.id = :place and m.month between date_trunc('month', cast(:first as date)) and :last",
-    "select t.id, c.day, p.name, t.verdict from line_coverage c join place l on l.version_id = c.place_version_id"
-    " join patrol t on t.id = c.patrol_id left join person p on p.id = t.person_id"
+    "select t.id, c.day, p.name, t.verdict from line_coverage c"
+    " join place l on l.version_id = c.place_version_id join patrol t on t.id = c.patrol_id left join person p on p.id = t.person_id"
     " where l.id = :place and c.day between :first and :last order by c.day desc, t.started_at desc limit 8",
     'select * from "case" where place_id = :place order by opened_at desc limit 9',
 )

@@ -1,4 +1,4 @@
-"""A county of 100,000 rivers of which 3,000 have a steward, and of 200,000 patrols in a year, for benchmarks."""
+"""A county of 100,000 rivers, 3,000 of them with a steward, and of 200,000 patrols in a year."""
 
 import contextlib
 import os

@@ -152,7 +152,8 @@ def test_the_api_and_the_command_give_the_file_of_the_page(
     ran = CliRunner().invoke(
         cli.app,
         ["gaps", "--kind", "unpatrolled", "--shortest", "100", "--age", "40", "--sort", "age",
-         "--from", WINDOW["first"], "--until", WINDOW["last"], "--county", town.county.code, "-o", str(written)],
+         "--from", WINDOW["first"], "--until", WINDOW["last"], "--county", town.county.code,
+         "-o", str(written)],
     )  # fmt: skip
     assert ran.exit_code == 0, (ran.output, ran.exception)
     told = [rows_in(content, form, tmp_path) for content in (of_page, of_api, written.read_bytes())]
