@@ -55,7 +55,8 @@ _ENTRIES = (
 @app.command(help="数据：各项数值、统计口径和文稿里的句子；--rows 列出背后的明细，--by-month 按月列出。")
 def figures(
     first: First = None, last: Last = None, area: AreaCode = None, rows: Rows = None,
-    by_month: ByMonth = False, county: CountyCode = None, form: Form = None, output: Output = None, full: InFull = False,
+    by_month: ByMonth = False, county: CountyCode = None, form: Form = None, output: Output = None,
+    full: InFull = False,
 ) -> None:  # fmt: skip
     """Print or write the figures of a period, its months, or the rows behind one of them."""
     if rows is not None and by_month:

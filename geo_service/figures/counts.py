@@ -259,7 +259,7 @@ def _service_areas(county_id: int, mine: Condition) -> Statement:
 def closed_by_day(db: Session, over: Over) -> dict[dt.date, int]:
     """Return how many cases that a volunteer told of were closed on which day."""
     day = _closed_on(over.county_id)
-    return dict(db.execute(select(day, func.count()).where(_closed(over)).group_by(day)).tuples().all())
+    return dict(db.execute(select(day, func.count()).where(_closed(over)).group_by(day)).all())
 
 
 def _closed(over: Over) -> Condition:

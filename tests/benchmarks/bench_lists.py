@@ -114,7 +114,8 @@ CARD = (
     "select range_agg(m.spans) from line_month m join place p on p.version_id = m.place_version_id"
     " where p.id = :place and m.month between date_trunc('month', cast(:first as date)) and :last",
     "select t.id, c.day, p.name, t.verdict from line_coverage c"
-    " join place l on l.version_id = c.place_version_id join patrol t on t.id = c.patrol_id left join person p on p.id = t.person_id"
+    " join place l on l.version_id = c.place_version_id join patrol t on t.id = c.patrol_id"
+    " left join person p on p.id = t.person_id"
     " where l.id = :place and c.day between :first and :last order by c.day desc, t.started_at desc limit 8",
     'select * from "case" where place_id = :place order by opened_at desc limit 9',
 )
