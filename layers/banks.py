@@ -171,7 +171,7 @@ def _along(bank: Any, axis: Any) -> Any:
 
 def stored_sides(banks: Mapping[str, Any] | None) -> list[Side]:
     """Return the sides as a version stores them."""
-    return [Side(start, stop, Bank(bank)) for start, stop, bank in (banks or {}).get("sides", ())]
+    return [Side(start, stop, Bank(bank)) for start, stop, bank in banks.get("sides", ())] if banks else []
 
 
 def stored_breadths(banks: Mapping[str, Any] | None) -> list[Breadth]:

@@ -1,17 +1,15 @@
 """The figures that offices report: what each means, how it is counted, rounded, and put into a sentence.
 
-Counting is done over facts (a duty in force, an outing that counts), and every figure keeps the ids of the
-rows behind it. Source of the definitions and of the rounding: domain.md 8 and 8.1.
+Source of the definitions and of the rounding: domain.md 8 and 8.1.
 """
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from layers.vocabulary import Role, ServiceKind
+from layers.vocabulary import Role
 
 Style = Literal["多", "余"]
 _WAN, _YI = 10_000, 100_000_000
@@ -202,43 +200,6 @@ FIGURES: Mapping[Code, Figure] = {
 
 
 @dataclass(frozen=True)
-class Term:
-    """A volunteer's duty in force on the day; ids are those of the rows."""
-
-    person: str
-    place: str
-    role: Role
-    areas: Collection[int] = ()
-    """The areas in which its part of the place lies."""
-
-
-@dataclass(frozen=True)
-class Outing:
-    """A patrol or service that counts."""
-
-    id: str
-    service: ServiceKind | None
-    """None: a patrol."""
-    people: int
-    hours: float
-    """Of each who took part."""
-    persons: Collection[str]
-    """Those who took part and are still known."""
-    walked_m: float = 0.0
-    areas: Collection[int] = ()
-    day: dt.date | None = None
-    """The local day on which it began."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A problem that a volunteer told of and that is closed."""
-
-    id: str
-    areas: Collection[int] = ()
-
-
-@dataclass(frozen=True)
 class Entry:
     """A figure that was entered by hand."""
 
@@ -259,11 +220,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Counted:
-    """A figure's value and the ids of the rows behind it; None: there is none, which is told."""
+    """A figure's value; None: there is none, which is told."""
 
     figure: Figure
     value: float | None
+    rows: int = 0
+    """How many rows are behind it."""
     ids: Sequence[str] = field(default=())
+    """Those rows, each as "kind/id", where they were asked for."""
     missing: str = "没有填报"
     """Why there is no value."""
 
@@ -276,60 +240,6 @@ class Counted:
     def words(self) -> str:
         """The value as a sentence has it, or that there is none."""
         return self.missing if self.value is None else self.figure.words(self.value)
-
-
-def count(
-    terms: Iterable[Term],
-    outings: Iterable[Outing],
-    entries: Iterable[Entry] = (),
-    problems: Iterable[Problem] = (),
-) -> dict[Code, Counted]:
-    """Return every figure over facts of one day and period; entries are those within the period."""
-    own, done, said, closed = list(terms), list(outings), list(entries), [one.id for one in problems]
-    compound = Role.COMPOUND_STEWARD
-    sessions = [outing for outing in done if is_session(outing)]
-    walks = [outing for outing in done if outing.service is None]
-    hand = {code: [e for e in said if e.code is code] for code, figure in FIGURES.items() if figure.by_hand}
-    ids: dict[Code, Iterable[str]] = {
-        Code.X1: {term.person for term in own if term.role is not compound},
-        Code.X2: {term.place for term in own if term.role is Role.RIVER_STEWARD},
-        Code.X3: {term.place for term in own if term.role is Role.ROAD_STEWARD},
-        Code.X4: {term.place for term in own if term.role is Role.GRID_STEWARD},
-        Code.X5: {outing.id for outing in sessions},
-        Code.X7: {term.person for term in own if term.role is compound},
-        Code.X8: {term.place for term in own if term.role is compound},
-        Code.A1: {person for outing in done for person in outing.persons},
-        Code.A2: {outing.id for outing in done},
-        Code.A3: {outing.id for outing in done},
-        Code.A4: {outing.id for outing in walks},
-    } | {code: [*closed, *(e.id for e in entries_)] for code, entries_ in hand.items()}
-    sums: dict[Code, float | None] = {
-        Code.A2: sum(outing.people for outing in done),
-        Code.A3: sum(outing.people * outing.hours for outing in done),
-        Code.A4: sum(outing.walked_m for outing in walks) / 1000,
-    }
-    for code, entries_ in hand.items():
-        is_known = entries_ or closed  # a county that follows no cases has none, which is no nought
-        sums[code] = len(closed) + sum(e.value for e in entries_) if is_known else None
-    return {
-        code: Counted(figure, sums[code] if code in sums else len(set(ids[code])), sorted(ids[code]))
-        for code, figure in FIGURES.items()
-    }
-
-
-def is_session(outing: Outing) -> bool:
-    """Tell whether an outing is one of those that X5 counts: a patrol or a 网格服务."""
-    return outing.service in (None, ServiceKind.GRID_SERVICE)
-
-
-def sessions_by_day(outings: Iterable[Outing]) -> dict[dt.date, int]:
-    """Return how many of the outings that X5 counts began on which day; days without any are left out.
-
-    >>> day = dt.date(2026, 5, 1)
-    >>> sessions_by_day([Outing("patrol/1", None, 1, 1.0, [], day=day)] * 2)
-    {datetime.date(2026, 5, 1): 2}
-    """
-    return dict(Counter(outing.day for outing in outings if outing.day and is_session(outing)))
 
 
 def approx_cn(n: int, style: Style = "多") -> str:
@@ -397,7 +307,7 @@ TOLD = tuple(code for sentence in _SENTENCES for clause in sentence for code, _ 
 def sentences(found: Mapping[Code, Counted], first_day: dt.date, last_day: dt.date) -> list[str]:
     """Return the sentences of the documents; a figure without a value, or of nought, is left out of them.
 
-    >>> few = count([Term("p", "r", Role.RIVER_STEWARD)], [])
+    >>> few = {code: Counted(FIGURES[code], int(code in (Code.X1, Code.X2))) for code in Code}
     >>> sentences(few, dt.date(2025, 1, 1), dt.date(2025, 12, 31))
     ['目前登记在册“银发三长”(河长、路长、网格长)1名，志愿服务覆盖1条河道。']
     """
@@ -413,7 +323,7 @@ def sentences(found: Mapping[Code, Counted], first_day: dt.date, last_day: dt.da
 def left_out(found: Mapping[Code, Counted]) -> list[str]:
     """Return what the sentences do not tell, and why.
 
-    >>> left_out(count([], []))[5]
+    >>> left_out({code: Counted(FIGURES[code], None) for code in Code})[5]
     '协助处置各类问题：没有填报'
     """
     return [f"{found[code].figure.title}：{found[code].exactly}" for code in TOLD if not found[code].value]

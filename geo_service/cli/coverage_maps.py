@@ -16,7 +16,8 @@ from geo_service.cli.connect import connect
 from geo_service.cli.map_files import Made, PaperSize, Wanted, write
 from geo_service.cli.options import CountyCode, Form, InFull, Output
 from geo_service.columns import Column, Listing
-from geo_service.coverage import answers, gaps, lists
+from geo_service.coverage import ages, answers, lists
+from geo_service.coverage.ages import MOST_AGE, Order
 from geo_service.coverage.answers import Total
 from geo_service.coverage.asked import SHORTEST_M, Asked
 from geo_service.coverage.canvas import Canvas
@@ -42,6 +43,12 @@ DutyLevel = Annotated[Level | None, typer.Option("--level", help="职责的级�
 Places = Annotated[Register, typer.Option("--register", help="scheme 纳管对象，all 全部在册对象")]
 Shortest = Annotated[
     float, typer.Option("--shortest", min=0, max=10_000, help="短于这么多米的只合计，不列出")
+]
+Age = Annotated[
+    int, typer.Option("--age", min=0, max=MOST_AGE, help="只列空了至少这么多天的（从来没有的也列）")
+]
+Sort = Annotated[
+    Order, typer.Option("--sort", help="place 按对象，size 从大到小，age 空得最久的在前，township 按镇街")
 ]
 Kind = Annotated[GapKind, typer.Option("--kind", help="空白的种类")]
 MapFile = Annotated[Path, typer.Option("-o", "--output", help="地图文件，以 .html、.png 或 .pdf 结尾")]
@@ -80,20 +87,21 @@ def coverage(
         emit(Listing("totals", "合计", _SUMS, [_sum(total) for total in table.totals]))
 
 
-@app.command("gaps", help="空白：没有责任人的、没人巡查的、有责任人却没人巡查的。")
+@app.command("gaps", help="空白：没有责任人的、没人巡查的、有责任人却没人巡查的；每处空了多少天。")
 def gaps_(
     kind: Kind, layer: Layers = None, area: AreaCode = None, first: First = None, last: Last = None,
     duty: Duty = DutyKind.VOLUNTEER, level: DutyLevel = None, register: Places = "scheme",
-    shortest: Shortest = SHORTEST_M, county: CountyCode = None, form: Form = None, output: Output = None,
-    full: InFull = False,
+    shortest: Shortest = SHORTEST_M, age: Age = 0, sort: Sort = Order.PLACE,
+    county: CountyCode = None, form: Form = None, output: Output = None, full: InFull = False,
 ) -> None:  # fmt: skip
     """Print or write the gaps of one kind."""
     with _asking(county) as (db, scope):
         query = _query(db, scope, layer, area, first, last, duty, level, register, shortest)
-        table = gaps.gaps(db, scope, query, kind)
+        found = ages.aged(db, scope, query, kind, age_days=age, order=sort)
+        table = found.table
         canvas = Canvas.of(db, table.ground, _county(db, scope))
         _record(db, scope, "gaps.export", output, full=full)
-    emit(lists.gap_list(table, canvas, drawn=_is_drawn(form, output)), form, output, full=full)
+    emit(lists.gap_list(found, canvas, drawn=_is_drawn(form, output)), form, output, full=full)
     _tell_if_empty(table.ground)
     if form is None and len(table.short):
         left = lists.short(table)

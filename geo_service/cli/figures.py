@@ -14,7 +14,7 @@ from geo_service.cli.options import CountyCode, Form, InFull, Output, existing
 from geo_service.columns import Column, Listing, printable
 from geo_service.db import transaction
 from geo_service.errors import Invalid
-from geo_service.figures import behind, document, paper, reports, service
+from geo_service.figures import behind, document, months, paper, reports, service
 from geo_service.figures.service import EntryRequest
 from geo_service.listing import emit
 from layers.figures import Code, left_out, sentences
@@ -29,6 +29,7 @@ Begin = Annotated[dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help
 End = Annotated[dt.datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="时段的最后一天")]
 AreaCode = Annotated[str | None, typer.Option("--area", help="镇村代码；不写就是全县")]
 Rows = Annotated[Code | None, typer.Option("--rows", help="列出这个数据背后的明细，例如 X1")]
+ByMonth = Annotated[bool, typer.Option("--by-month", help="按月列出次数、走到的公里数和办结的案件")]
 Which = Annotated[Code, typer.Option("--figure", help="填报哪个数据")]
 Value = Annotated[float, typer.Option("--value", help="数值")]
 Note = Annotated[str, typer.Option("--note", help="依据，例如：问题台账第 1 至 234 号")]
@@ -51,24 +52,29 @@ _ENTRIES = (
 )
 
 
-@app.command(help="数据：各项数值、统计口径和文稿里的句子；--rows 列出背后的明细。")
+@app.command(help="数据：各项数值、统计口径和文稿里的句子；--rows 列出背后的明细，--by-month 按月列出。")
 def figures(
     first: First = None, last: Last = None, area: AreaCode = None, rows: Rows = None,
-    county: CountyCode = None, form: Form = None, output: Output = None, full: InFull = False,
+    by_month: ByMonth = False, county: CountyCode = None, form: Form = None, output: Output = None,
+    full: InFull = False,
 ) -> None:  # fmt: skip
-    """Print or write the figures of a period, or the rows behind one of them."""
+    """Print or write the figures of a period, its months, or the rows behind one of them."""
+    if rows is not None and by_month:
+        raise Invalid("--rows 和 --by-month 一次只能写一个。")
     with connect() as (engine, _), transaction(engine) as db:
         scope = command_scope(db, county)
         asked = service.asked(db, scope, _day(first), _day(last), area)
-        table = service.figures(db, scope, asked)
-        if rows is None:
+        table = service.figures(db, scope, asked, listed=[rows] if rows else [])
+        if by_month:
+            listing = months.listing(months.months(db, scope, table))
+        elif rows is None:
             listing = document.figures_listing(list(table.figures.values()), asked.period.words)
         else:
             listing = behind.rows(db, scope, table.figures[rows], asked.period.last)
         if output is not None or full:
             audit.record(db, scope.actor, "figures.export", county_id=scope.county_id, full=full)
     emit(listing, form, output, full=full)
-    if rows is None and form is None and output is None:
+    if rows is None and not by_month and form is None and output is None:
         typer.echo("".join(sentences(table.figures, asked.period.first, asked.period.last)))
         for told in left_out(table.figures):
             typer.echo(f"没有写入：{told}", err=True)

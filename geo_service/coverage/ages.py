@@ -7,13 +7,61 @@ which any of it was a duty of the kind that is asked about. Both may lie long be
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
 from geo_service.coverage import age_queries
-from geo_service.coverage.gaps import GapTable
+from geo_service.coverage.gaps import GapRow, GapTable, gaps
+from geo_service.coverage.ground import Query
 from layers.vocabulary import GapKind
+
+MOST_AGE = 36_500
+"""Days; nothing is known of longer ago."""
+
+
+class Order(StrEnum):
+    """In which order gaps are listed."""
+
+    PLACE = "place"
+    SIZE = "size"
+    AGE = "age"
+    TOWNSHIP = "township"
+
+
+@dataclass(frozen=True)
+class Aged:
+    """A table with the rows that are asked for alone, in their order, and of each since when it is a gap."""
+
+    table: GapTable
+    since: Sequence[dt.date | None]
+    """The last day on which it was none; None: it always was one."""
+
+
+def aged(
+    db: Session, scope: Scope, query: Query, kind: GapKind, *, age_days: int = 0, order: Order = Order.PLACE
+) -> Aged:
+    """Return the gaps of one kind that have been gaps for so many days at least, or always."""
+    table = gaps(db, scope, query, kind)
+    kept = [
+        (row, day)
+        for row, day in zip(table.rows, since(db, scope, table), strict=True)
+        if day is None or (query.last_day - day).days >= age_days
+    ]
+    if order is not Order.PLACE:
+        kept.sort(key=lambda pair: _key(order, *pair))
+    return Aged(replace(table, rows=[row for row, _ in kept]), [day for _, day in kept])
+
+
+def _key(order: Order, row: GapRow, day: dt.date | None) -> tuple[Any, ...]:
+    # Metres and square metres do not compare: lines come before areas, and what is 未上图 last.
+    size = (row.size is None, not row.place.layer.is_line, -(row.size or 0.0), row.place.code)
+    if order is Order.AGE:
+        return (day or dt.date.min, *size)
+    return ("、".join(row.townships), *size) if order is Order.TOWNSHIP else size
 
 
 def since(db: Session, scope: Scope, table: GapTable) -> list[dt.date | None]:
@@ -43,8 +91,3 @@ def since(db: Session, scope: Scope, table: GapTable) -> list[dt.date | None]:
 def days(day: dt.date | None, table: GapTable) -> int | None:
     """Return how many days ago, from the window's last day, a gap was none."""
     return None if day is None else (table.ground.query.last_day - day).days
-
-
-def only(table: GapTable, ages: Sequence[dt.date | None], at_least_days: int) -> list[bool]:
-    """Tell of each row whether it has been a gap for so many days at least, or always."""
-    return [day is None or (days(day, table) or 0) >= at_least_days for day in ages]

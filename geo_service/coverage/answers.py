@@ -22,6 +22,7 @@ from geo_service.coverage.ground import (
 from geo_service.coverage.holding import named
 from geo_service.coverage.windows import Outings, PlaceRow
 from layers.cells import CellSet
+from layers.periods import Days
 from layers.spans import SpanSet
 from layers.vocabulary import Layer
 
@@ -150,6 +151,17 @@ def coverage(db: Session, scope: Scope, query: Query, *, with_ambiguous: bool = 
         for k, place in enumerate(ground.places)
     ]
     return CoverageTable(ground, rows, walked, seen, maybe)
+
+
+def covered_m(db: Session, scope: Scope, query: Query, parts: Sequence[Days]) -> list[float]:
+    """Return how many metres of the lines asked for were covered in each part of the window, each metre once.
+
+    Only the places that were walked in it are read: a register holds many times more.
+    """
+    walked = windows.walked_places(db, scope.county_id, query.first_day, query.last_day)
+    ground = gather(db, scope, replace(query, place_ids=tuple(walked)))
+    own = (replace(query, first_day=days.first, last_day=days.last) for days in parts)
+    return [float(covered(db, scope, replace(ground, query=part)).length.sum()) / DM_PER_M for part in own]
 
 
 def freshness(

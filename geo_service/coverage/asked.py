@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.scope import Scope
 from geo_service.clock import today_in
 from geo_service.coverage import ground
+from geo_service.coverage.ages import MOST_AGE, Order
 from geo_service.coverage.ground import Query, Register
 from layers.periods import days_up_to
 from layers.vocabulary import DutyKind, GapKind, Layer, Level
@@ -67,4 +68,13 @@ class Asked(BaseModel):
         return self.model_dump(mode="json", exclude_defaults=True, by_alias=True)
 
 
+class AskedGaps(Asked):
+    """Which gaps are listed, by their age too, and in which order."""
+
+    age: Annotated[int, BeforeValidator(lambda value: value or 0), Field(ge=0, le=MOST_AGE)] = 0
+    """Only those that have been gaps for so many days, or always."""
+    sort: Order = Order.PLACE
+
+
 FromTheAddress = Annotated[Asked, FromAddress()]
+GapsFromTheAddress = Annotated[AskedGaps, FromAddress()]

@@ -1,7 +1,7 @@
 """Drawing sets: the geometry of spans and cells, made only when somebody wants to see it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -84,6 +84,18 @@ class Canvas:
 
     def _polygon(self, number: int) -> Any:
         return crs_.project(self.geometries[number], self.crs)
+
+
+def words_of(
+    db: Session, ground: Ground, county: County, stretches: Sequence[tuple[int, tuple[int, int]]]
+) -> list[str]:
+    """Return stretches, each a place's number and its span (dm), in words; only their places are read."""
+    numbers = list(dict.fromkeys(k for k, _ in stretches))
+    if not numbers:
+        return []
+    few = Canvas.of(db, replace(ground, places=[ground.places[k] for k in numbers]), county)
+    at = {k: i for i, k in enumerate(numbers)}
+    return stretch_words(few, [at[k] for k, _ in stretches], [span for _, span in stretches])
 
 
 def stretch_words(canvas: Canvas, numbers: Sequence[int], spans_dm: Sequence[tuple[int, int]]) -> list[str]:

@@ -79,7 +79,11 @@ def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
     unassigned: no duty in force on the window's last day; unpatrolled: covered by nobody in the window;
     neglected: a duty is in force on the last day, yet nobody covered it.
     """
-    ground = gather(db, scope, query)
+    return gaps_on(db, scope, gather(db, scope, query), kind)
+
+
+def gaps_on(db: Session, scope: Scope, ground: Ground, kind: GapKind) -> GapTable:
+    """Return the gaps of one kind on a ground that was gathered before."""
     held = NOBODY if kind is GapKind.UNPATROLLED else holding.held(db, asked_duties(ground))
     holders = {} if kind is GapKind.UNASSIGNED else stewards(db, scope, ground)
     line_gaps, short = _listed(_by_bank(_line_gaps(db, scope, ground, kind, held), ground), ground)

@@ -1,12 +1,11 @@
 """Coverage and gaps as lists: the columns that people, spreadsheets and maps get."""
 
-import datetime as dt
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from geo_service.columns import Column, Listing
+from geo_service.coverage.ages import Aged, days
 from geo_service.coverage.answers import CoverageRow, CoverageTable
 from geo_service.coverage.canvas import Canvas, stretch_words
 from geo_service.coverage.gaps import GapRow, GapTable
@@ -64,16 +63,10 @@ def coverage_list(table: CoverageTable, canvas: Canvas | None = None) -> Listing
     return Listing("coverage", f"覆盖情况 {_window(table.ground.query)}", columns, rows)
 
 
-def gap_list(
-    table: GapTable, canvas: Canvas, *, drawn: bool = False, since: Sequence[dt.date | None] | None = None
-) -> Listing:
-    """Return the gaps, a row a stretch of a line or an area place; `drawn`: with their geometry.
-
-    `since`: of each row the last day on which it was no gap; with it come how many days that is ago.
-    """
-    columns = (*_PLACE, *_GAP, *(_AGE if since is not None else ()), *((_GEOMETRY,) if drawn else ()))
-    last = table.ground.query.last_day
-    ages = [()] * len(table.rows) if since is None else [(day, day and (last - day).days) for day in since]
+def gap_list(found: Aged, canvas: Canvas, *, drawn: bool = False) -> Listing:
+    """Return the gaps, a row a stretch of a line or an area place; `drawn`: with their geometry."""
+    table = found.table
+    columns = (*_PLACE, *_GAP, *_AGE, *((_GEOMETRY,) if drawn else ()))
     words = _stretches(table, canvas)
     geometries = gap_geometries(table, canvas) if drawn else [None] * len(table.rows)
     rows = [
@@ -82,10 +75,11 @@ def gap_list(
             table.kind,
             said,
             *_gap(row),
-            *age,
+            day,
+            days(day, table),
             *((geometry,) if drawn else ()),
         )
-        for row, said, age, geometry in zip(table.rows, words, ages, geometries, strict=True)
+        for row, said, day, geometry in zip(table.rows, words, found.since, geometries, strict=True)
     ]
     return Listing("gaps", f"{table.kind.zh} {_window(table.ground.query)}", columns, rows)
 

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from geo_service import cursors
 from geo_service.accounts.dependencies import InFull, Signed
 from geo_service.accounts.scope import Scope
-from geo_service.coverage import answers, gaps, lists
-from geo_service.coverage.asked import FromTheAddress
+from geo_service.coverage import ages, answers, lists
+from geo_service.coverage.asked import FromTheAddress, GapsFromTheAddress
 from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query
 from geo_service.db import Db
@@ -53,10 +53,13 @@ def coverage(
 
 @router.get("/gaps", summary="What is missing: a duty, a patrol, or a patrol where there is a duty")
 def gaps_(
-    db: Db, scope: Signed, asked: FromTheAddress, form: Form = "json", full: InFull = False,
+    db: Db, scope: Signed, asked: GapsFromTheAddress, form: Form = "json", full: InFull = False,
     limit: cursors.Limit = 100, cursor: cursors.Cursor = None,
 ) -> Response:  # fmt: skip
-    """Return the gaps of one kind with place, stretch in metres and in words, length or area, township.
+    """Return the gaps of one kind with place, stretch in metres and in words, length or area, township, age.
+
+    `since`: the last day on which it was none (walked by anyone, or somebody's duty); `age_days`: the days
+    from then to the window's last; null where it always was one.
 
     `ambiguous_m`: metres of a gap that somebody maybe walked, where another line is too close to tell them
     apart; null where the kind does not ask whether it was walked.
@@ -64,12 +67,12 @@ def gaps_(
     if len(asked.kind) != 1:
         raise Invalid("请用 kind 指明一种空白：unassigned、unpatrolled 或 neglected。")
     query = asked.query(db, scope)
-    table = gaps.gaps(db, scope, query, asked.kind[0])
-    canvas = Canvas.of(db, table.ground, _county(db, scope))
+    found = ages.aged(db, scope, query, asked.kind[0], age_days=asked.age, order=asked.sort)
+    canvas = Canvas.of(db, found.table.ground, _county(db, scope))
     if form == "json":
-        told = {**_window(query), "kind": table.kind, "short": lists.short(table)}
-        return page(lists.gap_list(table, canvas), limit, cursor, told)
-    return export(db, scope, lists.gap_list(table, canvas, drawn=form in DRAWN), As(form), full=full)
+        told = {**_window(query), "kind": found.table.kind, "short": lists.short(found.table)}
+        return page(lists.gap_list(found, canvas), limit, cursor, told)
+    return export(db, scope, lists.gap_list(found, canvas, drawn=form in DRAWN), As(form), full=full)
 
 
 def _window(query: Query) -> dict[str, dict[str, str]]:

@@ -180,6 +180,14 @@ def covered_spans(
     return _span_set(db, select(union.c.version_id, func.unnest(union.c.spans).label("span")), index)
 
 
+def walked_places(db: Session, county_id: int, first: dt.date, last: dt.date) -> list[int]:
+    """Return the places of the lines in force of which anything was covered on the days first..last."""
+    versions = select(LineDay.place_version_id).where(
+        LineDay.county_id == county_id, LineDay.day.between(first, last)
+    )
+    return list(db.scalars(select(Place.id).where(Place.version_id.in_(versions))))
+
+
 def ambiguous_spans(
     db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
 ) -> SpanSet:
@@ -273,10 +281,10 @@ def outings(
             )
             .join(Patrol, Patrol.id == table.patrol_id)
             .where(table.county_id == county_id, table.day.between(first, last))
-            .where(covering(), came_to(table))
+            .where(among(table.place_version_id, index), covering(), came_to(table))
             .group_by(table.place_version_id)
         )
-        found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows if v in index}
+        found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows}
     return found
 
 
@@ -353,13 +361,12 @@ def walkers(
             .join(Patrol, Patrol.id == table.patrol_id)
             .join(Person, Person.id == Patrol.person_id)
             .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None))
-            .where(covering(), came_to(table))
+            .where(among(table.place_version_id, index), covering(), came_to(table))
             .group_by(table.place_version_id, Person.id)
             .order_by(func.max(table.day).desc(), Person.name)
         )
         for version_id, name in rows:
-            if version_id in index:
-                found.setdefault(index[version_id], []).append(name)
+            found.setdefault(index[version_id], []).append(name)
     return found
 
 

@@ -200,7 +200,7 @@ def figures_listing(found: Sequence[Counted], when: str) -> Listing:
             counted.figure.unit,
             counted.words,
             counted.figure.definition,
-            len(counted.ids),
+            counted.rows,
         )
         for counted in found
     ]

@@ -21,7 +21,7 @@ from geo_service.coverage.ground import Query
 from geo_service.coverage.townships import TownshipSums, by_township
 from geo_service.errors import Forbidden, Invalid, NotFound
 from geo_service.figures import queries, service
-from geo_service.figures.service import Asked, FigureTable
+from geo_service.figures.service import Asked
 from geo_service.tables import County, IssuedReport, Json, StoredFile
 from layers.figures import FIGURES, Code, Counted, left_out, sentences
 from layers.vocabulary import FileKind, Level
@@ -71,7 +71,7 @@ class Report:
 def gather(db: Session, scope: Scope, asked: Asked, *, title: str | None = None) -> Report:
     """Return the report of a period as it is now. Raises Invalid for a title that cannot be taken."""
     county = db.get_one(County, scope.county_id)
-    table = service.figures(db, scope, asked)
+    table = service.figures(db, scope, asked, listed=tuple(Code))
     period = asked.period
     return Report(
         title=_title(title, county, asked),
@@ -85,7 +85,7 @@ def gather(db: Session, scope: Scope, asked: Asked, *, title: str | None = None)
         left_out=left_out(table.figures),
         waiting=table.waiting,
         outside=table.outside,
-        townships=_townships(db, scope, table),
+        townships=_townships(db, scope, asked),
         area=asked.area_name,
     )
 
@@ -97,8 +97,7 @@ def _title(title: str | None, county: County, asked: Asked) -> str:
     return said or f"{asked.area_name or county.name}“银发三长”志愿服务情况"
 
 
-def _townships(db: Session, scope: Scope, table: FigureTable) -> list[Township]:
-    asked = table.asked
+def _townships(db: Session, scope: Scope, asked: Asked) -> list[Township]:
     towns = [
         area
         for area in areas.areas_of(db, scope.county_id, borders=False)
@@ -107,12 +106,12 @@ def _townships(db: Session, scope: Scope, table: FigureTable) -> list[Township]:
     if not towns:
         return []
     period = asked.period
-    facts = queries.facts(db, scope.county_id, period.first, period.last, by_area=True)
     question = Query(period.first, period.last, area_id=asked.area_id)
     sums = by_township(db, scope, question, [town.id for town in towns])
     found = []
     for town in towns:
-        own = service.counted_in(facts, [town.id])
+        there = dataclasses.replace(asked, areas=areas.descendants(db, scope.county_id, [town.id]))
+        own = service.figures(db, scope, there, listed=(Code.X1, Code.X7)).figures
         registered = {*own[Code.X1].ids, *own[Code.X7].ids}
         took_part, times = (int(own[code].value or 0) for code in (Code.A1, Code.X5))
         found.append(Township(town.name, town.code, len(registered), took_part, times, sums[town.id]))
@@ -233,7 +232,7 @@ def _counted(part: Json) -> Counted:
         by_area=part["by_area"],
         unit=part["unit"],
     )
-    return Counted(figure, part["value"], part["ids"], part["missing"])
+    return Counted(figure, part["value"], len(part["ids"]), part["ids"], part["missing"])
 
 
 def _town(part: Json) -> Township:

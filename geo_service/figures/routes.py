@@ -15,10 +15,10 @@ from geo_service.accounts.scope import Scope
 from geo_service.attachments import attachment, kept_file
 from geo_service.columns import printable
 from geo_service.db import Db
-from geo_service.figures import behind, document, paper, reports, service
+from geo_service.figures import behind, document, months, paper, reports, service
 from geo_service.figures.reports import Issued
 from geo_service.figures.service import Asked, EntryRequest
-from geo_service.listing import MEDIA_TYPES, As, download
+from geo_service.listing import MEDIA_TYPES, As, download, records
 from geo_service.paging import page
 from geo_service.settings import Settings
 from layers.figures import Code, Counted
@@ -98,13 +98,23 @@ def figures(db: Db, scope: Reads, asked: FromTheAddress, form: Format = "json") 
     return JSONResponse({**told, "figures": [told_figure(counted) for counted in found]})
 
 
+@router.get("/figures/months", summary="Outings, metres walked and cases closed, month by month")
+def by_month(db: Db, scope: Reads, asked: FromTheAddress, form: Format = "json") -> Response:
+    """Return for each month of the period what was done in it; they add up to the figures."""
+    listing = months.listing(months.months(db, scope, service.figures(db, scope, asked)))
+    if form != "json":
+        audit.record(db, scope.actor, "figures.export", county_id=scope.county_id, form=form, by="month")
+        return download(listing, As(form))
+    return JSONResponse({**_period(asked), "rows": records(listing)})
+
+
 @router.get("/figures/{code}/rows", summary="The rows behind a figure: a page, or all as a file")
 def rows(
     db: Db, scope: Reads, code: Code, asked: FromTheAddress, form: Format = "json",
     full: InFull = False, limit: cursors.Limit = 100, cursor: cursors.Cursor = None,
 ) -> Response:  # fmt: skip
     """Return the rows that the scope may read; there may be fewer than the figure counts."""
-    counted = service.figures(db, scope, asked).figures[code]
+    counted = service.figures(db, scope, asked, listed=[code]).figures[code]
     listing = behind.rows(db, scope, counted, asked.period.last)
     if form != "json":
         count = len(list(listing.rows))
@@ -232,7 +242,7 @@ def told_figure(counted: Counted) -> dict[str, Any]:
         "by_area": figure.by_area,
         "unit": figure.unit, "on_a_day": figure.on_a_day, "by_hand": figure.by_hand,
         "value": counted.value, "exactly": counted.exactly, "words": counted.words,
-        "rows": len(counted.ids),
+        "rows": counted.rows,
     }  # fmt: skip
 
 

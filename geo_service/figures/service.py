@@ -1,13 +1,12 @@
 """Figures of a day and a period: counted, entered by hand, issued as a report that never changes."""
 
-import dataclasses
 import datetime as dt
 import math
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
@@ -18,15 +17,14 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas_service
 from geo_service.clock import today_in, zone_in
 from geo_service.errors import Conflict, Invalid, NotFound
-from geo_service.figures import queries
-from geo_service.figures.queries import Facts
+from geo_service.figures import counts, queries
+from geo_service.figures.counts import DaySums, Over
 from geo_service.tables import County, FigureEntry, StoredFile
 from layers import codes
-from layers.figures import FIGURES, Code, Counted, Figure, Outing, Problem, Term, count, sessions_by_day
+from layers.figures import FIGURES, Code, Counted, Entry, Figure
 from layers.periods import days_up_to
 from layers.vocabulary import Right
 
-Fact = TypeVar("Fact", Term, Outing, Problem)
 READERS = (*CHANGE, Right.PLANNER)
 YEAR_DAYS = 365
 MOST_VALUE, MOST_NOTE = 1e9, 1000
@@ -64,7 +62,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class FigureTable:
-    """All figures over the same facts."""
+    """All figures of the same days and areas."""
 
     asked: Asked
     figures: Mapping[Code, Counted]
@@ -74,6 +72,8 @@ class FigureTable:
     """Entries by hand that meet the period but do not lie in it, and so are not counted."""
     by_day: Mapping[dt.date, int] = field(default_factory=dict)
     """Of X5, what began on which day; days without any are left out."""
+    closed_by_day: Mapping[dt.date, int] = field(default_factory=dict)
+    """Of X6, the cases that were closed on which day."""
 
 
 def usual_period(db: Session, scope: Scope) -> Period:
@@ -124,38 +124,52 @@ def _only_area(db: Session, scope: Scope, own: frozenset[int] | None) -> tuple[i
     return (tops[0].id, tops[0].name) if len(tops) == 1 else (None, None)
 
 
-def figures(db: Session, scope: Scope, asked: Asked) -> FigureTable:
-    """Count all figures."""
-    period = asked.period
-    facts = queries.facts(db, scope.county_id, period.first, period.last, by_area=asked.areas is not None)
-    if asked.areas is not None:
-        outings = _here(facts.outings, asked.areas)
-        return FigureTable(asked, counted_in(facts, asked.areas), 0, 0, sessions_by_day(outings))
-    entries = [queries.as_entry(row) for row in queries.entries(db, scope.county_id)]
-    within = [entry for entry in entries if entry.within(period.first, period.last)]
-    meeting = sum(entry.meets(period.first, period.last) for entry in entries)
+def figures(db: Session, scope: Scope, asked: Asked, listed: Collection[Code] = ()) -> FigureTable:
+    """Count all figures; those of `listed` come with the ids of the rows behind them."""
+    first, last = asked.period.first, asked.period.last
+    over = Over(scope.county_id, first, last, asked.areas)
+    is_county = asked.areas is None
+    entries = [queries.as_entry(row) for row in queries.entries(db, scope.county_id)] if is_county else []
+    within = [entry for entry in entries if entry.within(first, last)]
+    days, people = counts.by_day(db, over)
+    closed = counts.closed_by_day(db, over)
+    found = _numbers(counts.held(db, over), days, people, sum(closed.values()), within)
+    ids = {code: counts.ids(db, over, code) for code in listed}
+    for code in ids.keys() & {entry.code for entry in within}:
+        ids[code] = sorted([*ids[code], *(entry.id for entry in within if entry.code is code)])
     return FigureTable(
         asked,
-        count(facts.terms, facts.outings, within, facts.problems),
-        queries.waiting(db, scope.county_id, period.first, period.last),
-        meeting - len(within),
-        sessions_by_day(facts.outings),
+        {
+            code: Counted(figure, *found[code], ids.get(code, ()), "没有填报" if is_county else "没有案件")
+            for code, figure in FIGURES.items()
+        },
+        queries.waiting(db, scope.county_id, first, last) if is_county else 0,
+        sum(entry.meets(first, last) for entry in entries) - len(within),
+        {day.day: day.sessions for day in days if day.sessions},
+        closed,
     )
 
 
-def counted_in(facts: Facts, areas: Iterable[int]) -> dict[Code, Counted]:
-    """Count the figures over the facts that belong to any of the areas; entries by hand are the county's."""
-    chosen = frozenset(areas)
-    found = count(_here(facts.terms, chosen), _here(facts.outings, chosen), (), _here(facts.problems, chosen))
+def _numbers(
+    held: Mapping[Code, int],
+    days: Sequence[DaySums],
+    people: int,
+    closed: int,
+    entries: Sequence[Entry],
+) -> dict[Code, tuple[float | None, int]]:
+    """Return each figure's value and how many rows are behind it."""
+    outings, sessions = sum(day.outings for day in days), sum(day.sessions for day in days)
+    solved = closed + sum(entry.value for entry in entries)
+    is_known = closed or entries  # a county that follows no cases has none, which is no nought
     return {
-        code: dataclasses.replace(counted, missing="没有案件") if counted.figure.by_hand else counted
-        for code, counted in found.items()
+        **{code: (number, number) for code, number in held.items()},
+        Code.X5: (sessions, sessions),
+        Code.X6: (solved if is_known else None, closed + len(entries)),
+        Code.A1: (people, people),
+        Code.A2: (sum(day.people for day in days), outings),
+        Code.A3: (sum(day.hours for day in days), outings),
+        Code.A4: (sum(day.walked_m for day in days) / 1000, sum(day.patrols for day in days)),
     }
-
-
-def _here(facts: Iterable[Fact], areas: frozenset[int]) -> list[Fact]:
-    """Return the facts that belong to any of the areas."""
-    return [fact for fact in facts if not areas.isdisjoint(fact.areas)]
 
 
 # --- entries by hand

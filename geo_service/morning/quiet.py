@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -12,7 +12,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.bulk import spans_in
 from geo_service.coverage import gaps
 from geo_service.coverage.asked import SHORTEST_M
-from geo_service.coverage.canvas import Canvas, stretch_words
+from geo_service.coverage.canvas import words_of
 from geo_service.coverage.gaps import GapRow, GapTable
 from geo_service.coverage.ground import Query
 from geo_service.morning import queries
@@ -142,11 +142,8 @@ def _shown(
 def _where(db: Session, scope: Scope, table: GapTable, longest: dict[int, GapRow]) -> dict[int, str]:
     """Return by number where the longest stretch of each line lies, in words."""
     spans = {k: row.span_dm for k, row in longest.items() if row.span_dm is not None}
-    if not spans:
-        return {}
-    few = replace(table.ground, places=[table.ground.places[k] for k in spans])
-    canvas = Canvas.of(db, few, db.get_one(County, scope.county_id))
-    return dict(zip(spans, stretch_words(canvas, range(len(spans)), list(spans.values())), strict=True))
+    county = db.get_one(County, scope.county_id)
+    return dict(zip(spans, words_of(db, table.ground, county, list(spans.items())), strict=True))
 
 
 def _of(

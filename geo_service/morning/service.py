@@ -16,6 +16,7 @@ from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas_service
 from geo_service.cases import board
 from geo_service.clock import today_in, zone_in
+from geo_service.devices import service as devices
 from geo_service.errors import Invalid
 from geo_service.figures import service as figures
 from geo_service.figures.service import Asked, FigureTable
@@ -25,6 +26,7 @@ from geo_service.norms import due
 from geo_service.norms.due import DueRow
 from geo_service.norms.service import in_force
 from geo_service.notices import service as notices
+from geo_service.patrols import reviews
 from geo_service.tables import County
 from layers.dues import State
 from layers.figures import Code, Counted
@@ -123,7 +125,11 @@ class Morning:
     by_day: Sequence[tuple[int, int]]
     """For each day of the period so far, what X5 counts; and of the same day of the period before."""
     waiting: int
-    """Patrols and services that wait for review."""
+    """Patrols and services of the period that wait for review; told for the whole county only."""
+    to_review: int
+    """Patrols, of whatever day, that wait for a decision."""
+    phones: int
+    """That wait to be admitted."""
     alerts: int
     new: New
     due: DueSum
@@ -163,6 +169,8 @@ def morning(
         figures=[Compared(now.figures[code], then.figures[code]) for code in Code],
         by_day=_by_day(now, then),
         waiting=now.waiting,
+        to_review=reviews.how_many_wait(db, replace(there, person_id=scope.person_id)),
+        phones=len(devices.waiting(db, there)),
         alerts=notices.count(db, there)[0],
         new=_new(db, there, day),
         due=_due(db, there, day),

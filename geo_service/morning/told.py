@@ -31,7 +31,7 @@ def listing(found: Morning) -> Listing:
     title = f"每日一览 {where} {found.day}（{found.days.first}至{found.days.last}）"
     rows = [
         tuple((_EMPTY | row).values())
-        for part in (_figures, _new, _due, _people, _places, _cases)
+        for part in (_figures, _to_do, _new, _due, _people, _places, _cases)
         for row in part(found)
     ]
     return Listing("morning", title, COLUMNS, rows)
@@ -49,7 +49,16 @@ def _figures(found: Morning) -> Iterator[dict[str, Any]]:
             "note": figure.definition, "link": f"figure/{figure.code}",
         }  # fmt: skip
     yield {"part": "数据", "item": "待核的巡查和服务", "value": found.waiting, "unit": "次"}
-    yield {"part": "数据", "item": "需要关心", "value": found.alerts, "unit": "条"}
+
+
+def _to_do(found: Morning) -> Iterator[dict[str, Any]]:
+    counts = (
+        (found.alerts, "需要关心", "条"),
+        (found.to_review, "等您核对的巡查", "次"),
+        (found.phones, "等待同意的手机", "部"),
+    )
+    for count, item, unit in counts:
+        yield {"part": "要办的", "item": item, "value": count, "unit": unit}
 
 
 def _new(found: Morning) -> Iterator[dict[str, Any]]:

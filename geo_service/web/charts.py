@@ -62,7 +62,7 @@ def columns(by_day: Sequence[tuple[int, int]], known_days: int) -> Chart:
     return Chart(laid, days_a_bar, highest)
 
 
-def shares(counts: Sequence[int]) -> list[float]:
+def shares(counts: Sequence[float]) -> list[float]:
     """Return how far bars side by side reach, 0 to 100, the longest all the way.
 
     >>> shares([5, 10, 0]), shares([0, 0])

@@ -1,5 +1,6 @@
 """Pages of figures: large numbers with their definitions, the rows behind them, entries by hand, reports."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request, UploadFile
@@ -11,11 +12,12 @@ from geo_service.accounts.scope import Scope
 from geo_service.columns import printable, words
 from geo_service.db import Db
 from geo_service.errors import Invalid
-from geo_service.figures import behind, paper, reports
+from geo_service.figures import behind, months, paper, reports
 from geo_service.figures import service as figures
+from geo_service.figures.months import Month
 from geo_service.figures.service import Asked, EntryRequest
 from geo_service.settings import Settings
-from geo_service.web import queries
+from geo_service.web import charts, queries
 from geo_service.web.fields import day_if_any
 from geo_service.web.frame import Frame, Framed
 from layers.errors import YinxunError
@@ -53,7 +55,7 @@ def rows(
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:  # fmt: skip
     """Show what a figure counts, a page at a time."""
-    counted = figures.figures(db, frame.own_scope, asked).figures[code]
+    counted = figures.figures(db, frame.own_scope, asked, listed=[code]).figures[code]
     listing = behind.rows(db, frame.own_scope, counted, asked.period.last)
     found = list(listing.rows)
     begin = (page - 1) * PAGE_ROWS
@@ -145,10 +147,14 @@ def _page(
     of_county = scope.areas(*figures.READERS) is None
     entries = figures.entries(db, scope) if of_county else []
     period = asked.period
+    by_month = months.months(db, scope, table)
     values = {
         "asked": asked,
         "pairs": _pairs(frame),
         "table": table,
+        "months": by_month,
+        "most_months": months.MOST_MONTHS,
+        "bars": list(zip(*(charts.shares(column) for column in _columns(by_month)), strict=True)),
         "sentences": sentences(table.figures, period.first, period.last),
         "left_out": left_out(table.figures),
         "areas": queries.area_choices(db, scope),
@@ -163,6 +169,15 @@ def _page(
         "places": Behind.PLACE,
     }
     return frame.show("figures.html", values, status=200 if error is None else 422)
+
+
+def _columns(found: Sequence[Month]) -> list[list[float]]:
+    """Return what the chart of the months shows, a list a column."""
+    return [
+        [month.sessions for month in found],
+        [month.covered_km for month in found],
+        [month.closed for month in found],
+    ]
 
 
 def _pairs(frame: Frame) -> dict[str, Any]:

@@ -87,11 +87,6 @@ class Frame:
         return self.holds(Right.COORDINATOR, Right.PLANNER, Right.VOLUNTEER)
 
     @property
-    def only_handles(self) -> bool:
-        """Whether the account handles cases of its units, and nothing else."""
-        return self.scope is not None and set(self.scope.rights) == {Right.HANDLER}
-
-    @property
     def menu(self) -> Menu:
         """The pages that the account's grants open."""
         return menu_of(self.own_scope, self.request.url.path, self.link)

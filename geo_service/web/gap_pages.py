@@ -1,20 +1,20 @@
 """The lists of gaps, to work through: by township, length and age, and as files to take along."""
 
-import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 from geo_service.accounts.dependencies import InFull, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
-from geo_service.coverage import ages, gaps, lists, windows
-from geo_service.coverage.asked import Asked
-from geo_service.coverage.canvas import Canvas, stretch_words
+from geo_service.coverage import ages, lists, windows
+from geo_service.coverage.ages import Aged, Order
+from geo_service.coverage.asked import AskedGaps
+from geo_service.coverage.canvas import Canvas, words_of
 from geo_service.coverage.gaps import GapRow, GapTable
 from geo_service.db import Db
 from geo_service.listing import DRAWN, As
@@ -34,10 +34,14 @@ FORMS = {
     "geojson": "GeoJSON",
     "kml": "KML（手机地图）",
 }
-SORTS = {"size": "从大到小", "age": "空得最久的在前", "township": "按镇街"}
+SORTS = {
+    Order.SIZE: "从大到小",
+    Order.AGE: "空得最久的在前",
+    Order.TOWNSHIP: "按镇街",
+    Order.PLACE: "按对象",
+}
 FileForm = Literal["xlsx", "csv", "gpkg", "geojson", "kml"]
 Changes = Annotated[Scope, require(*CHANGE)]
-_Days = Annotated[int, BeforeValidator(lambda value: value or 0), Field(ge=0, le=36_500)]
 
 
 class Misfits(BaseModel):
@@ -52,12 +56,10 @@ class Misfits(BaseModel):
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
-class Listed(Asked):
+class Listed(AskedGaps):
     """Which gaps are listed, and how."""
 
-    age: _Days = 0
-    """Only those that have been gaps for so many days, or always."""
-    sort: Literal["size", "age", "township"] = "size"
+    sort: Order = Order.SIZE
     page: Annotated[int, Field(ge=1, le=100_000)] = 1
 
     @property
@@ -76,14 +78,6 @@ class Listed(Asked):
         return self.model_dump(
             mode="json", exclude_defaults=True, by_alias=True, exclude={"page", "age", "sort"}
         )
-
-
-@dataclass(frozen=True)
-class Found:
-    """A table with those rows alone that are asked for, and of each since when it is a gap."""
-
-    table: GapTable
-    since: Sequence[dt.date | None]
 
 
 @dataclass(frozen=True)
@@ -142,7 +136,7 @@ def file(
     """Return all rows of the list, in its order; names masked unless in full."""
     found = _found(db, frame, asked)
     canvas = Canvas.of(db, found.table.ground, frame.own_county)
-    listing = lists.gap_list(found.table, canvas, drawn=form in DRAWN, since=found.since)
+    listing = lists.gap_list(found, canvas, drawn=form in DRAWN)
     return export(db, frame.own_scope, listing, As(form), full=full)
 
 
@@ -194,35 +188,16 @@ def _misfits(db: Db, scope: Scope, asked: Misfits) -> list[misfits.Misfit]:
     return misfits.found(db, scope, area=asked.area or None, layers=asked.layer or tuple(Layer))
 
 
-def _found(db: Db, frame: Frame, asked: Listed) -> Found:
+def _found(db: Db, frame: Frame, asked: Listed) -> Aged:
     scope = frame.own_scope
-    table = gaps.gaps(db, scope, asked.query(db, scope), asked.only_kind)
-    since = ages.since(db, scope, table)
-    kept = [
-        (row, day)
-        for row, day, is_wanted in zip(table.rows, since, ages.only(table, since, asked.age), strict=True)
-        if is_wanted
-    ]
-    kept.sort(key=lambda pair: _order(asked.sort, *pair))
-    return Found(replace(table, rows=[row for row, _ in kept]), [day for _, day in kept])
-
-
-def _order(sort: str, row: GapRow, day: dt.date | None) -> tuple[Any, ...]:
-    # Metres and square metres do not compare: lines come before areas, and what is 未上图 last.
-    size = (row.size is None, not row.place.layer.is_line, -(row.size or 0.0), row.place.code)
-    if sort == "age":
-        return (day or dt.date.min, *size)
-    return ("、".join(row.townships), *size) if sort == "township" else size
+    query = asked.query(db, scope)
+    return ages.aged(db, scope, query, asked.only_kind, age_days=asked.age, order=asked.sort)
 
 
 def _words(db: Db, frame: Frame, table: GapTable, rows: Sequence[GapRow]) -> list[str]:
     """Return where on its line each of some rows is; empty for areas and what is 未上图."""
-    spans = {i: row.span_dm for i, row in enumerate(rows) if row.span_dm}
-    if not spans:
-        return [""] * len(rows)
-    canvas = Canvas.of(db, table.ground, frame.own_county)
-    words = stretch_words(canvas, [rows[i].number for i in spans], list(spans.values()))
-    told = dict(zip(spans, words, strict=True))
+    spans = {i: (row.number, row.span_dm) for i, row in enumerate(rows) if row.span_dm}
+    told = dict(zip(spans, words_of(db, table.ground, frame.own_county, list(spans.values())), strict=True))
     return [told.get(i, "") for i in range(len(rows))]
 
 

@@ -42,8 +42,21 @@ class Entry:
         return max((len(begin) for begin in below if f"{path}/".startswith(begin)), default=0)
 
 
+def first_page(scope: Scope) -> str:
+    """Return the page with which an account's day begins."""
+    return next(href for href, opens in _FIRST if opens(scope))
+
+
+_FIRST: tuple[tuple[str, Opens], ...] = (
+    ("/morning", _holds(*CHANGE)),
+    ("/gaps", _holds(Right.PLANNER)),
+    ("/", lambda scope: Right.VOLUNTEER in scope.rights),
+    ("/cases", lambda scope: Right.HANDLER in scope.rights),
+    ("/audit", _AUDITS),
+    ("/overview", lambda _: True),
+)
 DAILY = (
-    Entry("/", "首页", lambda scope: set(scope.rights) != {Right.HANDLER}),
+    Entry("/", "首页", lambda scope: first_page(scope) == "/"),
     Entry("/morning", "今天", _holds(*CHANGE), ("/live",)),
     Entry("/patrols", "巡查", _WALKS),
     Entry("/upload", "上传轨迹", _WALKS),
@@ -57,6 +70,7 @@ DAILY = (
 )
 SELDOM: Mapping[str, tuple[Entry, ...]] = {
     "看图": (
+        Entry("/overview", "总览", lambda scope: first_page(scope) in ("/morning", "/gaps")),
         Entry("/map/coverage", "覆盖图", _SEES_PLACES),
         Entry("/map/gaps", "空白图", _SEES_PLACES),
     ),

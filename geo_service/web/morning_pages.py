@@ -31,6 +31,7 @@ def morning(db: Db, frame: Framed, found: FromTheAddress) -> Response:
     figures = {"first": found.days.first, "last": found.days.last, "area": area}
     values = {
         "found": found,
+        "is_empty": queries.is_empty(db, frame.own_scope),
         "figures": figures,
         "chart": charts.columns(found.by_day, len(found.days)),
         "width": charts.WIDTH,

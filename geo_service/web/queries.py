@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import shapely
 from geoalchemy2 import Geometry
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.functions import coalesce
@@ -100,6 +100,11 @@ def layer_counts(db: Session, scope: Scope) -> list[LayerCount]:
     )
     counts = {layer: LayerCount(Layer(layer), *numbers) for layer, *numbers in rows}
     return [counts[layer] for layer in Layer if layer in counts]
+
+
+def is_empty(db: Session, scope: Scope) -> bool:
+    """Tell whether the county's register holds no place at all."""
+    return not db.scalar(select(exists().where(Place.county_id == scope.county_id)))
 
 
 def stewards(db: Session, scope: Scope, day: dt.date) -> int:

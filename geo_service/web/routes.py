@@ -53,6 +53,7 @@ from geo_service.web import (
     serving,
 )
 from geo_service.web.frame import Frame, Framed
+from geo_service.web.menu import first_page
 from geo_service.web.service import Progress
 from geo_service.web.serving import PaperSize, PrintForm
 from layers.vocabulary import DutyKind, GapKind, Layer, Level, Right
@@ -68,9 +69,9 @@ LISTED_ROWS = 100
 """Rows of the list beneath a map; all are in the files to download."""
 
 
-@pages.get("/", summary="Show the start page")
+@pages.get("/", summary="Lead to the page with which the day begins")
 def start(request: Request, db: Db, who: SignedIn, county: str | None = None) -> Response:
-    """Show how far the demo is, which counties there are, or what a county holds and what was covered."""
+    """Lead to the account's first page; show how far the demo is and which counties there are before."""
     reached = accounts.reached(db, who.account_id)
     progress = service.demo_progress(db)
     if county is None and len(reached) != 1:
@@ -79,8 +80,20 @@ def start(request: Request, db: Db, who: SignedIn, county: str | None = None) ->
         db, who.account_id, county, person_id=who.person_id, request_id=request_id_of(request)
     )
     frame = Frame(request, who.login, db.get_one(County, scope.county_id), scope)
-    if frame.only_handles:
-        return RedirectResponse(frame.link("/cases"), status_code=303)
+    first = first_page(scope)
+    if first != "/" and not (progress and progress.is_of_interest):
+        return RedirectResponse(frame.link(first), status_code=303)
+    return _overview(db, frame, progress)
+
+
+@pages.get("/overview", summary="Show what the register holds and what was covered")
+def overview(db: Db, frame: Framed) -> Response:
+    """Show the counts and shares of each layer over a year."""
+    return _overview(db, frame, service.demo_progress(db))
+
+
+def _overview(db: Db, frame: Frame, progress: Progress | None) -> Response:
+    scope = frame.own_scope
     window = service.usual_window(frame.own_county)
     question = Question(window.first, window.last)
     unassigned = gaps.gaps(db, scope, question, GapKind.UNASSIGNED)

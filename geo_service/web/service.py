@@ -43,6 +43,11 @@ class Progress:
     words: str
     error: str | None
 
+    @property
+    def is_of_interest(self) -> bool:
+        """Whether it is still being made, or failed."""
+        return self.state in ("waiting", "running", "failed")
+
 
 @dataclass(frozen=True)
 class Register:
@@ -133,7 +138,7 @@ def measure(db: Session, scope: Scope, card: Card, question: Query) -> Measure |
         question, layers=(card.place.layer,), register="all", place_ids=(card.place.id,), area_id=None
     )
     table = answers.coverage(db, scope, own, with_ambiguous=True)
-    tables = [gaps.gaps(db, scope, own, kind) for kind in GapKind]
+    tables = [gaps.gaps_on(db, scope, table.ground, kind) for kind in GapKind]
     canvas = Canvas.of(db, table.ground, db.get_one(County, scope.county_id))
     found = [
         PlaceGap(

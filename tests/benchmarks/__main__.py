@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.benchmarks import network, single, speed, worlds
+from tests.benchmarks import bench_lists, bench_morning, network, single, speed, worlds
 from tests.benchmarks.peers import venv
 from tests.benchmarks.running import Group, Run
 from tests.benchmarks.table import NOTES, Row, markdown, text
@@ -32,6 +32,8 @@ GROUPS: dict[str, Group] = {
     "crossings": single.crossings,
     "banks": single.banks,
     "speed": speed.speed,
+    "morning": bench_morning.rows,
+    "lists": bench_lists.rows,
 }
 """Parts of the table, in its order."""
 

@@ -168,6 +168,6 @@ def signed_in(watched: Watched, service: Service) -> Iterator[Watched]:
     page.get_by_label("登录名").fill("clerk")
     page.locator("#password").fill(PASSWORD)
     page.get_by_role("button", name="登录").click()
-    page.wait_for_url(f"http://{service.host}/")
+    page.wait_for_url(f"http://{service.host}/morning")
     yield watched
     page.context.clear_cookies()

@@ -166,7 +166,7 @@ def _monday_an_account(week: Week) -> None:
     page.locator("#new").fill(NEW_PASSWORD)
     page.locator("#again").fill(NEW_PASSWORD)
     page.get_by_role("button", name="保存新密码").click()
-    page.wait_for_url(f"{week.host}/")
+    page.wait_for_url(f"{week.host}/morning")
     expect(page.get_by_text("名册还是空的")).to_be_visible()
 
 

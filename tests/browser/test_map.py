@@ -55,7 +55,7 @@ def desk(
     page.get_by_label("登录名").fill("clerk")
     page.locator("#password").fill(PASSWORD)
     page.get_by_role("button", name="登录").click()
-    page.wait_for_url(f"http://{service.host}/")
+    page.wait_for_url(f"http://{service.host}/morning")
     yield watched
     context.close()
     assert watched.outside == [], "a page asked another host"

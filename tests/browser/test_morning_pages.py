@@ -90,7 +90,7 @@ def early(watched: Watched, service: Service, busy: Busy) -> Iterator[Watched]:
     page.get_by_label("登录名").fill(busy.login)
     page.locator("#password").fill(PASSWORD)
     page.get_by_role("button", name="登录").click()
-    page.wait_for_url(f"http://{service.host}/")
+    page.wait_for_url(f"http://{service.host}/morning")
     yield watched
     page.context.clear_cookies()
 
@@ -113,7 +113,6 @@ def test_the_morning_is_read_on_a_screen_and_printed_on_one_page(
 ) -> None:
     page = early.page
     page.goto(f"http://{service.host}/")
-    page.locator("ul.big a").filter(has_text="昨天以来").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("水乡县")
     words = page.locator("main").inner_text()
     assert not re.search("失职|未履职|无人负责|不合格|批评", words)

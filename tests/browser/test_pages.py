@@ -19,10 +19,13 @@ What the screenshots are looked at for (SCREENSHOTS=folder keeps them):
 
 import datetime as dt
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -36,6 +39,10 @@ from tests.geo_service.test_import_pages import rivers
 from tests.geo_service.test_web import gpx
 from tests.geo_service.watertown import DAY, EVIL
 
+BRIGHTNESS = """() => {
+  const ground = getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3);
+  return Math.min(...ground) / 255;
+}"""
 WINDOW = f"first={DAY:%Y-01-01}&last={DAY:%Y-%m-%d}"
 
 
@@ -44,7 +51,7 @@ def pages(service: Service) -> dict[str, str]:
     """Every page that a coordinator opens."""
     base = f"http://{service.host}"
     return {
-        "start": f"{base}/",
+        "start": f"{base}/overview",
         "coverage": f"{base}/map/coverage?{WINDOW}",
         "gaps": f"{base}/map/gaps?{WINDOW}",
         "places": f"{base}/places?register=all",
@@ -172,6 +179,70 @@ def test_text_has_contrast_fields_have_labels_and_headings_are_in_order(
         assert page.locator("h1").count() == 1, title
         assert page.locator("html").get_attribute("lang") == "zh-CN"
         assert page.locator("iframe:not([title])").count() == 0
+
+
+def test_every_page_is_legible_in_the_dark_and_prints_on_white(
+    signed_in: Watched, service: Service, pages: dict[str, str], shot: Any
+) -> None:
+    page = signed_in.page
+    base = f"http://{service.host}"
+    more = {
+        "morning": f"{base}/morning",
+        "gap list": f"{base}/gaps?kind=unpatrolled&{WINDOW}",
+        "planning": f"{base}/planning?area={service.town.west.code}",
+        "cases": f"{base}/cases",
+        "map": f"{base}/map",
+    }
+    try:
+        for title, address in (pages | more).items():
+            page.emulate_media(media="screen", color_scheme="dark")
+            page.goto(address)
+            page.wait_for_load_state("networkidle")
+            shot(page, f"dark {title}")
+            assert page.evaluate(BRIGHTNESS) < 0.1, title
+            found = Axe().run(page, options={"runOnly": ["color-contrast"]}).response["violations"]
+            assert [node["html"][:160] for v in found for node in v["nodes"]] == [], title
+            page.emulate_media(media="print", color_scheme="dark")
+            assert page.evaluate(BRIGHTNESS) == 1, title
+    finally:
+        page.emulate_media(media="null", color_scheme="null")
+
+
+@pytest.mark.parametrize("what", ["gap list", "a proposal", "figures"])
+def test_lists_print_whole_and_without_what_is_only_for_the_screen(
+    signed_in: Watched, service: Service, what: str, tmp_path: Path
+) -> None:
+    page = signed_in.page
+    base = f"http://{service.host}"
+    paths = {
+        "gap list": f"/gaps?kind=unassigned&register=all&{WINDOW}",
+        "a proposal": f"/planning?area={service.town.west.code}",
+        "figures": f"/figures?{WINDOW}",
+    }
+    page.goto(f"{base}{paths[what]}")
+    if what == "a proposal":
+        page.get_by_role("button", name="排方案").press("Enter")
+        page.wait_for_url(f"{base}/planning/*")
+    cells = page.locator("main table:visible td").count()
+    page.emulate_media(media="print")
+    try:
+        page.set_viewport_size({"width": 718, "height": 1055})  # what the margins leave of an A4
+        assert page.locator("main table:visible td").count() >= cells - page.locator("td.noprint").count()
+        assert page.locator("button:visible, .button:visible, nav:visible, form .fields:visible").count() == 0
+        wide = page.evaluate(
+            "[...document.querySelectorAll('main *')].filter(one => one.scrollWidth > one.clientWidth + 1"
+            " && getComputedStyle(one).overflowX !== 'visible').map(one => one.outerHTML.slice(0, 80))"
+        )
+        assert wide == [], "something is cut off at the paper's edge"
+        folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
+        page.screenshot(path=str(folder / f"{what}-paper.png"), full_page=True)
+        pdf = page.pdf(prefer_css_page_size=True)
+        (folder / f"{what}.pdf").write_bytes(pdf)
+        box = re.search(rb"/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+        assert box
+        assert [round(float(side)) for side in box.groups()] == pytest.approx((595, 842), abs=1), "A4"
+    finally:
+        page.emulate_media(media="null")
 
 
 def test_the_focus_is_seen_wherever_the_keyboard_goes(signed_in: Watched, pages: dict[str, str]) -> None:

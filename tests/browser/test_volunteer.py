@@ -506,7 +506,7 @@ def test_a_second_phone_comes_in_when_the_coordinator_taps(
     other.scan(card)
     expect(other.page.get_by_role("heading", name="等协调员同意")).to_be_visible()
     desk = signed_in.page
-    desk.get_by_role("link", name="需要关心").click()
+    desk.get_by_role("link", name="需要关心", exact=True).click()
     waiting = desk.get_by_role("region", name="换手机的手机")
     shot(desk, "care")
     waiting.get_by_role("button", name="同意", exact=True).click()

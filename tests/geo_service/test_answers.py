@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from geo_service.accounts.scope import Actor, Scope
-from geo_service.coverage import answers, gaps, lists
+from geo_service.coverage import ages, answers, gaps, lists
 from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query
 from geo_service.errors import Invalid, NotFound
@@ -207,8 +207,8 @@ def test_stretches_are_told_in_words(small_county: SmallCounty) -> None:
             small_county.db, small_county.id, [duty(small_county.person("郑十"), place, ((0, 1200),))]
         )
     whole = small_county.place(Layer.RIVER, "R4", "LINESTRING (2000 0, 2100 0)")
-    table = gaps.gaps(small_county.db, scope_of(small_county), Query(*MAY), GapKind.UNASSIGNED)
-    listing = lists.gap_list(table, Canvas.of(small_county.db, table.ground, small_county.row))
+    found = ages.aged(small_county.db, scope_of(small_county), Query(*MAY), GapKind.UNASSIGNED)
+    listing = lists.gap_list(found, Canvas.of(small_county.db, found.table.ground, small_county.row))
     at = [column.name for column in listing.columns].index("stretch")
     words = {row[1]: row[at] for row in listing.rows}
     assert words == {
@@ -254,8 +254,8 @@ def test_nothing_stored_is_an_empty_answer(small_county: SmallCounty) -> None:
     canvas = Canvas.of(small_county.db, table.ground, small_county.row)
     assert list(lists.coverage_list(table, canvas).rows) == []
     for kind in GapKind:
-        gap_table = gaps.gaps(small_county.db, scope_of(small_county), Query(*MAY), kind)
-        assert list(lists.gap_list(gap_table, canvas, drawn=True).rows) == []
+        none = ages.aged(small_county.db, scope_of(small_county), Query(*MAY), kind)
+        assert list(lists.gap_list(none, canvas, drawn=True).rows) == []
 
 
 def test_a_gap_names_those_who_hold_that_stretch(small_county: SmallCounty) -> None:

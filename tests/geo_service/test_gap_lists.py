@@ -1,24 +1,32 @@
 """The lists of gaps: how old each is, by township and length, in every form; duties that no longer fit."""
 
+import contextlib
 import csv
 import datetime as dt
 import io
 import json
+from pathlib import Path
 from xml.etree import ElementTree
 
+import geopandas
 import numpy as np
+import openpyxl
 import pytest
 import shapely
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
+from typer.testing import CliRunner
 
+from geo_service import cli
 from geo_service.accounts.scope import Actor, Scope
+from geo_service.cli import coverage_maps as command
 from geo_service.coverage import ages, gaps
 from geo_service.coverage.ground import Query
 from geo_service.people import misfits
 from geo_service.places.drawing import set_geometry
+from geo_service.settings import Settings
 from geo_service.tables import Duty, Place
 from layers.crs import to_lonlat
 from layers.vocabulary import DutyKind, GapKind, Layer, Right
@@ -126,6 +134,43 @@ def test_lists_are_narrowed_by_township_length_and_age(clerk: TestClient, town: 
     assert {row["空了（天）"] for row in at_40} == {"", "40"}
     by_age = [row["最近一次"] for row in rows_of(clerk, sort="age")]
     assert by_age == sorted(by_age)
+
+
+@pytest.mark.parametrize("form", ["csv", "geojson", "kml", "gpkg", "xlsx"])
+def test_the_api_and_the_command_give_the_file_of_the_page(
+    clerk: TestClient,
+    db: Session,
+    town: Watertown,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+) -> None:
+    monkeypatch.setattr(command, "connect", lambda: contextlib.nullcontext((db.connection(), Settings())))
+    asked = {"kind": "unpatrolled", "shortest": "100", "age": "40", "sort": "age", **WINDOW, "as": form}
+    of_page, of_api = (clerk.get(path, params=asked).content for path in ("/gaps/file", "/api/gaps"))
+    written = tmp_path / f"gaps.{form}"
+    ran = CliRunner().invoke(
+        cli.app,
+        ["gaps", "--kind", "unpatrolled", "--shortest", "100", "--age", "40", "--sort", "age",
+         "--from", WINDOW["first"], "--until", WINDOW["last"], "--county", town.county.code,
+         "-o", str(written)],
+    )  # fmt: skip
+    assert ran.exit_code == 0, (ran.output, ran.exception)
+    told = [rows_in(content, form, tmp_path) for content in (of_page, of_api, written.read_bytes())]
+    assert told[0] == told[1] == told[2]
+    assert len(told[0]) > 2
+    assert "40" in str(told[0])
+
+
+def rows_in(content: bytes, form: str, folder: Path) -> list[str]:
+    """Return the rows of a file as text, whatever a form adds of its own (times, ids)."""
+    if form == "xlsx":
+        return [str(row) for row in openpyxl.load_workbook(io.BytesIO(content)).worksheets[0].values]
+    if form == "gpkg":
+        (file := folder / "read.gpkg").write_bytes(content)
+        frame = geopandas.read_file(file)
+        return [str(row) for row in frame.to_wkt().itertuples(index=False)]
+    return content.decode().splitlines()
 
 
 def test_the_page_tells_the_same_and_pages_through(clerk: TestClient) -> None:

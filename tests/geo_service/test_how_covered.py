@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
 from geo_service.columns import json_value
-from geo_service.coverage import answers, gaps, lists, windows
+from geo_service.coverage import ages, answers, gaps, lists, windows
 from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query
-from geo_service.figures import queries as figure_queries
+from geo_service.figures import counts
 from geo_service.norms import queries as norm_queries
 from geo_service.patrols import again, judging, reviews, service, settling, track_queries
 from geo_service.patrols.answers import PatrolAnswer
@@ -163,7 +163,7 @@ def came_to(db: Session, county: County) -> tuple[list[frozenset[int]], set[int]
     """The places of each outing as norms see them, and the areas of the patrols as figures do."""
     outings = norm_queries.outings(db, county.id, Days(DAY, DAY), ZoneInfo("UTC"))
     mine = Patrol.county_id == county.id
-    areas = db.execute(figure_queries._patrol_areas(county.id, mine)).all()
+    areas = db.execute(counts._patrol_areas(county.id, mine)).all()
     return [outing.places for outing in outings], {area for _, area in areas}
 
 
@@ -269,9 +269,9 @@ class TestMaybe:
     ) -> None:
         duty(db, walker, river)
         for kind in (GapKind.UNPATROLLED, GapKind.NEGLECTED):
-            table = gaps.gaps(db, scope, WINDOW, kind)
-            assert [row.ambiguous_m for row in table.rows] == [0, pytest.approx(400, abs=12)]
-            listing = lists.gap_list(table, Canvas.of(db, table.ground, county))
+            found = ages.aged(db, scope, WINDOW, kind)
+            assert [row.ambiguous_m for row in found.table.rows] == [0, pytest.approx(400, abs=12)]
+            listing = lists.gap_list(found, Canvas.of(db, found.table.ground, county))
             at = [column.name for column in listing.columns].index("ambiguous_m")
             assert [json_value(row[at], listing.columns[at]) for row in listing.rows][:1] == [0]
         table = gaps.gaps(db, scope, WINDOW, GapKind.UNASSIGNED)

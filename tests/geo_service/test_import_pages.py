@@ -174,7 +174,7 @@ def test_who_may_not_change_may_not_import(db: Session, client: TestClient, town
     add_account(db, town.county, "planner", Right.PLANNER)
     sign_in(client, "planner", PASSWORD)
     assert client.get("/import").status_code == 403
-    token = token_in(client.get("/").text)
+    token = token_in(client.get("/overview").text)
     answer = client.post(
         "/import",
         data={"csrf_token": token, "kind": "river", "step": "do"},

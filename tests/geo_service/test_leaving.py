@@ -248,6 +248,9 @@ ROUTES: dict[tuple[str, str], Leaving] = {
     ("GET", "/api/figures"): Leaving(
         lambda _, path: [{"path": path, "params": {**MAY, "as": form}} for form in LIST], names=False
     ),
+    ("GET", "/api/figures/months"): Leaving(
+        lambda _, path: [{"path": path, "params": {**MAY, "as": form}} for form in LIST], names=False
+    ),
     ("GET", "/api/figures/{code}/rows"): Leaving(_behind),
     ("GET", "/api/figures/entries/{entry_id}/files/{file_id}"): A_PROOF,
     ("GET", "/api/figures/report"): _one(_nothing, names=False, **MAY),

@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import json
+import re
 import uuid
 from typing import Any
 
@@ -18,6 +19,7 @@ from geo_service.accounts.narrow import people_in
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.cases import board, reports
 from geo_service.cases.reports import Said
+from geo_service.cli import figures as figure_command
 from geo_service.cli import morning as command
 from geo_service.clock import today_in
 from geo_service.coverage import gaps
@@ -240,3 +242,80 @@ def test_a_township_that_is_asked_for_is_the_morning_of_its_coordinator(
     assert records(asked) == records(own)
     assert asked.title == own.title
     assert "西荡镇" in own.title
+
+
+@pytest.mark.parametrize("area", ["county", "west", "east"])
+def test_every_figure_on_the_pages_is_that_of_the_command(
+    db: Session, client: TestClient, town: Watertown, monkeypatch: pytest.MonkeyPatch, area: str
+) -> None:
+    for day in (dt.date(2026, 4, 10), dt.date(2026, 4, 13), DAY + dt.timedelta(days=11)):
+        walk(db, town, town.person_id, day, east_m=0 if day.month == 4 else 900)
+    add_account(db, town.county, "clerk", Right.COORDINATOR)
+    sign_in(client, "clerk", PASSWORD)
+    code = "" if area == "county" else getattr(town, area).code
+    monkeypatch.setattr(command, "connect", lambda: contextlib.nullcontext((db.connection(), Settings())))
+    monkeypatch.setattr(
+        figure_command, "connect", lambda: contextlib.nullcontext((db.connection(), Settings()))
+    )
+
+    def said(*words: str) -> list[dict[str, Any]]:
+        ran = CliRunner().invoke(cli.app, [*words, *(["--area", code] if code else []), "--as", "json"])
+        assert ran.exit_code == 0, (ran.output, ran.exception)
+        found: list[dict[str, Any]] = json.loads(ran.stdout)
+        return found
+
+    asked = {"first": "2026-04-01", "last": "2026-05-31", "area": code}
+    days = ("--from", asked["first"], "--until", asked["last"])
+    page = client.get("/figures", params=asked).text
+    told = dict(re.findall(r'<li id="(\w+)">.*?<p class="value">(.*?)</p>', page, re.DOTALL))
+    by_code = {row["code"]: _exactly(row["value"], row["unit"]) for row in said("figures", *days)}
+    assert {key: _number(value) for key, value in told.items()} == by_code
+    months = [
+        [row["month"], f"{row['sessions']}次", f"{row['covered_km']:g}公里", f"{row['closed']}件"]
+        for row in said("figures", *days, "--by-month")
+    ]
+    assert _table(page, "months") == months
+    assert sum(row["sessions"] for row in said("figures", *days, "--by-month")) == int(by_code["X5"][:-1])
+
+    day = "2026-05-12"
+    page = client.get("/morning", params={"day": day, "area": code}).text
+    rows = said("morning", "--day", day)
+    figures_ = {
+        row["item"]: row for row in rows if row["part"] == "数据" and (row["link"] or "")[:7] == "figure/"
+    }
+    assert {row[0]: [_number(cell) for cell in row[1:3]] for row in _table(page, "tight")} == {
+        item: [_exactly(row["value"], row["unit"]), _exactly(row["before"], row["unit"])]
+        for item, row in figures_.items()
+    }
+    counted = {row["item"]: row["value"] for row in reversed(rows) if row["value"] is not None}
+    new = page[page.index('id="new"') :]
+    assert [int(n) for n in re.findall(r"<strong>(\d+)</strong>", new)[:4]] == [
+        counted[item] for item in ("巡查", "服务", "上报", "新登记人员")
+    ]
+    for key, item in (("people", "30 天没有动静的志愿者"), ("places", "30 天没有走到的对象")):
+        (count,) = re.findall(rf'<h2 id="{key}">\D*(\d+)', page)
+        assert int(count) == counted[item]
+
+
+def _table(page: str, name: str) -> list[list[str]]:
+    """Return the text of the cells of the first table of a class, without its head."""
+    body = re.search(rf'<table class="{name}">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)
+    assert body
+    return [
+        [_plain(re.sub(r"<details><summary>(.*?)</summary>.*?</details>", r"\1", cell, flags=re.DOTALL))
+         for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)]
+        for row in re.findall(r"<tr>(.*?)</tr>", body.group(1), re.DOTALL)
+    ]  # fmt: skip
+
+
+def _plain(html: str) -> str:
+    return re.sub(r"\s|<[^>]+>", "", html)
+
+
+def _number(html: str) -> str:
+    """Return a cell that holds a number; nothing for one that says that there is none."""
+    return _plain(html) if re.search(r"\d", _plain(html)) else ""
+
+
+def _exactly(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.1f}".removesuffix(".0") + unit

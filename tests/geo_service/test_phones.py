@@ -173,15 +173,15 @@ def test_the_start_page_tells_of_phones_that_wait_as_long_as_one_does(
     by = Manager(Actor(os_user="tester"))
     account, _ = register.add(db, by, "clerk", Right.COORDINATOR, Ground(scope.county_id), is_program=True)
     client.headers["Authorization"] = f"Bearer {register.token(db, by, account, 'desk', days=None)}"
-    assert "等待同意的手机" not in client.get("/").text
+    assert "等待同意的手机" not in client.get("/morning").text
     service.enter(db, card, secrets.token_urlsafe(32), "", request_id=None)
-    page = client.get("/").text
+    page = client.get("/morning").text
     assert 'href="/care#phones"' in page
-    assert "有 1 部" in page
+    assert "等待同意的手机：1 部" in page
     assert 'id="phones"' in client.get("/care").text
     (waiting,) = service.waiting(db, scope)
     service.admit(db, scope, waiting.id)
-    assert "等待同意的手机" not in client.get("/").text
+    assert "等待同意的手机" not in client.get("/morning").text
 
 
 def test_the_door_is_narrow(client: TestClient, card: str) -> None:

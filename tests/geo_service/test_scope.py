@@ -891,6 +891,7 @@ WALKS: dict[tuple[str, str], Walk] = {
         SEE_PEOPLE, lambda town: {**_of_service(town), "files": _PDF}, ok=303
     ),
     ("GET", "/figures"): Walk(SEE_FIGURES),
+    ("GET", "/api/figures/months"): Walk(SEE_FIGURES),
     ("GET", "/figures/{code}"): Walk(STAFF, _behind_figure, beyond=200, shows="people"),
     ("POST", "/figures/enter"): Walk(STAFF, lambda _: {"data": {}}, ok=422, beyond=422),
     ("POST", "/figures/entries/{entry_id}/withdraw"): Walk(STAFF, _of_entry, ok=303, whole=True),
@@ -1035,8 +1036,9 @@ WALKS: dict[tuple[str, str], Walk] = {
         STAFF, lambda town: _of_proposal(town, data={"first_day": _tomorrow()}), ok=303
     ),
     ("POST", "/planning/{proposal_id}/drop"): Walk(SEE_FIGURES, _of_proposal, ok=303),
-    # A handler's work is cases: he is led to them.
-    ("GET", "/"): Walk(EVERYBODY - {Right.HANDLER}, without=303),
+    # All but volunteers are led to the page of their work.
+    ("GET", "/"): Walk(EVERYBODY - {Right.VOLUNTEER}, ok=303, without=200),
+    ("GET", "/overview"): Walk(),
     ("GET", "/api/progress"): Walk(),
     ("GET", "/places/{place_id}/draw"): Walk(STAFF, _of_off_map),
     ("POST", "/places/{place_id}/draw"): Walk(STAFF, _drawn_form),

@@ -54,7 +54,8 @@ def road(db: Session, county: County) -> Place:
 
 
 def counted(db: Session, scope: Scope, *, area: str | None = None) -> dict[Code, Counted]:
-    return dict(figures.figures(db, scope, figures.asked(db, scope, DAY, DAY, area)).figures)
+    asked = figures.asked(db, scope, DAY, DAY, area)
+    return dict(figures.figures(db, scope, asked, listed=list(Code)).figures)
 
 
 def values(db: Session, scope: Scope) -> tuple[float | None, ...]:
@@ -246,7 +247,7 @@ def test_who_is_forgotten_leaves_the_rows_of_figures_and_what_was_issued_stays(
     assert after[Code.A1].ids == [f"person/{friend.id}"]
     assert after[Code.X1].value == 2, "a past day keeps its duties, whose holder has no name any more"
     tomorrow = today_in(db, scope.county_id) + dt.timedelta(days=1)
-    now = figures.figures(db, scope, figures.asked(db, scope, tomorrow, tomorrow)).figures
+    now = figures.figures(db, scope, figures.asked(db, scope, tomorrow, tomorrow), [Code.X1]).figures
     assert now[Code.X1].ids == [f"person/{friend.id}"]
     assert (agreed(db, scope), covered_m(db, road)) == (before, coverage), "what was done stays done"
     issued = reports.issued_one(db, scope, number).report

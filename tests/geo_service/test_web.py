@@ -59,7 +59,7 @@ def test_pages_need_a_sign_in(client: TestClient, town: Watertown) -> None:
 
 
 def test_the_start_page_counts_each_layer(clerk: TestClient, town: Watertown) -> None:
-    html = clerk.get("/").text
+    html = clerk.get("/overview").text
     assert "演示数据" in html
     words = text_of(html)
     assert "河道 4 3 1 " in words  # registered, in the scheme, 未上图
@@ -268,13 +268,40 @@ def test_several_counties_are_offered_and_kept_in_every_link(
     html = client.get("/").text
     assert 'href="/?county=329902"' in html
     assert "另一县" in html
-    page = client.get("/", params={"county": "329902"}).text
+    led = client.get("/", params={"county": "329902"})
+    assert (led.status_code, led.headers["location"]) == (303, "/morning?county=329902")
+    page = client.get("/overview", params={"county": "329902"}).text
     assert 'href="/map/coverage?county=329902"' in page
     assert "county=329902" in client.get("/map/coverage", params={"county": "329902"}).text
-    empty = client.get("/", params={"county": "329903"}).text
-    assert "名册还是空的" in empty
+    for first in ("/overview", "/morning"):
+        assert "名册还是空的" in client.get(first, params={"county": "329903"}).text
     assert "没有对象" in client.get("/map/coverage", params={"county": "329903"}).text
     assert client.get("/map/coverage/picture", params={"county": "329903"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("right", "first"),
+    [
+        (Right.ADMINISTRATOR, "/morning"),
+        (Right.COORDINATOR, "/morning"),
+        (Right.PLANNER, "/gaps"),
+        (Right.VOLUNTEER, None),
+        (Right.AUDITOR, "/audit"),
+        (Right.HANDLER, "/cases"),
+    ],
+)
+def test_the_day_begins_with_the_page_of_ones_work(
+    db: Session, client: TestClient, town: Watertown, right: Right, first: str | None
+) -> None:
+    own = town.person_id if right is Right.VOLUNTEER else None
+    add_account(db, town.county, "someone", right, person_id=own)
+    sign_in(client, "someone", PASSWORD)
+    led = client.get("/")
+    assert (led.status_code, led.headers.get("location")) == (200 if first is None else 303, first)
+    html = client.get(first or "/").text
+    menu = html[html.index("<nav") : html.index("</nav>")]
+    assert re.findall(r'<a href="([^"]+)" aria-current="page"', menu) == [first or "/"]
+    assert ('href="/"' in menu) is (first is None)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +319,7 @@ def test_the_menu_holds_what_the_account_may_open(
     own = town.person_id if right is Right.VOLUNTEER else None
     add_account(db, town.county, "someone", right, person_id=own)
     sign_in(client, "someone", PASSWORD)
-    html = client.get("/").text
+    html = client.get("/overview").text
     menu = html[html.index("<nav") : html.index("</nav>")]
     for page in opens:
         assert f'href="{page}"' in menu, page
@@ -455,7 +482,7 @@ def test_a_planner_cannot_send(db: Session, client: TestClient, town: Watertown)
     add_account(db, town.county, "planner", Right.PLANNER)
     sign_in(client, "planner", PASSWORD)
     assert client.get("/upload").status_code == 403
-    assert "/upload" not in client.get("/").text
+    assert "/upload" not in client.get("/overview").text
     assert client.get(f"/patrols/{town.patrol_id}").status_code == 404
 
 
