@@ -131,6 +131,7 @@ def figures(db: Session, scope: Scope, asked: Asked, listed: Collection[Code] = 
     is_county = asked.areas is None
     entries = [queries.as_entry(row) for row in queries.entries(db, scope.county_id)] if is_county else []
     within = [entry for entry in entries if entry.within(first, last)]
+    counts.plan_each(db)
     days, people = counts.by_day(db, over)
     closed = counts.closed_by_day(db, over)
     found = _numbers(counts.held(db, over), days, people, sum(closed.values()), within)
