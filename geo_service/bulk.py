@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
-from sqlalchemy import ARRAY, ColumnElement, any_, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.types import UserDefinedType
 
+from geo_service.arrays import Longs
 from geo_service.tables import Table
 
 
@@ -51,8 +53,20 @@ def multirange(spans: Iterable[Sequence[float]]) -> str:
     return "{" + ",".join(f"[{int(start)},{int(stop)})" for start, stop in spans) + "}"
 
 
+class _LongArray(UserDefinedType[Longs]):
+    """The type of `Longs`, which psycopg knows how to send."""
+
+    cache_ok = True
+    render_bind_cast = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "BIGINT[]"
+
+
 def among(column: InstrumentedAttribute[Any], values: Iterable[Any]) -> ColumnElement[bool]:
     """Return the condition that a column is one of many values: one array, where `in_` sends each alone."""
+    if isinstance(column.type, BigInteger):  # of a register there may be 100,000
+        return column == any_(literal(Longs(np.fromiter(values, np.int64)), _LongArray()))
     return column == any_(literal(list(values), ARRAY(column.type)))
 
 

@@ -9,6 +9,8 @@ from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.orm import Session
 
+from geo_service.arrays import accept_arrays
+
 log = logging.getLogger(__name__)
 
 REQUESTS_AT_ONCE = 10
@@ -28,6 +30,7 @@ def psycopg_url(url: str) -> str:
 
 def make_engine(url: str) -> Engine:
     """Make the engine; its pool never keeps a request of `Db` waiting for a connection."""
+    accept_arrays()
     return create_engine(
         psycopg_url(url),
         pool_size=REQUESTS_AT_ONCE + CONNECTIONS_BESIDE,

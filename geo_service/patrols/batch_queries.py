@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, and_, func, select, text
 from sqlalchemy.orm import Session
 
+from geo_service.arrays import Doubles, Reals
 from geo_service.bulk import elements_of
-from geo_service.patrols.arrays import Doubles, Reals, accept_arrays
 from geo_service.patrols.content import NOTHING, sha256_of
 from geo_service.tables import Batch, Patrol
 from layers.tracks import Recording
@@ -184,7 +184,6 @@ def insert_batch(
     received_at: dt.datetime,
 ) -> None:
     """Store a sending with its fixes as they came."""
-    accept_arrays(db)
     accuracy_m = recording.accuracy_m
     db.execute(
         _INSERT_BATCH,

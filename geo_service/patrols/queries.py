@@ -26,8 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, defer
 from sqlalchemy.orm.attributes import set_committed_value
 
+from geo_service.arrays import Reals
 from geo_service.bulk import among
-from geo_service.patrols.arrays import Reals, accept_arrays
 from geo_service.tables import (
     Area,
     Batch,
@@ -156,7 +156,6 @@ _SETTLE = text(
 
 def settle(db: Session, patrol_id: uuid.UUID, computed: Computed, track: Track) -> None:
     """Store what was computed of a patrol, with its track."""
-    accept_arrays(db)
     values = vars(computed) | {
         "id": patrol_id,
         "rule": RULE,
