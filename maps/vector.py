@@ -15,6 +15,7 @@ from maps.style import (
     BACKGROUND,
     BANDS,
     BOUNDARY,
+    CASES,
     FRESHNESS,
     GAPS,
     HELD,
@@ -148,6 +149,14 @@ def modes() -> list[Json]:
         }
         for mode in MODES
     ]  # fmt: skip
+
+
+def cases() -> dict[str, Json]:
+    """Return by state how a case is marked."""
+    return {
+        state.value: {"label": look.label, "colour": look.colour, "sign": look.sign}
+        for state, look in CASES.items()
+    }
 
 
 def _look(look: Look) -> Json:
