@@ -74,7 +74,7 @@ _VERSION = Statement.of(
 
 def version(db: Session, county_id: int) -> Version:
     """Return how often what a county's maps show was changed."""
-    row = _VERSION.ask(db, county_id=county_id).one_or_none()
+    row: Any = _VERSION.ask(db, county_id=county_id).one_or_none()
     return Version(*row) if row else Version(0, 0, 0)
 
 
@@ -218,10 +218,10 @@ def _layer(rows: Select[Any], name: str, form: Form) -> ColumnElement[Any]:
     row = text("t")
     if form is Form.MVT:
         made, is_there = func.ST_AsMVT(row, name, EXTENT, "geom", "id"), found.c.geom.is_not(None)
-    else:
-        json = func.json_agg(cast(func.ST_AsGeoJSON(row, "geom", 6), postgresql.JSON))
-        made, is_there = func.convert_to(cast(json, Text), "UTF8"), ~func.ST_IsEmpty(found.c.geom)
-    return select(made).select_from(found).where(is_there).scalar_subquery()
+        return select(made).select_from(found).where(is_there).scalar_subquery()
+    json = func.json_agg(cast(func.ST_AsGeoJSON(row, "geom", 6), postgresql.JSON))
+    told = select(func.convert_to(cast(json, Text), "UTF8"))
+    return told.select_from(found).where(~func.ST_IsEmpty(found.c.geom)).scalar_subquery()
 
 
 def _written(layers: Sequence[ColumnElement[Any]]) -> Statement:
