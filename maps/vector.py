@@ -15,6 +15,7 @@ from maps.style import (
     BACKGROUND,
     BANDS,
     BOUNDARY,
+    CASES,
     FRESHNESS,
     GAPS,
     HELD,
@@ -92,7 +93,7 @@ def _townships(lines_from: int) -> list[Json]:
         {"id": "towns", "type": "fill", **here, "paint": {"fill-color": WHOLE.colour, "fill-opacity": 0.5}},
         {"id": "borders", "type": "line", **here,
          "paint": {"line-color": BOUNDARY.colour, "line-width": BOUNDARY.width_px}},
-        _labels("town-names", here, {}),
+        _labels("town-names", {**here, "source-layer": "names"}, {}),
     ]  # fmt: skip
 
 
@@ -119,9 +120,13 @@ def _of_places(lines_from: int) -> list[Json]:
         {"id": "lines", "type": "line", **here, "filter": ["all", _LINES, _SCHEME],
          "layout": {"line-join": "round"},
          "paint": {"line-color": WHOLE.colour, "line-width": WHOLE.width_px}},
-        _labels("area-names", here, {"filter": _AREAS, "minzoom": 14}),
+        _labels("area-names", {**here, "source-layer": "names"}, {"minzoom": lines_from}),
         _labels("line-names", here, {"filter": ["all", _LINES, _SCHEME], "minzoom": 13}, along=True),
     ]  # fmt: skip
+
+
+_ALONG = {"symbol-placement": "line", "symbol-spacing": 420, "icon-rotation-alignment": "viewport"}
+"""Of a line that runs through many tiles its name stands as often as a reader needs it, not once a tile."""
 
 
 def _labels(name: str, here: Json, more: Json, *, along: bool = False) -> Json:
@@ -129,7 +134,7 @@ def _labels(name: str, here: Json, more: Json, *, along: bool = False) -> Json:
     layout: Json = {
         "icon-image": ["concat", "name/", ["coalesce", ["get", "name"], ""]],
         "icon-padding": 6,
-        **({"symbol-placement": "line-center", "icon-rotation-alignment": "viewport"} if along else {}),
+        **(_ALONG if along else {}),
     }
     return {"id": name, "type": "symbol", **here, **more, "layout": layout}
 
@@ -144,6 +149,14 @@ def modes() -> list[Json]:
         }
         for mode in MODES
     ]  # fmt: skip
+
+
+def cases() -> dict[str, Json]:
+    """Return by state how a case is marked."""
+    return {
+        state.value: {"label": look.label, "colour": look.colour, "sign": look.sign}
+        for state, look in CASES.items()
+    }
 
 
 def _look(look: Look) -> Json:

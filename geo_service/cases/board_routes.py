@@ -69,6 +69,17 @@ class CasePage(BaseModel):
     next: str | None
 
 
+class Spot(BaseModel):
+    """A case as a map marks it."""
+
+    id: int
+    what: str
+    state: CaseState
+    is_late: bool
+    lon: Annotated[float, Field(description="WGS 84, as `lat`.")]
+    lat: float
+
+
 class StateCount(BaseModel):
     """How many open cases are in a state."""
 
@@ -154,6 +165,20 @@ def count(db: Db, scope: Works, own: bool = False) -> CountOut:
         newest=found.newest,
         states=states,
     )
+
+
+@router.get("/spots", summary="Where cases lie, for a map")
+def spots(db: Db, scope: Works, of: FromAddress) -> list[Spot]:
+    """Return the cases that are asked for and have a position, what is due first first; they name nobody."""
+    found = board.on_map(db, scope, of)
+    return [
+        Spot(
+            id=id_, what=f"{number} {found.what[edition, code]}", state=CaseState(state),
+            is_late=due_at is not None and due_at < found.now, lon=lon, lat=lat,
+        )
+        for id_, number, edition, code, _, _, state, due_at, *_, lon, lat in found.rows
+        if lon is not None
+    ]  # fmt: skip
 
 
 @router.get("/ledger", summary="问题台账 of a window: a page, or all as a file")

@@ -7,18 +7,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
-from geo_service.coverage import windows
-from geo_service.coverage.ground import (
-    DM_PER_M,
-    Ground,
-    Query,
-    ambiguous,
-    areas_m2,
-    covered,
-    gather,
-    may_name,
-    stewards,
-)
+from geo_service.coverage import facts, windows
+from geo_service.coverage.facts import Facts
+from geo_service.coverage.ground import DM_PER_M, Ground, Query, areas_m2, covered, gather
 from geo_service.coverage.holding import named
 from geo_service.coverage.windows import Outings, PlaceRow
 from layers.cells import CellSet
@@ -124,19 +115,22 @@ def coverage(db: Session, scope: Scope, query: Query, *, with_ambiguous: bool = 
 
     `with_ambiguous`: also what of the rest somebody maybe walked.
     """
-    ground = gather(db, scope, query)
-    index = ground.index
-    walked = covered(db, scope, ground)
-    seen = windows.seen_cells(db, scope.county_id, query.first_day, query.last_day, index)
+    return of(facts.gather(db, scope, query), with_ambiguous=with_ambiguous)
+
+
+def of(found: Facts, *, with_ambiguous: bool = False) -> CoverageTable:
+    """Return what was covered, over facts that other answers rest on too."""
+    db, scope, ground = found.db, found.scope, found.ground
+    query, index = ground.query, ground.index
+    walked, seen = found.covered, found.seen
     seen_m2 = areas_m2(db, scope.county_id, ground, seen)
     stays = windows.stays(db, scope.county_id, query.first_day, query.last_day, index)
-    maybe = ambiguous(db, scope, ground) - walked if with_ambiguous else SpanSet.empty()
+    maybe = found.ambiguous - walked if with_ambiguous else SpanSet.empty()
     covered_dm = walked.lengths(len(ground.places))
     maybe_dm = maybe.lengths(len(ground.places))
     whole_dm = ground.whole.lengths(len(ground.places))
     outings = windows.outings(db, scope.county_id, query.first_day, query.last_day, index)
-    walkers = windows.walkers(db, scope, query.first_day, query.last_day, index) if may_name(scope) else {}
-    holders = stewards(db, scope, ground)
+    walkers, holders = found.walkers, found.stewards
     rows = [
         CoverageRow(
             place,

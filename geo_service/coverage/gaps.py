@@ -7,18 +7,9 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
-from geo_service.coverage import holding, windows
-from geo_service.coverage.ground import (
-    DM_PER_M,
-    Ground,
-    Query,
-    ambiguous,
-    areas_m2,
-    asked_duties,
-    covered,
-    gather,
-    stewards,
-)
+from geo_service.coverage import facts, windows
+from geo_service.coverage.facts import Facts
+from geo_service.coverage.ground import DM_PER_M, Ground, Query, areas_m2
 from geo_service.coverage.holding import NOBODY, Held, Steward, named
 from geo_service.coverage.windows import PlaceRow
 from layers.cells import CellSet
@@ -79,18 +70,19 @@ def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
     unassigned: no duty in force on the window's last day; unpatrolled: covered by nobody in the window;
     neglected: a duty is in force on the last day, yet nobody covered it.
     """
-    return gaps_on(db, scope, gather(db, scope, query), kind)
+    return of(facts.gather(db, scope, query), kind)
 
 
-def gaps_on(db: Session, scope: Scope, ground: Ground, kind: GapKind) -> GapTable:
-    """Return the gaps of one kind on a ground that was gathered before."""
-    held = NOBODY if kind is GapKind.UNPATROLLED else holding.held(db, asked_duties(ground))
-    holders = {} if kind is GapKind.UNASSIGNED else stewards(db, scope, ground)
-    line_gaps, short = _listed(_by_bank(_line_gaps(db, scope, ground, kind, held), ground), ground)
+def of(found: Facts, kind: GapKind) -> GapTable:
+    """Return the gaps of one kind, over facts that other answers rest on too."""
+    ground = found.ground
+    held = NOBODY if kind is GapKind.UNPATROLLED else found.held
+    holders = {} if kind is GapKind.UNASSIGNED else found.stewards
+    line_gaps, short = _listed(_by_bank(_line_gaps(found, kind, held), ground), ground)
     is_walking = kind is not GapKind.UNASSIGNED
-    maybe = ambiguous(db, scope, ground) & line_gaps if is_walking else SpanSet.empty()
-    missing, except_cells = _missing_cells(db, scope, ground, kind, held)
-    missing_m2 = _missing_m2(db, scope.county_id, ground, kind, missing, except_cells)
+    maybe = found.ambiguous & line_gaps if is_walking else SpanSet.empty()
+    missing, except_cells = _missing_cells(found, kind, held)
+    missing_m2 = _missing_m2(found.db, found.scope.county_id, ground, kind, missing, except_cells)
     rows = [
         *_unmapped(ground, kind, held),
         *_line_rows(ground, line_gaps, holders, _by_span(maybe, line_gaps) if is_walking else None),
@@ -100,11 +92,12 @@ def gaps_on(db: Session, scope: Scope, ground: Ground, kind: GapKind) -> GapTabl
     return GapTable(ground, kind, rows, line_gaps, short, missing, except_cells, maybe)
 
 
-def _line_gaps(db: Session, scope: Scope, ground: Ground, kind: GapKind, held: Held) -> SpanSet:
+def _line_gaps(found: Facts, kind: GapKind, held: Held) -> SpanSet:
+    whole = found.ground.whole
     if kind is GapKind.UNASSIGNED:
-        return ground.whole - held.on(ground.whole)
-    expected = held.on(ground.whole) if kind is GapKind.NEGLECTED else ground.whole
-    return expected - covered(db, scope, ground)
+        return whole - held.on(whole)
+    expected = held.on(whole) if kind is GapKind.NEGLECTED else whole
+    return expected - found.covered
 
 
 def _by_bank(found: SpanSet, ground: Ground) -> SpanSet:
@@ -134,23 +127,22 @@ def _listed(found: SpanSet, ground: Ground) -> tuple[SpanSet, SpanSet]:
 
 
 def _missing_cells(
-    db: Session, scope: Scope, ground: Ground, kind: GapKind, held: Held
+    found: Facts, kind: GapKind, held: Held
 ) -> tuple[dict[int, CellSet | None], dict[int, CellSet]]:
     """Return for each area place with a gap the missing cells; None: the whole but the second answer."""
+    ground = found.ground
     areas = [k for k, place in enumerate(ground.places) if not place.layer.is_line and place.version_id]
     if kind is GapKind.UNASSIGNED:
         return dict.fromkeys(k for k in areas if k not in held.wholly), dict(held.cells)
-    query = ground.query
-    seen = windows.seen_cells(db, scope.county_id, query.first_day, query.last_day, ground.index)
+    seen = found.seen
     # A compound was visited or not: who was in it leaves no gap.
     areas = [k for k in areas if ground.places[k].layer is not Layer.COMPOUND or k not in seen]
     if kind is GapKind.UNPATROLLED:
         return dict.fromkeys(areas), {k: seen[k] for k in areas if k in seen}
     missing: dict[int, CellSet | None] = dict.fromkeys(k for k in areas if k in held.wholly)
     partly = {k: held.cells[k] for k in areas if k in held.cells and k not in held.wholly}
-    missing |= {
-        k: cells - seen.get(k, CellSet()) for k, cells in _walkable(db, scope, ground, partly).items()
-    }
+    counting = _walkable(found.db, found.scope, ground, partly)
+    missing |= {k: cells - seen.get(k, CellSet()) for k, cells in counting.items()}
     return missing, {k: seen[k] for k in missing if k in seen and k in held.wholly}
 
 

@@ -7,9 +7,10 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
-from geo_service.coverage import windows
-from geo_service.coverage.gaps import GapTable, gaps
-from geo_service.coverage.ground import DM_PER_M, Query, covered
+from geo_service.coverage import facts, gaps, windows
+from geo_service.coverage.facts import Facts
+from geo_service.coverage.gaps import GapTable
+from geo_service.coverage.ground import DM_PER_M, Query
 from layers.spans import SpanSet
 from layers.vocabulary import GapKind
 
@@ -34,10 +35,14 @@ class TownshipSums:
 
 def by_township(db: Session, scope: Scope, query: Query, area_ids: Sequence[int]) -> dict[int, TownshipSums]:
     """Return the sums of each of the areas, over the mapped places that are asked for."""
-    table = gaps(db, scope, query, GapKind.UNASSIGNED)
-    ground = table.ground
-    walked, free = covered(db, scope, ground), table.gaps | table.short
-    lying = windows.lying(db, scope.county_id, area_ids, ground.index)
+    found = facts.gather(db, scope, query)
+    return of(found, gaps.of(found, GapKind.UNASSIGNED), area_ids)
+
+
+def of(found: Facts, table: GapTable, area_ids: Sequence[int]) -> dict[int, TownshipSums]:
+    """Return the sums of each of the areas, over facts and their gaps without a duty."""
+    walked, free = found.covered, table.gaps | table.short
+    lying = windows.lying(found.db, found.scope.county_id, area_ids, found.ground.index)
     nobody = {row.number for row in table.rows if row.span_dm is None and row.size is not None}
     return {area_id: _sums(table, lying.get(area_id, []), walked, free, nobody) for area_id in area_ids}
 

@@ -55,7 +55,8 @@ def style(request: Request, db: Db, scope: Signed, asked: FromTheAddress) -> dic
         deepest=DEEPEST,
     )
     return {
-        "style": style, "modes": vector.modes(), "bounds": service.extent(db, scope, query),
+        "style": style, "modes": vector.modes(), "cases": vector.cases(),
+        "bounds": service.extent(db, scope, query),
         "ends": {"share": vector.SHARE_ENDS, "times": vector.TIMES_ENDS},
         "from": {"lines": LINES_FROM, "stretches": STRETCHES_FROM},
     }  # fmt: skip

@@ -9,6 +9,8 @@ DEEPEST = 16
 """Nearer tiles would hold nothing more: a map enlarges these."""
 NAMED_FROM = 12
 """From here on tiles carry names."""
+LABELLED_FROM = 14
+"""From here on tiles carry where the name of an area is written: once, in the tile that holds the spot."""
 STRETCHES_FROM = 12
 """From here on a map tells stretches; further out a stretch is a few pixels long."""
 LINES_FROM = 10

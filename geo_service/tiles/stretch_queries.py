@@ -91,6 +91,7 @@ _LAST = {
         ) t where not st_isempty(geom)
     """,
 }
+_TEXTS = {form: text(_STRETCHES + last) for form, last in _LAST.items()}
 
 
 def stretches(
@@ -100,7 +101,7 @@ def stretches(
     if not versions:
         return b""
     found = db.scalar(
-        text(_STRETCHES + _LAST[form]),
+        _TEXTS[form],
         {
             "versions": list(versions), "areas": None if asked.areas is None else sorted(asked.areas),
             "first": asked.first_day, "last": asked.last_day, "county_id": scope.county_id,

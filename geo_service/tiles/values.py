@@ -6,8 +6,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
-from geo_service.coverage import answers, gaps, townships
+from geo_service.coverage import answers, facts, gaps, townships
 from geo_service.coverage.answers import CoverageRow
+from geo_service.coverage.facts import Facts
+from geo_service.coverage.gaps import GapTable
 from geo_service.coverage.ground import Query
 from geo_service.tiles import queries
 from layers.vocabulary import GapKind
@@ -35,8 +37,9 @@ class Values:
 
 def values(db: Session, scope: Scope, query: Query) -> Values:
     """Return the values of all mapped places asked for, as `answers` and `gaps` tell them."""
-    table = answers.coverage(db, scope, query)
-    found = {kind: gaps.gaps(db, scope, query, kind) for kind in GapKind}
+    gathered = facts.gather(db, scope, query, with_names=False)
+    table = answers.of(gathered)
+    found = {kind: gaps.of(gathered, kind) for kind in GapKind}
     unassigned = found[GapKind.UNASSIGNED]
     free: dict[int, float] = {}
     for gap in unassigned.rows:
@@ -55,12 +58,12 @@ def values(db: Session, scope: Scope, query: Query) -> Values:
         )  # fmt: skip
         for column, value in zip(columns.values(), told, strict=True):
             column.append(value)
-    return Values(columns, _of_townships(db, scope, query))
+    return Values(columns, _of_townships(gathered, unassigned))
 
 
-def _of_townships(db: Session, scope: Scope, query: Query) -> dict[str, list[int]]:
-    ids = queries.townships_of(db, scope)
-    sums = townships.by_township(db, scope, query, ids) if ids else {}
+def _of_townships(found: Facts, unassigned: GapTable) -> dict[str, list[int]]:
+    ids = queries.townships_of(found.db, found.scope)
+    sums = townships.of(found, unassigned, ids) if ids else {}
     lengths = [sums[id_] for id_ in ids]
     return {
         "id": list(ids),

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
 from geo_service.accounts.dependencies import Signed
+from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.cases import board
 from geo_service.clock import today
@@ -38,6 +39,7 @@ def page(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
     values = {
         "asked": asked, "question": question, "layers": list(Layer), "duties": list(DutyKind),
         "levels": list(Level), "kinds": list(GapKind), "areas": queries.area_choices(db, frame.own_scope),
+        "works_cases": frame.own_scope.holds(*CHANGE, Right.HANDLER),
     }  # fmt: skip
     return frame.show("map.html", values)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
 from geo_service.clock import today
-from geo_service.coverage import answers, gaps
+from geo_service.coverage import answers, facts, gaps
 from geo_service.coverage.answers import CoverageRow, CoverageTable
 from geo_service.coverage.asked import WINDOW_DAYS
 from geo_service.coverage.canvas import Canvas, stretch_words
@@ -137,8 +137,9 @@ def measure(db: Session, scope: Scope, card: Card, question: Query) -> Measure |
     own = replace(
         question, layers=(card.place.layer,), register="all", place_ids=(card.place.id,), area_id=None
     )
-    table = answers.coverage(db, scope, own, with_ambiguous=True)
-    tables = [gaps.gaps_on(db, scope, table.ground, kind) for kind in GapKind]
+    gathered = facts.gather(db, scope, own)
+    table = answers.of(gathered, with_ambiguous=True)
+    tables = [gaps.of(gathered, kind) for kind in GapKind]
     canvas = Canvas.of(db, table.ground, db.get_one(County, scope.county_id))
     found = [
         PlaceGap(

@@ -257,6 +257,7 @@ def main() -> None:
         if given.many:
             county = connection.scalar(text("select id from county order by id limit 1"))
             connection.execute(MANY, {"many": given.many, "county": county})
+            connection.execute(text("analyze place, place_version"))  # else the next step takes minutes
             connection.execute(IN_FORCE)
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

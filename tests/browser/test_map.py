@@ -163,3 +163,30 @@ def test_the_address_alone_says_what_the_map_shows(desk: Watched, service: Servi
     assert colours(page).get("#da6a08", 0) > 50
     told = json.loads(page.evaluate("fetch('/api/tiles/values?layer=road').then((one) => one.text())"))
     assert told["places"]["id"] == [service.town.road.id]
+
+
+def test_cases_stand_on_the_map_when_they_are_asked_for(desk: Watched, service: Service, shot: Any) -> None:
+    page = desk.page
+    opened(page, service)
+    assert colours(page).get("#8c1c13", 0) == 0
+    style = page.evaluate("fetch('/api/tiles/style').then((one) => one.json())")
+    west, south, east, north = style["bounds"]
+    spot = {"id": 7, "what": "2026-000001 井盖", "state": "reported", "is_late": True}
+    spots = [spot | {"lon": (west + east) / 2, "lat": (south + north) / 2}]
+    asked: list[str] = []
+    page.route(
+        "**/api/cases/spots*", lambda route: (asked.append(route.request.url), route.fulfill(json=spots))
+    )
+    page.locator("#cases").select_option("late")
+    expect(page.locator("#case-hint")).to_contain_text("1 件")
+    settled(page)
+    shot(page, f"map-cases-{page.locator('#map').get_attribute('data-engine')}")
+    assert "only=late" in asked[0]
+    assert "cases=late" in page.url
+    assert colours(page).get("#8c1c13", 0) > 50, "a sign in the colour of its state"
+    assert page.locator("#case-legend li").all_inner_texts() == ["待受理"]
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_url("**/cases/7")
+    desk.errors.clear()  # the case itself is made up: 404

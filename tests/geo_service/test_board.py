@@ -215,6 +215,14 @@ def test_the_api_lists_and_counts(ask: Any, db: Session, town: Watertown, volunt
     told = ask("GET", "/api/cases/count").json()
     assert (told["open"], told["late"], [one["name"] for one in told["states"]]) == (3, 0, ["待受理"])
     assert ask("GET", "/api/cases/count", area=town.east).json()["open"] == 1
+    assert ask("GET", "/api/cases/spots", Right.PLANNER).status_code == 403
+    spots = ask("GET", "/api/cases/spots").json()
+    rows = {row["id"]: row for row in ask("GET", "/api/cases").json()["cases"]}
+    assert spots
+    assert all(one["state"] == rows[one["id"]]["state"] for one in spots)
+    assert all(one["is_late"] == rows[one["id"]]["is_late"] for one in spots)
+    east = ask("GET", "/api/cases/spots", area=town.east).json()
+    assert len(east) <= 1 < len(rows)
     assert ask("GET", "/api/cases", Right.PLANNER).status_code == 403
     for wrong in ("cursor=xx", "state=nowhere", "only=maybe", "unit=-1", "area=0", "words=%00", "limit=0"):
         assert ask("GET", f"/api/cases?{wrong}").status_code in (404, 422), wrong

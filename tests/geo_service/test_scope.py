@@ -534,6 +534,7 @@ WALKS: dict[tuple[str, str], Walk] = {
     # cases
     ("GET", "/api/cases"): Walk(WORK_CASES, shows="cases"),
     ("GET", "/api/cases/count"): Walk(WORK_CASES),
+    ("GET", "/api/cases/spots"): Walk(WORK_CASES),
     ("GET", "/api/cases/ledger"): Walk(STAFF, shows="cases"),
     ("GET", "/api/cases/handover"): Walk(STAFF, shows="cases"),
     ("GET", "/api/cases/tables"): Walk(STAFF),

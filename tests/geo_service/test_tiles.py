@@ -100,7 +100,7 @@ def tile_box(z: int, x: int, y: int) -> shapely.Geometry:
 
 def test_a_tile_holds_the_places_of_the_scheme_where_they_lie(clerk: TestClient, town: Watertown) -> None:
     found = all_tiles(clerk, 14)
-    assert set(found) == {"places"}
+    assert set(found) == {"places", "names"}
     places = found["places"]
     assert {one["id"] for one in places} == {p.id for p in [*town.rivers[:2], town.road, *town.grids]}
     assert {(one["id"], one["layer"]) for one in places} >= {
@@ -114,6 +114,20 @@ def test_a_tile_holds_the_places_of_the_scheme_where_they_lie(clerk: TestClient,
     assert shapely.hausdorff_distance(river, drawn) < 2.0
     both = all_tiles(clerk, 14, register="all")["places"]
     assert {one["id"]: one["scheme"] for one in both}[town.rivers[2].id] is False
+
+
+def test_the_name_of_an_area_stands_in_one_tile_alone_and_within_it(
+    clerk: TestClient, town: Watertown
+) -> None:
+    for z in (14, 15, 16):
+        found = all_tiles(clerk, z)
+        spots = {one["id"]: one["shape"] for one in found["names"]}
+        assert len(found["names"]) == len(spots), "a name in two tiles"
+        named = {grid.id for grid in town.grids if grid.name}
+        assert set(spots) == named
+        for id_, spot in spots.items():
+            own = shapely.union_all([one["shape"] for one in found["places"] if one["id"] == id_])
+            assert shapely.dwithin(own, spot, 1.0)
 
 
 def test_filters_choose_layers_and_areas(clerk: TestClient, town: Watertown) -> None:
@@ -210,7 +224,8 @@ def test_far_off_a_map_shows_townships_and_then_lines_without_detail(
 ) -> None:
     far = all_tiles(clerk, 9)
     assert {one["name"] for one in far["areas"]} == {"西荡镇", "东湖镇"}
-    assert set(far) == {"areas"}
+    assert set(far) == {"areas", "names"}
+    assert sorted(one["name"] for one in far["names"]) == ["东湖镇", "西荡镇"]
     middle = all_tiles(clerk, 11)
     assert {"name"} - set(middle["places"][0]) == {"name"}
     assert all_tiles(clerk, 11, show="stretches") == {}

@@ -1,6 +1,6 @@
 /* The map without WebGL: Leaflet draws the same tiles, sent as GeoJSON, on a plain canvas. */
 
-import { tile as hatched } from "./patterns.js";
+import { sign, tile as hatched } from "./patterns.js";
 
 const VENDOR = "/static/leaflet";
 const SIDE = 256;
@@ -38,6 +38,7 @@ export async function draw(element, seen) {
     isFlat: true,
     paint: (mode, classes, towns) => flat.paint(mode, classes, towns),
     choose: (id) => flat.choose(id),
+    showCases: (found, looks) => flat.showCases(found, looks),
     goTo: ([west, south, east, north]) =>
       map.fitBounds([[south, west], [north, east]], { padding: [40, 40], maxZoom: 16, animate: false }),
   };
@@ -86,6 +87,14 @@ class Flat {
   choose(id) {
     this.chosen = id;
     for (const tile of this.tiles.values()) this.restyle(tile);
+  }
+
+  showCases(found, looks) {
+    this.cases?.remove();
+    const icon = (one) => this.L.icon({ iconUrl: sign(looks[one.state], one.is_late).toDataURL(), iconSize: [26, 26] });
+    const made = found.map((one) =>
+      this.L.marker([one.lat, one.lon], { icon: icon(one), alt: one.what }).on("click", () => this.seen.onCase(one.id)));
+    this.cases = this.L.layerGroup(made).addTo(this.map);
   }
 
   wait(more) {

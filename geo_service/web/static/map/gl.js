@@ -1,5 +1,5 @@
 /* The map by WebGL: MapLibre over our own tiles, with a worker from our own host. */
-import { hatch, written } from "./patterns.js";
+import { hatch, signed, written } from "./patterns.js";
 
 const VENDOR = "/static/vendor/maplibre";
 const PLACES = { source: "places", sourceLayer: "places" };
@@ -56,6 +56,7 @@ export async function draw(element, seen) {
   map.on("moveend", told);
   told();
   map.on("click", ({ point }) => {
+    if (atCase(map, seen, point)) return;
     const id = under(map, point);
     if (id !== null) seen.onChoose(id);
   });
@@ -68,6 +69,7 @@ export async function draw(element, seen) {
   return {
     isFlat: false,
     paint: (mode, classes, towns) => paint(map, seen, mode, classes, towns),
+    showCases: (found, looks) => cases(map, found, looks),
     choose: (id) => map.setFilter("chosen", ["==", ["id"], id ?? -1]),
     goTo: ([west, south, east, north]) =>
       map.fitBounds([[west, south], [east, north]], { padding: 60, maxZoom: 15, duration: 0 }),
@@ -153,6 +155,42 @@ function lines(map, seen, mode, classes) {
     lay(map, { id: "wholes", type: "line", ...layered(PLACES), minzoom: seen.facts.from.stretches,
       filter: ["all", IS_LINE, scheme], paint: { "line-color": "#6f777d", "line-width": 1.5 } }, "area-names");
   }
+}
+
+/* Far off, cases that lie together are one circle with their number. */
+function cases(map, found, looks) {
+  for (const [state, look] of Object.entries(looks)) {
+    for (const isLate of [false, true]) {
+      const name = `case/${state}/${isLate}`;
+      if (!map.hasImage(name)) map.addImage(name, signed(look, isLate), { pixelRatio: 2 });
+    }
+  }
+  const features = found.map(({ id, state, is_late, lon, lat }) => ({
+    type: "Feature", geometry: { type: "Point", coordinates: [lon, lat] },
+    properties: { id, sign: `case/${state}/${is_late}` },
+  }));
+  const data = { type: "FeatureCollection", features };
+  if (map.getSource("cases")) return map.getSource("cases").setData(data);
+  map.addSource("cases", { type: "geojson", data, cluster: true, clusterMaxZoom: 13, clusterRadius: 40 });
+  const isMany = ["has", "point_count"];
+  map.addLayer({ id: "case-groups", type: "circle", source: "cases", filter: isMany,
+    paint: { "circle-color": "#fff", "circle-radius": ["step", ["get", "point_count"], 14, 20, 18, 100, 23],
+             "circle-stroke-color": "#8c1c13", "circle-stroke-width": 3 } });
+  map.addLayer({ id: "case-counts", type: "symbol", source: "cases", filter: isMany,
+    layout: { "icon-image": ["concat", "name/", ["to-string", ["get", "point_count"]]], "icon-allow-overlap": true } });
+  map.addLayer({ id: "case-signs", type: "symbol", source: "cases", filter: ["!", isMany],
+    layout: { "icon-image": ["get", "sign"], "icon-allow-overlap": true } });
+  return undefined;
+}
+
+/* Opens a case, or comes nearer to where several lie; tells whether there was one. */
+function atCase(map, seen, point) {
+  if (!map.getSource("cases")) return false;
+  const [found] = map.queryRenderedFeatures(point, { layers: ["case-signs", "case-groups"] });
+  if (!found) return false;
+  if (found.properties.point_count) map.easeTo({ center: found.geometry.coordinates, zoom: map.getZoom() + 2, duration: 0 });
+  else seen.onCase(found.properties.id);
+  return true;
 }
 
 const KINDS = { uncovered: "unpatrolled", neglected: "neglected", unassigned: "unassigned" };

@@ -5,11 +5,12 @@ import * as flat from "./flat.js";
 import * as gl from "./gl.js";
 import { show as showLegend } from "./legend.js";
 import { listen } from "./find.js";
+import { listen as listenForCases } from "./cases.js";
 
 const address = new URL(location.href);
-/* What the address asks of the server; `by`, `at` and `place` are the page's own. */
+/* What the address asks of the server; `by`, `at`, `place` and `cases` are the page's own. */
 const asked = new URLSearchParams(address.search);
-for (const own of ["by", "at", "place"]) asked.delete(own);
+for (const own of ["by", "at", "place", "cases"]) asked.delete(own);
 const query = asked.toString() ? `?${asked}` : "";
 const panel = document.getElementById("panel");
 const by = document.getElementById("by");
@@ -115,6 +116,7 @@ async function begin() {
   const seen = {
     facts, query, at: address.searchParams.get("at"), kinds: asked.getAll("kind"),
     onChoose: (id) => openCard(id),
+    onCase: (id) => location.assign(`/cases/${id}${asked.get("county") ? `?${new URLSearchParams(county())}` : ""}`),
     onMove: (at, zoom) => {
       remember("at", at);
       hint(zoom);
@@ -131,6 +133,7 @@ async function begin() {
   const place = Number(address.searchParams.get("place"));
   if (place) openCard(place);
   else openList();
+  listenForCases({ facts, asked, address, remember, drawing, read, tell });
   listen(county(), (one) => openCard(one.id, { move: one.bounds }));
   colour();
   values = await read(`/api/tiles/values${query}`);
