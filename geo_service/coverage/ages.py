@@ -80,7 +80,7 @@ def since(db: Session, scope: Scope, table: GapTable) -> list[dt.date | None]:
         )
     else:
         # What is missing of an area was not seen within the window, though other parts of it may have been.
-        before = query.first_day - dt.timedelta(days=1)
+        before = query.first_day - min(dt.timedelta(days=1), query.first_day - dt.date.min)
         found |= age_queries.last_walked(db, scope.county_id, spans, query.last_day)
         versions = {i: row.place.version_id for i, row in areas.items() if row.place.version_id is not None}
         seen = age_queries.last_seen(db, scope.county_id, set(versions.values()), before)

@@ -210,7 +210,7 @@ SHARED_TEXTS = (
 _WORDS = """
     county.code county.name county.time_zone county.crs
     area.code area.name area.level area.geom
-    place.layer place.code place.name
+    place.layer place.code place.name place.people_wanted
     place_version.line place_version.polygon place_version.sources place_version.reaches
     place_version.flow place_version.axis place_version.banks place_version.drawn place_version.sketch
     shown_change.part

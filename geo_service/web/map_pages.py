@@ -39,6 +39,7 @@ def page(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
     values = {
         "asked": asked, "question": question, "layers": list(Layer), "duties": list(DutyKind),
         "levels": list(Level), "kinds": list(GapKind), "areas": queries.area_choices(db, frame.own_scope),
+        "may_watch": frame.own_scope.holds(*CHANGE),
         "works_cases": frame.own_scope.holds(*CHANGE, Right.HANDLER),
     }  # fmt: skip
     return frame.show("map.html", values)

@@ -13,10 +13,10 @@ def test_the_documentation_is_drawn_from_local_files(signed_in: Watched, service
     assert "银巡 Yinxun" in page.locator(".info .title").inner_text()
     # Of so many operations only those in sight are drawn.
     seen = set(tags.all_inner_texts())
-    for _ in range(60):
+    for _ in range(200):
         if {"accounts", "cases", "coverage"} <= seen:
             break
-        page.mouse.wheel(0, 2000)
+        page.mouse.wheel(0, 900)
         page.wait_for_timeout(200)
         seen |= set(tags.all_inner_texts())
     assert {"accounts", "cases", "coverage"} <= seen

@@ -13,9 +13,14 @@ from typing import Any
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, Playwright, expect
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from geo_service.tables import Audit
+from layers.vocabulary import Right
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, Service, Watched
-from tests.geo_service.watertown import DAY, EVIL, PASSWORD
+from tests.geo_service.test_live import walks_out
+from tests.geo_service.watertown import DAY, EVIL, PASSWORD, add_account, build
 
 WINDOW = f"first={DAY:%Y-01-01}&last={DAY:%Y-%m-%d}"
 SIZES = {"wide": (1920, 1080), "usual": (1366, 768), "phone": (390, 844)}
@@ -190,3 +195,42 @@ def test_cases_stand_on_the_map_when_they_are_asked_for(desk: Watched, service: 
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_url("**/cases/7")
     desk.errors.clear()  # the case itself is made up: 404
+
+
+def test_who_is_on_the_way_stands_on_the_map_only_when_asked(
+    desk: Watched, service: Service, engine_of: str, shot: Any
+) -> None:
+    page = desk.page
+    with Session(service.engine, expire_on_commit=False) as db, db.begin():
+        town = build(db, code=f"3299{80 + (engine_of == 'gl')}", made_up=False)
+        login = add_account(db, town.county, f"watch-{engine_of}", Right.COORDINATOR)
+        walks_out(db, town.county.id, town.person_id, minutes_ago=10, metres=1240)
+    page.context.clear_cookies()
+    page.goto(f"http://{service.host}/sign-in")
+    page.get_by_label("登录名").fill(login)
+    page.locator("#password").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    page.wait_for_url(f"http://{service.host}/morning")
+    opened(page, service)
+
+    def looks() -> int:
+        with Session(service.engine) as db:
+            return len(
+                db.scalars(
+                    select(Audit.id).where(Audit.county_id == town.county.id, Audit.action == "live.look")
+                ).all()
+            )
+
+    assert (colours(page).get("#0b6e4f", 0), looks()) == (0, 0)
+    button = page.get_by_role("button", name="看正在巡查的人")
+    button.press("Enter")
+    expect(page.locator("#live-state")).to_contain_text("有 1 路人在路上")
+    expect(page.locator("#live-list")).to_contain_text("王桂兰")
+    page.wait_for_timeout(500)
+    shot(page, f"map-live-{engine_of}")
+    assert colours(page).get("#0b6e4f", 0) > 50
+    assert looks() == 1
+    button.press("Enter")
+    expect(page.locator("#live-list li")).to_have_count(0)
+    page.wait_for_timeout(300)
+    assert colours(page).get("#0b6e4f", 0) == 0

@@ -18,7 +18,7 @@ def test_a_map_page_gives_files_to_print(
     page = signed_in.page
     page.goto(f"http://{service.host}/map/gaps?first={DAY:%Y-01-01}&last={DAY}")
     assert not page.get_by_role("link", name=link).is_visible()
-    page.get_by_text("打印", exact=True).focus()
+    page.locator("#main").get_by_text("打印", exact=True).focus()
     page.keyboard.press("Enter")
     shot(page, "print-menu")
     with page.expect_download() as waiting:

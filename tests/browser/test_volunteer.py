@@ -216,7 +216,7 @@ def test_from_the_card_to_the_verdict(service: Service, handset: Handset, person
     patrol = assert_recorded(service, handset, person_id)
     expect(handset.page.get_by_text("谢谢").first).to_be_visible()
     drawn = handset.page.locator("#map svg")
-    expect(drawn.locator("path.covered")).to_have_count(1)  # of the river, what he has just walked
+    expect(drawn.locator("path.covered").first).to_be_attached()  # of the river, what he has just walked
     assert drawn.locator("path.left").count() >= 1
     handset.tap("返回")
     handset.tap("我的记录")

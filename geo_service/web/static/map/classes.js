@@ -19,12 +19,15 @@ const of = {
 
 export const classify = (mode, places, i, ends) => of[mode.key](places, i, ends);
 
-/* Townships: how much of their lines was walked, or is somebody's; a look of the mode for it. */
+/* Townships: how much of their lines was walked, or is somebody's; in the looks of the mode for it. */
+export const townMode = ({ key }, modes) =>
+  modes.find((one) => one.key === (key === "duty" || key === "gap" ? "duty" : "share"));
+
 export function townClass(mode, areas, i, { modes, ends }) {
-  const look = (key, n) => modes.find((one) => one.key === key).classes[n];
-  if (mode.key === "duty" || mode.key === "gap") {
+  const { key, classes } = townMode(mode, modes);
+  if (key === "duty") {
     const free = areas.unassigned[i];
-    return free < 0 ? null : look("duty", free > 950 ? 0 : free > 0 ? 1 : 2);
+    return free < 0 ? null : classes[free > 950 ? 0 : free > 0 ? 1 : 2];
   }
-  return areas.share[i] < 0 ? null : look("share", within(areas.share[i] / 1000, ends.share));
+  return areas.share[i] < 0 ? null : classes[within(areas.share[i] / 1000, ends.share)];
 }

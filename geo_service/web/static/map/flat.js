@@ -1,6 +1,6 @@
 /* The map without WebGL: Leaflet draws the same tiles, sent as GeoJSON, on a plain canvas. */
 
-import { sign, tile as hatched } from "./patterns.js";
+import { WALKER, sign, tile as hatched } from "./patterns.js";
 
 const VENDOR = "/static/leaflet";
 const SIDE = 256;
@@ -39,6 +39,7 @@ export async function draw(element, seen) {
     paint: (mode, classes, towns) => flat.paint(mode, classes, towns),
     choose: (id) => flat.choose(id),
     showCases: (found, looks) => flat.showCases(found, looks),
+    showWalks: (found) => flat.showWalks(found),
     goTo: ([west, south, east, north]) =>
       map.fitBounds([[south, west], [north, east]], { padding: [40, 40], maxZoom: 16, animate: false }),
   };
@@ -95,6 +96,13 @@ class Flat {
     const made = found.map((one) =>
       this.L.marker([one.lat, one.lon], { icon: icon(one), alt: one.what }).on("click", () => this.seen.onCase(one.id)));
     this.cases = this.L.layerGroup(made).addTo(this.map);
+  }
+
+  showWalks(found) {
+    this.walks?.remove();
+    const icon = this.L.icon({ iconUrl: sign(WALKER).toDataURL(), iconSize: [26, 26] });
+    const made = found.map(({ name, position: [lon, lat] }) => this.L.marker([lat, lon], { icon, alt: name, title: name }));
+    this.walks = this.L.layerGroup(made).addTo(this.map);
   }
 
   wait(more) {

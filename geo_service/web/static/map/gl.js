@@ -1,5 +1,5 @@
 /* The map by WebGL: MapLibre over our own tiles, with a worker from our own host. */
-import { hatch, signed, written } from "./patterns.js";
+import { WALKER, hatch, signed, written } from "./patterns.js";
 
 const VENDOR = "/static/vendor/maplibre";
 const PLACES = { source: "places", sourceLayer: "places" };
@@ -70,6 +70,7 @@ export async function draw(element, seen) {
     isFlat: false,
     paint: (mode, classes, towns) => paint(map, seen, mode, classes, towns),
     showCases: (found, looks) => cases(map, found, looks),
+    showWalks: (found) => walks(map, found),
     choose: (id) => map.setFilter("chosen", ["==", ["id"], id ?? -1]),
     goTo: ([west, south, east, north]) =>
       map.fitBounds([[west, south], [east, north]], { padding: 60, maxZoom: 15, duration: 0 }),
@@ -180,6 +181,22 @@ function cases(map, found, looks) {
     layout: { "icon-image": ["concat", "name/", ["to-string", ["get", "point_count"]]], "icon-allow-overlap": true } });
   map.addLayer({ id: "case-signs", type: "symbol", source: "cases", filter: ["!", isMany],
     layout: { "icon-image": ["get", "sign"], "icon-allow-overlap": true } });
+  return undefined;
+}
+
+/* Each where he was last, with his name beneath. */
+function walks(map, found) {
+  const features = found.map(({ name, position }) => ({
+    type: "Feature", geometry: { type: "Point", coordinates: position }, properties: { name },
+  }));
+  const data = { type: "FeatureCollection", features };
+  if (map.getSource("walks")) return map.getSource("walks").setData(data);
+  map.addImage("walker", signed(WALKER), { pixelRatio: 2 });
+  map.addSource("walks", { type: "geojson", data });
+  map.addLayer({ id: "walkers", type: "symbol", source: "walks",
+    layout: { "icon-image": "walker", "icon-allow-overlap": true } });
+  map.addLayer({ id: "walker-names", type: "symbol", source: "walks",
+    layout: { "icon-image": ["concat", "name/", ["get", "name"]], "icon-offset": [0, 22], "icon-allow-overlap": true } });
   return undefined;
 }
 

@@ -1,11 +1,12 @@
 /* The coordinators' map: its state stands in the address, what it shows comes from this server alone.
    `gl` draws by WebGL; where there is none, `flat` draws the same with Leaflet. */
-import { classify, townClass } from "./classes.js";
+import { classify, townClass, townMode } from "./classes.js";
 import * as flat from "./flat.js";
 import * as gl from "./gl.js";
 import { show as showLegend } from "./legend.js";
 import { listen } from "./find.js";
 import { listen as listenForCases } from "./cases.js";
+import { listen as listenForWalks } from "./walks.js";
 
 const address = new URL(location.href);
 /* What the address asks of the server; `by`, `at`, `place` and `cases` are the page's own. */
@@ -18,6 +19,7 @@ const notice = document.getElementById("notice");
 let drawing = null;
 let facts = null;
 let values = null;
+let zoom = null;
 let turn = 0;
 
 function remember(key, value) {
@@ -88,9 +90,12 @@ async function find(id) {
 
 const county = () => (asked.get("county") ? { county: asked.get("county") } : {});
 
+const chosenMode = () => facts.modes.find((one) => one.key === by.value) ?? facts.modes[0];
+const byTownship = () => zoom !== null && zoom < facts.from.lines && values?.areas.id.length > 0;
+
 function colour() {
-  const mode = facts.modes.find((one) => one.key === by.value) ?? facts.modes[0];
-  showLegend(document.getElementById("legend"), mode, drawing.isFlat);
+  const mode = chosenMode();
+  explain();
   if (!values) return;
   const { id } = values.places;
   const classes = new Map(id.map((one, i) => [one, classify(mode, values.places, i, facts.ends)]));
@@ -98,8 +103,13 @@ function colour() {
   drawing.paint(mode, classes, towns);
 }
 
-function hint(zoom) {
-  const words = zoom < facts.from.lines ? "现在按镇街显示；放大后显示每条河、每条路。"
+/* The legend is of what is in sight: of townships far off, of places nearer by. */
+function explain() {
+  const mode = chosenMode();
+  const shown = byTownship() ? townMode(mode, facts.modes) : mode;
+  if (drawing) showLegend(document.getElementById("legend"), shown, drawing.isFlat);
+  const of = shown.key === "duty" ? "有没有银发责任人" : "走到了多少";
+  const words = byTownship() ? `现在按镇街显示：镇街里的河道、道路${of}。放大后显示每条河、每条路。`
     : zoom < facts.from.stretches ? "现在一个对象一种颜色；再放大，按走到的每一段显示。" : "";
   document.getElementById("hint").textContent = words;
 }
@@ -117,9 +127,10 @@ async function begin() {
     facts, query, at: address.searchParams.get("at"), kinds: asked.getAll("kind"),
     onChoose: (id) => openCard(id),
     onCase: (id) => location.assign(`/cases/${id}${asked.get("county") ? `?${new URLSearchParams(county())}` : ""}`),
-    onMove: (at, zoom) => {
+    onMove: (at, now) => {
+      zoom = now;
       remember("at", at);
-      hint(zoom);
+      explain();
     },
     onTrouble: () => tell("有几块地图没有读到，移动一下地图会再读。"),
   };
@@ -134,6 +145,7 @@ async function begin() {
   if (place) openCard(place);
   else openList();
   listenForCases({ facts, asked, address, remember, drawing, read, tell });
+  listenForWalks({ drawing });
   listen(county(), (one) => openCard(one.id, { move: one.bounds }));
   colour();
   values = await read(`/api/tiles/values${query}`);

@@ -61,6 +61,9 @@ const SIGNS = {
   bars: "M3 2h5v16h-5zM12 2h5v16h-5z",
 };
 
+/* Somebody on the way. */
+export const WALKER = { sign: "circle", colour: "#0b6e4f" };
+
 /* A sign twice as fine as the map on a white rim; what is late has a red one around that. */
 export function sign({ sign: name, colour }, isLate = false) {
   const [canvas, pen] = sheet(52, 52);
