@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import asdict
 
-from sqlalchemy import select, update
+from sqlalchemy import null, select, update
 from sqlalchemy.orm import Session
 
 from geo_service import audit
@@ -40,7 +40,11 @@ def put(db: Session, scope: Scope, place_id: int, numbers: Numbers | None) -> No
     """Say how many people a place should have; None: as its layer. Raises NotFound, Forbidden."""
     scope.demand(*CHANGE)
     said = None if numbers is None else asdict(numbers)
-    change = update(Place).where(places_in(scope, *CHANGE), Place.id == place_id).values(people_wanted=said)
+    change = (
+        update(Place)
+        .where(places_in(scope, *CHANGE), Place.id == place_id)
+        .values(people_wanted=said or null())
+    )
     if db.scalar(change.returning(Place.id)) is None:
         raise _no_place()
     audit.record(

@@ -75,8 +75,10 @@ def put(db: Session, scope: Scope, person_id: uuid.UUID, said: Ready) -> None:
 
 def places_called(db: Session, scope: Scope, words: Sequence[str]) -> tuple[int, ...]:
     """Return the places of some names or codes, each once. Raises Invalid for what is none, or several."""
+    if len(words) > MOST_WISHES:
+        raise Invalid(f"意愿最多写 {MOST_WISHES} 处。")
     found: dict[int, None] = {}
-    for word in words[: MOST_WISHES + 1]:
+    for word in words:
         own = (
             db.scalars(
                 select(Place.id)
