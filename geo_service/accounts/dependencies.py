@@ -11,6 +11,7 @@ its route forgot to ask.
 """
 
 import datetime as dt
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -103,15 +104,14 @@ async def demand_csrf(request: Request, secret: str | None) -> None:
         )
 
 
-def _scope(
+async def _scope(
     request: Request,
     db: Db,
     who: SignedIn,
     county: Annotated[str | None, Query(description="Code of the county, where several are reached.")] = None,
 ) -> Scope:
-    return service.scope_of(
-        db, who.account_id, county, person_id=who.person_id, request_id=request_id_of(request)
-    )
+    make = partial(service.own_scope, db, who, county, request_id=request_id_of(request))
+    return await run_in_threadpool(make) if any(one.area_id for one in who.held) else make()
 
 
 Signed = Annotated[Scope, Depends(_scope)]

@@ -60,18 +60,22 @@ def add_sign_in(
     return db.execute(row.returning(SignIn.id)).scalar_one()
 
 
+_HELD_AS = (County, Grant.right, Grant.area_id, Grant.county_id.is_(None))
+_HOLDS_IN = or_(Grant.county_id.is_(None), Grant.county_id == County.id)
+
+
 def _by_secret() -> Select[*tuple[Any, ...]]:
-    administrator = exists().where(Grant.account_id == Account.id, Grant.right == Right.ADMINISTRATOR)
     staff = exists().where(Grant.account_id == Account.id, Grant.right != Right.VOLUNTEER)
     card = aliased(SignIn)
     return (
         select(
             SignIn.id, SignIn.kind, SignIn.used_at, SignIn.expires_at, Account.id.label("account_id"),
-            Account.login, Account.person_id,
-            administrator.correlate(Account).label("is_administrator"),
+            Account.login, Account.person_id, *_HELD_AS,
         )
         .join(Account, Account.id == SignIn.account_id)
         .outerjoin(card, card.id == SignIn.from_id)
+        .outerjoin(Grant, Grant.account_id == Account.id)
+        .outerjoin(County, _HOLDS_IN)
         .where(
             SignIn.secret_sha256 == bindparam("secret_sha256"),
             SignIn.kind.in_(bindparam("kinds", expanding=True)),
@@ -80,28 +84,51 @@ def _by_secret() -> Select[*tuple[Any, ...]]:
             or_(SignIn.kind != "phone", SignIn.admitted_at.is_not(None) & ~staff.correlate(Account)),
             Account.disabled_at.is_(None),
         )
+        .order_by(County.code)
     )  # fmt: skip
 
 
 # Asked with every request: made once, since making it takes longer than the database takes to answer.
 _BY_SECRET = _by_secret()
 _HELD = (
-    select(County, Grant.right, Grant.area_id, Grant.county_id.is_(None))
-    .join(Grant, or_(Grant.county_id.is_(None), Grant.county_id == County.id))
+    select(*_HELD_AS)
+    .join(Grant, _HOLDS_IN)
     .where(Grant.account_id == bindparam("account_id"))
     .order_by(County.code)
 )
 
 
-def sign_in_by_secret(
-    db: Session, secret_sha256: bytes, kinds: Iterable[str]
-) -> Row[*tuple[Any, ...]] | None:
-    """Return the way in with its account and whether that is an administrator, if both are in force.
+@dataclass(frozen=True)
+class WayIn:
+    """A way in that is in force, with the account that it opens."""
+
+    id: int
+    kind: str
+    used_at: dt.datetime | None
+    expires_at: dt.datetime | None
+    account_id: uuid.UUID
+    login: str | None
+    person_id: uuid.UUID | None
+    is_administrator: bool
+    held: tuple["Held", ...]
+
+
+def sign_in_by_secret(db: Session, secret_sha256: bytes, kinds: Iterable[str]) -> WayIn | None:
+    """Return the way in with its account and what that holds, if both are in force.
 
     A phone is when it was admitted, its card is in force, and its account is a volunteer's and no more: what
     stands on paper opens no other right.
     """
-    return db.execute(_BY_SECRET, {"secret_sha256": secret_sha256, "kinds": list(kinds)}).one_or_none()
+    rows = db.execute(_BY_SECRET, {"secret_sha256": secret_sha256, "kinds": list(kinds)}).all()
+    if not rows:
+        return None
+    grants = [row[-len(_HELD_AS) :] for row in rows]
+    is_administrator = any(right == Right.ADMINISTRATOR for _, right, _, _ in grants)
+    first = rows[0]
+    return WayIn(
+        first.id, first.kind, first.used_at, first.expires_at, first.account_id, first.login,
+        first.person_id, is_administrator, tuple(_in_counties(db, grants)),
+    )  # fmt: skip
 
 
 def touch(db: Session, sign_in_id: int, now: dt.datetime) -> None:
@@ -174,12 +201,17 @@ class Held:
 
 def held(db: Session, account_id: uuid.UUID) -> list[Held]:
     """Return the account's grants in each county in which they hold, by the county's code."""
-    rows = db.execute(_HELD, {"account_id": account_id}).all()
+    return _in_counties(db, db.execute(_HELD, {"account_id": account_id}).all())
+
+
+def _in_counties(db: Session, rows: Iterable[Sequence[Any]]) -> list[Held]:
+    """Return the grants in rows of `_HELD_AS`; those without a county hold nowhere yet."""
+    held = [(county, Right(right), *more) for county, right, *more in rows if county is not None]
     # A session forgets what nobody holds, and most of what is asked next begins by reading the county.
-    db.info["counties"] = [row[0] for row in rows]
+    db.info["counties"] = [county for county, *_ in held]
     return [
-        Held(Reached(county.id, county.code, county.name), Right(right), area_id, everywhere)
-        for county, right, area_id, everywhere in rows
+        Held(Reached(county.id, county.code, county.name), right, area_id, everywhere)
+        for county, right, area_id, everywhere in held
     ]
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from geo_service import audit
 from geo_service.accounts import lockout, passwords, queries
+from geo_service.accounts.queries import Held
 from geo_service.accounts.scope import Actor, Scope
 from geo_service.errors import Invalid, NotFound
 from geo_service.tables import Account, Grant, SignIn
@@ -49,6 +50,8 @@ class Identity:
     sign_in_id: int
     kind: str
     """session, change (may only change the password), token, phone"""
+    held: tuple[Held, ...] = ()
+    """Its account's grants in each county in which they hold."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +122,9 @@ def recognise(db: Session, secret: str, *, kinds: Sequence[str], staff_idle: dt.
         staff_idle=staff_idle,
     ):  # fmt: skip
         return None
-    if found.used_at + _TOUCH <= now:
+    if found.used_at is not None and found.used_at + _TOUCH <= now:
         queries.touch(db, found.id, now)
-    return Identity(found.account_id, found.login or "", found.person_id, found.id, found.kind)
+    return Identity(found.account_id, found.login or "", found.person_id, found.id, found.kind, found.held)
 
 
 def has_lapsed(
@@ -247,18 +250,23 @@ def first_administrator(db: Session) -> tuple[str, str] | None:
 
 
 def scope_of(
-    db: Session,
-    account_id: uuid.UUID,
-    county: str | None = None,
-    *,
-    person_id: uuid.UUID | None = None,
-    request_id: str | None = None,
+    db: Session, account_id: uuid.UUID, county: str | None = None, *, person_id: uuid.UUID | None = None
 ) -> Scope:
     """Return the account's scope in a county, given by code; it may be left out where only one is reached.
 
     Raises `Invalid` when the county must be named, `NotFound` when it is out of reach or none is there.
     """
-    held = queries.held(db, account_id)
+    return _scope(db, Actor(account_id), person_id, queries.held(db, account_id), county)
+
+
+def own_scope(db: Session, who: Identity, county: str | None, *, request_id: str | None) -> Scope:
+    """Return the scope of whoever came as `scope_of` does; only for grants of areas is anything asked."""
+    return _scope(db, Actor(who.account_id, request_id=request_id), who.person_id, who.held, county)
+
+
+def _scope(
+    db: Session, actor: Actor, person_id: uuid.UUID | None, held: Sequence[Held], county: str | None
+) -> Scope:
     reached = choose_county(list({grant.county: None for grant in held}), county)
     grants = [grant for grant in held if grant.county == reached]
     below = queries.areas_below(db, reached.id, {one.area_id for one in grants if one.area_id is not None})
@@ -269,13 +277,8 @@ def scope_of(
             rights[grant.right] = None
         else:
             rights[grant.right] = areas | below.get(grant.area_id, frozenset())
-    return Scope(
-        reached.id,
-        Actor(account_id=account_id, request_id=request_id),
-        rights,
-        person_id,
-        frozenset(grant.right for grant in grants if grant.everywhere),
-    )
+    everywhere = frozenset(grant.right for grant in grants if grant.everywhere)
+    return Scope(reached.id, actor, rights, person_id, everywhere)
 
 
 def command_scope(db: Session, county_code: str | None) -> Scope:

@@ -174,7 +174,7 @@ def scope_of(db: Session, ground: Ground, key: str | None) -> Scope:
     if who is None:
         raise Problem(403, "api_key is missing or not valid.")
     try:
-        scope = accounts.scope_of(db, who.account_id, ground.county.code, person_id=who.person_id)
+        scope = accounts.own_scope(db, who, ground.county.code, request_id=None)
         scope.demand(Right.COORDINATOR)
     except YinxunError as error:
         raise Problem(403, "api_key may not write in this jurisdiction.") from error

@@ -23,8 +23,9 @@ from geo_service.accounts.scope import Scope
 from geo_service.clock import zone_in
 from geo_service.columns import Column, Listing, json_value, printable, words
 from geo_service.patrols import tracks
+from geo_service.people.roster import FIELDS
 from geo_service.people.service import own_or_resident
-from geo_service.privacy import forgetting, parts
+from geo_service.privacy import consents, forgetting, parts
 from geo_service.privacy.parts import PARTS, Whose
 from geo_service.tables import Patrol, StoredFile
 
@@ -61,6 +62,9 @@ _WORDS = {
     "accounts.sign_out": "退出登录",
     "accounts.sign_in_refused": "登录没有成功",
     "accounts.change_password": "修改了密码",
+    consents.TRACK: "记录巡查路线",
+    consents.PHONE: "在手机上",
+    consents.PAPER: "在纸上签字",
 }
 _IN_MEMORY_BYTES = 16 * 2**20
 README = """这里是银巡保存的关于您的全部资料。
@@ -136,17 +140,19 @@ def cell(value: Any, column: Column) -> str:
     """Return a value of a dossier as its page shows it.
 
     >>> cell({"note": "爱唱戏", "born": "1956.03"}, Column("attributes", "其他"))
-    'note：爱唱戏；born：1956.03'
+    '备注：爱唱戏；出生年月：1956.03'
     >>> cell([119.8] * 300, Column("lon", "经度"))
     '共 300 个'
     """
     if isinstance(value, dict):
-        return "；".join(f"{key}：{cell(item, column)}" for key, item in value.items())
+        return "；".join(
+            f"{FIELDS[key][0] if key in FIELDS else key}：{cell(item, column)}" for key, item in value.items()
+        )
     if isinstance(value, list) and len(value) > _SHOWN_ITEMS:
         return f"共 {len(value)} 个"
     if isinstance(value, list):
         return "、".join(cell(item, column) for item in value)
-    if column.name in ("action", "kind") and value in _WORDS:
+    if column.name in ("action", "kind", "purpose", "channel") and value in _WORDS:
         return _WORDS[value]
     if isinstance(value, dt.datetime):
         return f"{value:%Y-%m-%d %H:%M}"

@@ -102,6 +102,7 @@ _VERBS: Mapping[str, str] = {
     "numbers": "改需要的人数",
     "off": "停用推送",
     "on": "启用推送",
+    "open": "打开页面",
     "paper": "补录",
     "photo": "上传照片",
     "photo_added": "上传照片",

@@ -91,10 +91,10 @@ def warn(
         if kind not in set(NoticeKind):
             raise Invalid("请在列表里选择提醒的种类。")
         try:
-            where, life = int(area) if area else None, float(hours)
+            life = float(hours)
         except ValueError as error:
             raise Invalid("请填多少小时内有效，例如 24。") from error
-        service.warn(db, scope, NoticeKind(kind), text, where, hours=life)
+        service.warn(db, scope, NoticeKind(kind), text, _area(area) if area else None, hours=life)
 
     return _done(db, frame, written)
 
@@ -105,9 +105,15 @@ def end_notice(db: Db, frame: Framed, scope: Changes, notice_id: _Id) -> Respons
     return _done(db, frame, lambda: service.take_back(db, scope, notice_id))
 
 
-@router.post("/care/contacts/{area_id}", summary="Set whom volunteers telephone")
+@router.post("/care/contacts", summary="Set whom volunteers telephone")
 def contact(
-    db: Db, frame: Framed, scope: Changes, area_id: _Id, name: Words = "", phone: Words = ""
+    db: Db, frame: Framed, scope: Changes, area: Words = "", name: Words = "", phone: Words = ""
 ) -> Response:
-    """Set name and number of an area's contact."""
-    return _done(db, frame, lambda: service.set_contact(db, scope, area_id, name, phone))
+    """Set name and number of an area's contact; both empty: it has none of its own."""
+    return _done(db, frame, lambda: service.set_contact(db, scope, _area(area), name, phone))
+
+
+def _area(said: str) -> int:
+    if not said.isascii() or not said.isdigit() or len(said) > 18:
+        raise Invalid("请在列表里选择辖区。")
+    return int(said)

@@ -1,5 +1,6 @@
 """What every page has around its content: the county, the menu, who is signed in, the token of its forms."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from geo_service.accounts.dependencies import Signed, SignedIn, csrf_token_of
 from geo_service.accounts.scope import Scope
+from geo_service.clock import today
 from geo_service.db import Db
 from geo_service.tables import County
 from geo_service.web import words
@@ -66,6 +68,11 @@ class Frame:
     def zone(self) -> ZoneInfo:
         """The county's time zone."""
         return ZoneInfo(self.own_county.time_zone)
+
+    @property
+    def today(self) -> dt.date:
+        """The county's own day."""
+        return today(self.own_county)
 
     @property
     def made_up(self) -> bool:

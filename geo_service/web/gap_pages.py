@@ -120,6 +120,7 @@ def page(db: Db, frame: Framed, asked: Annotated[Listed, Query()]) -> Response:
         "more": len(found.table.rows) > begin + PAGE_ROWS,
         "sums": _sums(found.table.rows, {area.name: area.code for area in areas}),
         "short": lists.short(found.table),
+        "has_places": bool(found.table.ground.places),
         "may_tell": frame.holds(*CHANGE),
     }
     return frame.show("gap_list.html", values)

@@ -76,9 +76,7 @@ def start(request: Request, db: Db, who: SignedIn, county: str | None = None) ->
     progress = service.demo_progress(db)
     if county is None and len(reached) != 1:
         return Frame(request, who.login).show("start.html", {"progress": progress, "counties": reached})
-    scope = accounts.scope_of(
-        db, who.account_id, county, person_id=who.person_id, request_id=request_id_of(request)
-    )
+    scope = accounts.own_scope(db, who, county, request_id=request_id_of(request))
     frame = Frame(request, who.login, db.get_one(County, scope.county_id), scope)
     first = first_page(scope)
     if first != "/" and not (progress and progress.is_of_interest):

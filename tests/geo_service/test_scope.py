@@ -756,10 +756,8 @@ WALKS: dict[tuple[str, str], Walk] = {
     ("POST", "/care/notices/{notice_id}/end"): Walk(
         STAFF, lambda town: {"path": {"notice_id": town.notice_id}}, ok=303
     ),
-    ("POST", "/care/contacts/{area_id}"): Walk(
-        STAFF,
-        lambda town: {"path": {"area_id": town.area.id}, "data": {"name": "张", "phone": "110"}},
-        ok=303,
+    ("POST", "/care/contacts"): Walk(
+        STAFF, lambda town: {"data": {"area": town.area.id, "name": "张", "phone": "110"}}, ok=303
     ),
     ("POST", "/api/cards"): Walk(STAFF, lambda town: {"params": {"area": town.area.code, "whom": "again"}}),
     ("GET", "/cards"): Walk(STAFF, lambda town: {"params": {"area": town.area.code}}),
