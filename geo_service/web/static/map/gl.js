@@ -98,7 +98,9 @@ function under(map, { x, y }, reach = 7) {
 
 const isIn = (ids) => (ids.length ? ["match", ["id"], ids, true, false] : ["boolean", false]);
 const dashes = ({ dash, width }) => (dash.length ? { "line-dasharray": dash.map((px) => px / width) } : {});
-const thin = (width) => ["interpolate", ["linear"], ["zoom"], 10, Math.max(1, width * 0.5), 13, width];
+const growing = (far, near) => ["interpolate", ["linear"], ["zoom"], 10, far, 13, near];
+const far = (width) => Math.max(1, width * 0.5);
+const thin = (width) => growing(far(width), width);
 
 let laid = [];
 
@@ -117,7 +119,10 @@ function paint(map, seen, mode, classes, towns) {
   map.setPaintProperty("towns", "fill-color", ["coalesce", ["feature-state", "colour"], "#c9c9c4"]);
   areas(map, mode, classes);
   lines(map, seen, mode, classes);
-  for (const look of mode.stretches) if (wanted(seen, look)) stretch(map, look);
+  const shown = mode.stretches.filter((look) => wanted(seen, look));
+  const plain = shown.filter((look) => !look.ribbon && !look.dash.length);
+  for (const look of shown) if (!plain.includes(look)) stretch(map, look);
+  if (plain.length) solid(map, plain);
 }
 
 const state = ["coalesce", ["feature-state", "class"], -1];
@@ -218,8 +223,21 @@ function wanted({ kinds }, look) {
   return look.key === "uncovered" || !kind || !kinds.length || kinds.includes(kind);
 }
 
+const OF_STRETCHES = { source: "stretches", "source-layer": "stretches" };
+
+/* What has neither dash nor hatch is one layer, the last on top: each layer costs every frame. */
+function solid(map, looks) {
+  const pairs = (of) => looks.flatMap((look, n) => [look.class, of(look, n)]);
+  const by = (of) => ["match", ["get", "class"], ...pairs(of), of(looks[0], 0)];
+  lay(map, { id: "stretch-solid", type: "line", ...OF_STRETCHES,
+    filter: ["in", ["get", "class"], ["literal", looks.map((look) => look.class)]],
+    layout: { "line-sort-key": by((_, n) => n) },
+    paint: { "line-color": by((look) => look.colour),
+             "line-width": growing(by((look) => far(look.width)), by((look) => look.width)) } }, "area-names");
+}
+
 function stretch(map, look) {
-  const of = { source: "stretches", "source-layer": "stretches", filter: ["==", ["get", "class"], look.class] };
+  const of = { ...OF_STRETCHES, filter: ["==", ["get", "class"], look.class] };
   const id = `stretch-${look.class}`;
   if (!look.ribbon) {
     lay(map, { id, type: "line", ...of,

@@ -103,11 +103,16 @@ function colour() {
   drawing.paint(mode, classes, towns);
 }
 
+let explained = null;
+
 /* The legend is of what is in sight: of townships far off, of places nearer by. */
 function explain() {
   const mode = chosenMode();
   const shown = byTownship() ? townMode(mode, facts.modes) : mode;
-  if (drawing) showLegend(document.getElementById("legend"), shown, drawing.isFlat);
+  const own = [shown.key, byTownship(), zoom < facts.from.stretches].join();
+  if (!drawing || own === explained) return;
+  explained = own;
+  showLegend(document.getElementById("legend"), shown);
   const of = shown.key === "duty" ? "有没有银发责任人" : "走到了多少";
   const words = byTownship() ? `现在按镇街显示：镇街里的河道、道路${of}。放大后显示每条河、每条路。`
     : zoom < facts.from.stretches ? "现在一个对象一种颜色；再放大，按走到的每一段显示。" : "";
