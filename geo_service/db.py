@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
 from fastapi import Depends, Request
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, func, select
 from sqlalchemy.orm import Session
 
 from geo_service.arrays import accept_arrays
@@ -66,6 +66,11 @@ def after_commit(db: Session, act: Callable[[], object]) -> None:
     savepoint that was rolled back does not take it away.
     """
     db.info.setdefault(_AFTER, []).append(act)
+
+
+def one_at_a_time(db: Session, what: str) -> None:
+    """Let one transaction at a time decide about something, also about what is not stored yet."""
+    db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(what, 0))))
 
 
 def refuse(db: Session, error: Exception) -> NoReturn:

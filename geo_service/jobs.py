@@ -86,14 +86,12 @@ def enqueue(
     return job.id
 
 
-def unfinished(db: Session, kind: str) -> Job | None:
-    """Return the newest job of a kind that waits or runs, as far as it has come."""
-    return db.scalar(
-        select(Job)
-        .where(Job.kind == kind, Job.state.in_(("waiting", "running")))
-        .order_by(Job.id.desc())
-        .execution_options(populate_existing=True)
-    )
+def unfinished(db: Session, kind: str, county_id: int | None = None) -> Job | None:
+    """Return the newest job of a kind (of a county) that waits or runs, as far as it has come."""
+    found = select(Job).where(Job.kind == kind, Job.state.in_(("waiting", "running")))
+    if county_id is not None:
+        found = found.where(Job.county_id == county_id)
+    return db.scalar(found.order_by(Job.id.desc()).execution_options(populate_existing=True))
 
 
 def drop_finished(db: Session, *, older_than: dt.timedelta) -> int:

@@ -16,6 +16,7 @@ from geo_service.cases.corrections import Correction
 from geo_service.cases.queries import NewStep
 from geo_service.cases.rules import Ground
 from geo_service.columns import printable
+from geo_service.db import one_at_a_time
 from geo_service.errors import Invalid, NotFound
 from geo_service.messages import service as messages
 from geo_service.tables import Case, Json
@@ -117,7 +118,7 @@ def move(
     """
     if wanted.move is Move.MERGE:
         # One at a time: two cases that join each other at once would each hold what the other waits for.
-        queries.lock(db, f"merge/{scope.county_id}")
+        one_at_a_time(db, f"merge/{scope.county_id}")
     case = queries.case(db, case_id, locked=True) if is_reporter else found(db, scope, case_id, locked=True)
     if case is None:
         raise NotFound("没有这个案件，或不在您的权限内。")

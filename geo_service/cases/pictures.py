@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from geo_service import files, heif
 from geo_service.cases import queries
 from geo_service.cases.queries import Piece
-from geo_service.db import refuse
+from geo_service.db import one_at_a_time, refuse
 from geo_service.errors import Conflict, Invalid, NotFound
 from geo_service.photos import MEDIA_TYPE, MOST_BYTES, Box, blurred, redrawn
 from geo_service.tables import Report, StoredFile
@@ -82,7 +82,7 @@ def take_piece(
 
     Raises NotFound, Invalid, Conflict, BadFile, Unavailable.
     """
-    queries.lock(db, f"photo/{photo_id}")
+    one_at_a_time(db, f"photo/{photo_id}")
     said = _announced(db, county_id, report_id, photo_id)
     if said.is_unreadable:
         raise BadFile("这张照片打不开，不用再发；请换一张，或重新拍一张。")
@@ -206,10 +206,10 @@ def keep_whole(
 
     Raises BadFile, Invalid, Conflict, Unavailable.
     """
-    queries.lock(db, f"photos/{subject}")
+    one_at_a_time(db, f"photos/{subject}")
     kept = queries.files(db, county_id, FileKind.PHOTO, [subject])
     if photo_id is not None:
-        queries.lock(db, f"photo/{photo_id}")
+        one_at_a_time(db, f"photo/{photo_id}")
         if (row := db.get(StoredFile, photo_id, populate_existing=True)) is not None:
             jpeg = redrawn(data, zone=_ZONE).jpeg
             if row not in kept or row.sha256 != hashlib.sha256(jpeg).digest():
@@ -267,7 +267,7 @@ def blur(db: Session, folder: Path, county_id: int, photo_id: uuid.UUID, boxes: 
     It is always made of the photo, so what was marked before is marked again or seen. The bytes of the former
     version go with the next sweep of the files. Raises NotFound, Invalid, Unavailable.
     """
-    queries.lock(db, f"photo/{photo_id}")
+    one_at_a_time(db, f"photo/{photo_id}")
     photo = db.get(StoredFile, photo_id, populate_existing=True)
     if photo is None or (photo.county_id, photo.kind) != (county_id, FileKind.PHOTO) or not _is_ours(photo):
         raise NotFound("没有这张照片，或不在您的权限内。")

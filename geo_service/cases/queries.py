@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, u
 from sqlalchemy.orm import Session
 
 from geo_service.bulk import among
+from geo_service.db import one_at_a_time
 from geo_service.tables import (
     Account,
     Area,
@@ -31,17 +32,12 @@ Condition = ColumnElement[bool]
 LonLat = tuple[float, float]
 
 
-def lock(db: Session, what: str) -> None:
-    """Let one transaction at a time decide about something, also about what is not stored yet."""
-    db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(what, 0))))
-
-
 # --- cases
 
 
 def next_number(db: Session, county_id: int, year: int) -> str:
     """Return the next number of a year; whoever asks next waits for this transaction."""
-    lock(db, f"case_number/{county_id}")
+    one_at_a_time(db, f"case_number/{county_id}")
     latest = db.scalar(
         select(func.max(Case.number)).where(
             Case.county_id == county_id, Case.number.between(f"{year}-", f"{year}-~")

@@ -19,6 +19,7 @@ from geo_service.cases.rules import Ground
 from geo_service.cases.similar import Similar
 from geo_service.cases.whereabouts import LonLat, Whereabouts
 from geo_service.columns import printable
+from geo_service.db import one_at_a_time
 from geo_service.errors import Conflict, Invalid, NotFound, TooLate
 from geo_service.messages import service as messages
 from geo_service.patrols import parties
@@ -99,7 +100,7 @@ def take(
     `person_id`: the volunteer who tells it; `now`: when it came, where that is not now. Raises Conflict (the
     id with other content), BadRules (no such category), Invalid, NotFound (the place), TooLate.
     """
-    queries.lock(db, f"report/{report_id}")
+    one_at_a_time(db, f"report/{report_id}")
     known = queries.report(db, report_id)
     if known is not None:
         return _again(db, scope, known, said)
@@ -146,7 +147,7 @@ def say(db: Session, scope: Scope, report_id: uuid.UUID, wanted: Wanted, said_id
     case = handling.found_again(db, report.case_id)
     case_id = case.into_id or case.id
     if said_id is not None:
-        queries.lock(db, f"said/{said_id}")
+        one_at_a_time(db, f"said/{said_id}")
         if queries.has_step_said(db, case_id, said_id):
             return
         wanted = replace(wanted, data={"id": str(said_id)})

@@ -16,11 +16,6 @@ def county(db: Session, county_id: int) -> County:
     return db.get_one(County, county_id)
 
 
-def lock(db: Session, county_id: int) -> None:
-    """Let one transaction at a time change the rules of a county."""
-    db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"case_rules/{county_id}", 0))))
-
-
 def rules(db: Session, county_id: int) -> Json | None:
     """Return the rules of a county; None: it has none of its own."""
     return db.scalar(select(CaseRuleSet.rules).where(CaseRuleSet.county_id == county_id))

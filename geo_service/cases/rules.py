@@ -12,6 +12,7 @@ from geo_service import audit
 from geo_service.accounts.scope import Scope
 from geo_service.cases import rule_queries as queries
 from geo_service.columns import printable
+from geo_service.db import one_at_a_time
 from geo_service.errors import Invalid
 from geo_service.tables import County
 from layers.case_rules import CaseRules, Limit
@@ -74,7 +75,7 @@ def editions(db: Session, county_id: int) -> dict[int | None, Categories]:
 def set_rules(db: Session, scope: Scope, said: Mapping[str, Any]) -> CaseRules:
     """Change the rules that are named. Raises Forbidden, BadRules."""
     scope.demand_county(Right.COORDINATOR)
-    queries.lock(db, scope.county_id)
+    one_at_a_time(db, f"case_rules/{scope.county_id}")
     before = queries.rules(db, scope.county_id) or {}
     rules = CaseRules.from_json({**before, **said})
     queries.set_rules(db, scope.county_id, rules.to_json())

@@ -12,6 +12,7 @@ from geo_service.accounts.scope import Actor, Scope
 from geo_service.cases import pictures, queries, reports, rules
 from geo_service.cases.reports import Said
 from geo_service.cases.rules import Ground
+from geo_service.db import one_at_a_time
 from geo_service.errors import Invalid, NotFound, TooMany
 from geo_service.plates import service as plates
 from geo_service.plates.service import Hung
@@ -69,11 +70,11 @@ def take(db: Session, folder: Path, plate_id: str, said: Written) -> str:
     today = now.astimezone(ground.zone)
     content = f"{plate.id} {today.date()} {said.category} {said.words} {said.caller} {said.phone}"
     report_id = uuid.uuid5(_IDS, content)
-    queries.lock(db, f"report/{report_id}")
+    one_at_a_time(db, f"report/{report_id}")
     if (known := queries.report(db, report_id)) is not None:
         _keep_photo(db, folder, ground.county.id, report_id, said.photo, is_again=True)
         return queries.number_of(db, known.case_id)
-    queries.lock(db, f"strangers/{ground.county.id}")
+    one_at_a_time(db, f"strangers/{ground.county.id}")
     midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
     if (
         queries.count_since(db, ground.county.id, Channel.PUBLIC, midnight) >= MOST_A_DAY

@@ -121,15 +121,17 @@ def coverage(db: Session, scope: Scope, query: Query, *, with_ambiguous: bool = 
 def of(found: Facts, *, with_ambiguous: bool = False) -> CoverageTable:
     """Return what was covered, over facts that other answers rest on too."""
     db, scope, ground = found.db, found.scope, found.ground
-    query, index = ground.query, ground.index
+    query = ground.query
     walked, seen = found.covered, found.seen
     seen_m2 = areas_m2(db, scope.county_id, ground, seen)
-    stays = windows.stays(db, scope.county_id, query.first_day, query.last_day, index)
+    stays = windows.stays(db, scope.county_id, query.first_day, query.last_day, ground.areas)
     maybe = found.ambiguous - walked if with_ambiguous else SpanSet.empty()
     covered_dm = walked.lengths(len(ground.places))
     maybe_dm = maybe.lengths(len(ground.places))
     whole_dm = ground.whole.lengths(len(ground.places))
-    outings = windows.outings(db, scope.county_id, query.first_day, query.last_day, index)
+    outings = windows.outings(
+        db, scope.county_id, query.first_day, query.last_day, ground.lines, ground.areas
+    )
     walkers, holders = found.walkers, found.stewards
     rows = [
         CoverageRow(
@@ -169,6 +171,9 @@ def freshness(
     left = table.covered
     classes: list[tuple[int | None, SpanSet]] = []
     for end in ends_days:
+        if not left.place.size:
+            classes.append((end, left))
+            continue
         since = dt.date.fromordinal(max(last.toordinal() - end, table.ground.query.first_day.toordinal()))
         ground = replace(table.ground, query=replace(table.ground.query, first_day=since))
         classes.append((end, left & covered(db, scope, ground)))

@@ -43,7 +43,7 @@ class Facts:
         """The cells of each numbered area that were seen in the window."""
         query = self.ground.query
         return windows.seen_cells(
-            self.db, self.scope.county_id, query.first_day, query.last_day, self.ground.index
+            self.db, self.scope.county_id, query.first_day, query.last_day, self.ground.areas
         )
 
     @cached_property
@@ -61,8 +61,10 @@ class Facts:
         """Who walked the places in the window, as far as the scope may read that."""
         if not (self.with_names and grounds.may_name(self.scope)):
             return {}
-        query = self.ground.query
-        return windows.walkers(self.db, self.scope, query.first_day, query.last_day, self.ground.index)
+        ground, query = self.ground, self.ground.query
+        return windows.walkers(
+            self.db, self.scope, query.first_day, query.last_day, ground.lines, ground.areas
+        )
 
 
 def gather(db: Session, scope: Scope, query: Query, *, with_names: bool = True) -> Facts:

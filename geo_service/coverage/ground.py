@@ -63,6 +63,16 @@ class Ground:
         """Version id -> number."""
         return {place.version_id: k for k, place in enumerate(self.places) if place.version_id is not None}
 
+    @cached_property
+    def lines(self) -> dict[int, int]:
+        """Version id -> number, of lines."""
+        return {version_id: k for version_id, k in self.index.items() if self.places[k].layer.is_line}
+
+    @cached_property
+    def areas(self) -> dict[int, int]:
+        """Version id -> number, of areas."""
+        return {version_id: k for version_id, k in self.index.items() if not self.places[k].layer.is_line}
+
     def township_names(self, k: int, span: tuple[float, float] | None = None) -> list[str]:
         """Return the townships of a place, or of a span (dm) of it."""
         return [
@@ -120,7 +130,7 @@ def covered(db: Session, scope: Scope, ground: Ground) -> SpanSet:
         scope.county_id,
         query.first_day,
         query.last_day,
-        ground.index,
+        ground.lines,
     )
     return found & ground.whole
 
@@ -128,7 +138,7 @@ def covered(db: Session, scope: Scope, ground: Ground) -> SpanSet:
 def ambiguous(db: Session, scope: Scope, ground: Ground) -> SpanSet:
     """Return what of the lines (dm) somebody maybe walked in the window, covered by others or not."""
     query = ground.query
-    found = windows.ambiguous_spans(db, scope.county_id, query.first_day, query.last_day, ground.index)
+    found = windows.ambiguous_spans(db, scope.county_id, query.first_day, query.last_day, ground.lines)
     return found & ground.whole
 
 
@@ -136,7 +146,8 @@ def asked_duties(ground: Ground) -> holding.Asked:
     """Return which duties a question is about: those in force on the window's last day."""
     query = ground.query
     numbers = {place.place_id: k for k, place in enumerate(ground.places)}
-    return holding.Asked(query.last_day, query.kind, query.level, numbers)
+    has_areas = any(not place.layer.is_line for place in ground.places)
+    return holding.Asked(query.last_day, query.kind, query.level, numbers, has_areas)
 
 
 def may_name(scope: Scope) -> bool:

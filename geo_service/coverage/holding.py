@@ -58,6 +58,8 @@ class Asked:
     kind: DutyKind
     level: Level | None
     numbers: Mapping[int, int]
+    has_areas: bool = True
+    """Whether any of them is an area: of lines no duty has cells."""
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -91,7 +93,7 @@ def held(db: Session, asked: Asked) -> Held:
     return Held(
         frozenset(asked.numbers[place_id] for place_id, whole, _ in rows if whole),
         SpanSet.of(*np.array(stretches, dtype=np.float64).reshape(-1, 3).T),
-        _cells(db, asked),
+        _cells(db, asked) if asked.has_areas else {},
     )
 
 

@@ -171,6 +171,8 @@ def covered_spans(
     db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
 ) -> SpanSet:
     """Return what was covered of lines (dm) on the days first..last, by anyone, from the roll-up."""
+    if not index:
+        return SpanSet.empty()
     rows = _rolled_up(LineDay, LineMonth, ("spans",), county_id, first, last, index)
     union = (
         select(rows.c.place_version_id.label("version_id"), func.range_agg(rows.c.spans).label("spans"))
@@ -195,6 +197,8 @@ def ambiguous_spans(
 
     From their rows, by an index of those alone that hold such stretches.
     """
+    if not index:
+        return SpanSet.empty()
     inner = (
         select(LineCoverage.place_version_id.label("version_id"), LineCoverage.ambiguous.label("spans"))
         .join(Patrol, Patrol.id == LineCoverage.patrol_id)
@@ -214,6 +218,8 @@ def seen_cells(
     db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
 ) -> dict[int, CellSet]:
     """Return for each numbered area place what was seen of it on the days first..last, from the roll-up."""
+    if not index:
+        return {}
     rows = _rolled_up(CellDay, CellMonth, ("block_x", "block_y", "seen"), county_id, first, last, index)
     key = (rows.c.place_version_id, rows.c.block_x, rows.c.block_y)
     by_place: dict[int, list[tuple[int, int, bytes]]] = {}
@@ -266,12 +272,19 @@ def _next_month(day: dt.date) -> dt.date:
     return (day.replace(day=1) + dt.timedelta(days=31)).replace(day=1)
 
 
+def _walked(
+    lines: dict[int, int], areas: dict[int, int]
+) -> list[tuple[type[LineCoverage] | type[AreaVisit], dict[int, int]]]:
+    """Return in which tables stands who walked the numbered places, with those that stand there."""
+    return [(table, index) for table, index in ((LineCoverage, lines), (AreaVisit, areas)) if index]
+
+
 def outings(
-    db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
+    db: Session, county_id: int, first: dt.date, last: dt.date, lines: dict[int, int], areas: dict[int, int]
 ) -> dict[int, Outings]:
     """Return for each numbered place that was patrolled on the days first..last how often, by how many."""
     found: dict[int, Outings] = {}
-    for table in (LineCoverage, AreaVisit):
+    for table, index in _walked(lines, areas):
         rows = db.execute(
             select(
                 table.place_version_id,
@@ -295,6 +308,8 @@ def stays(
 
     Of an outing that several recorded, those of who stayed longest, and came most often.
     """
+    if not index:
+        return {}
     outing = func.coalesce(Patrol.same_outing_as, Patrol.id).label("outing")
     own = (
         select(
@@ -332,6 +347,8 @@ def stays(
 
 def walkable_cells(db: Session, county_id: int, index: dict[int, int]) -> dict[int, CellSet]:
     """Return for each numbered area place of which it is known the cells that count: where one can walk."""
+    if not index:
+        return {}
     rows = db.execute(
         select(
             PlaceCells.place_version_id,
@@ -351,11 +368,11 @@ def walkable_cells(db: Session, county_id: int, index: dict[int, int]) -> dict[i
 
 
 def walkers(
-    db: Session, scope: Scope, first: dt.date, last: dt.date, index: dict[int, int]
+    db: Session, scope: Scope, first: dt.date, last: dt.date, lines: dict[int, int], areas: dict[int, int]
 ) -> dict[int, list[str]]:
     """Return for each numbered place who patrolled it, by date of the last time, as far as the scope sees."""
     found: dict[int, list[str]] = {}
-    for table in (LineCoverage, AreaVisit):
+    for table, index in _walked(lines, areas):
         rows = db.execute(
             select(table.place_version_id, Person.name)
             .join(Patrol, Patrol.id == table.patrol_id)

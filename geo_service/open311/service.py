@@ -19,6 +19,7 @@ from geo_service.cases import handling, reports, rules, whereabouts
 from geo_service.cases.handling import Wanted
 from geo_service.cases.reports import Said
 from geo_service.cases.rules import Ground
+from geo_service.db import one_at_a_time
 from geo_service.errors import NotFound
 from geo_service.open311 import queries
 from geo_service.open311.forms import Problem, Row
@@ -246,7 +247,7 @@ def _demand_within(ground: Ground, position: tuple[float, float] | None) -> None
 
 
 def _is_known(db: Session, report_id: uuid.UUID) -> bool:
-    queries.lock(db, f"report/{report_id}")
+    one_at_a_time(db, f"report/{report_id}")
     return queries.has_report(db, report_id)
 
 
@@ -284,7 +285,7 @@ def update(db: Session, scope: Scope, ground: Ground, said: Mapping[str, str]) -
     status, words = said.get("status", ""), said.get("description", "").strip()
     if not update_id or not status:
         raise Problem(400, "service_request_id, update_id and status are needed.")
-    queries.lock(db, f"open311/{ground.county.id}/{update_id}")
+    one_at_a_time(db, f"open311/{ground.county.id}/{update_id}")
     case_id = queries.case_numbered(db, ground.county.id, number)
     if case_id is None:
         raise Problem(404, "service_request_id was not found.")

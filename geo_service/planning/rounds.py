@@ -10,6 +10,7 @@ from geo_service.accounts import service as accounts
 from geo_service.accounts.narrow import PLAN
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas
+from geo_service.db import one_at_a_time
 from geo_service.errors import Conflict, Forbidden, Invalid, Unavailable
 from geo_service.jobs import Progress
 from geo_service.planning import service
@@ -39,6 +40,7 @@ def begin(db: Session, scope: Scope, asked: Asked) -> int:
     codes = townships(db, scope)
     if not codes:
         raise Invalid("您的辖区里没有整个的镇街；请选一个村，单独排。")
+    one_at_a_time(db, f"{JOB}/{scope.county_id}")
     if progress(db, scope.county_id) is not None:
         raise Conflict("本县正在一个镇街一个镇街地排方案，请等排完再开始下一轮。")
     if scope.actor.account_id is None:
@@ -54,8 +56,8 @@ def begin(db: Session, scope: Scope, asked: Asked) -> int:
 
 def progress(db: Session, county_id: int) -> tuple[int, int] | None:
     """Return how many townships of how many are done; None while no round is under way."""
-    job = jobs.unfinished(db, JOB)
-    if job is None or job.county_id != county_id:
+    job = jobs.unfinished(db, JOB, county_id)
+    if job is None:
         return None
     return int(job.payload["done"]), len(job.payload["codes"])
 

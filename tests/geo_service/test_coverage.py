@@ -135,7 +135,7 @@ def test_what_is_only_ambiguous_covers_nothing_and_is_no_outing(small_county: Sm
     queries.insert_line_coverage(db, small_county.id, [(patrol_id, row)])
     service.enter(db, small_county.id, patrol_id)
     assert line_days(db, river) == {}
-    assert windows.outings(db, small_county.id, day, day, index) == {}
+    assert windows.outings(db, small_county.id, day, day, index, index) == {}
     service.recount(db, small_county.id, patrol_id)
     assert line_days(db, river) == {}
 
@@ -151,7 +151,7 @@ def test_what_was_ridden_covers_if_rides_count(small_county: SmallCounty) -> Non
     db.execute(update(Patrol).where(Patrol.id == patrol_id).values(rides_count=False))
     service.recount(db, small_county.id, patrol_id)
     assert line_days(db, river) == {day: [(0, 100)]}
-    assert windows.outings(db, small_county.id, day, day, index)[0].times == 1
+    assert windows.outings(db, small_county.id, day, day, index, index)[0].times == 1
 
 
 def test_random_histories_keep_the_roll_up_equal_to_the_rows(small_county: SmallCounty) -> None:

@@ -247,8 +247,8 @@ class TestMaybe:
         answer = sent(db, scope, walker, (100, 8), (900, 8))
         assert [line.metres for line in answer.covered] == [0]
         index = {river.version_id: 0}
-        assert windows.outings(db, county.id, DAY, DAY, index) == {}
-        assert windows.walkers(db, scope, DAY, DAY, index) == {}
+        assert windows.outings(db, county.id, DAY, DAY, index, index) == {}
+        assert windows.walkers(db, scope, DAY, DAY, index, index) == {}
         assert came_to(db, county) == ([frozenset()], set())
 
     def test_windows_tell_it_of_patrols_that_cover_where_nobody_else_did(

@@ -66,7 +66,7 @@ def shown(db: Session, county: County, place: Place) -> tuple[float, int]:
     """Metres of a line in the roll-up, and how many outings a window tells."""
     index = {place.version_id: 0}
     spans = windows.covered_spans(db, county.id, DAY, DAY, index)
-    outings = windows.outings(db, county.id, DAY, DAY, index)
+    outings = windows.outings(db, county.id, DAY, DAY, index, index)
     return float(spans.length.sum()) / 10, outings[0].times if outings else 0
 
 

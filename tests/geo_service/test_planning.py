@@ -21,7 +21,7 @@ from geo_service.people.service import DutyRequest, add_duty
 from geo_service.planning import lists, numbers, ready, rounds, service, solver
 from geo_service.planning.asked import Asked, Numbers
 from geo_service.planning.ready import Ready
-from geo_service.tables import Area, Audit, Duty, Person, Place, Proposal, ProposalLine
+from geo_service.tables import Area, Audit, County, Duty, Person, Place, Proposal, ProposalLine
 from layers.crs import to_lonlat
 from layers.vocabulary import DutyKind, Layer, LineState, ProposalState, Right
 from tests.geo_service.conftest import CRS, ORIGIN, SmallCounty
@@ -303,10 +303,14 @@ def test_a_round_proposes_township_by_township(db: Session, scope: Scope, town: 
     )
     planner = accounts.scope_of(db, account.id)
     assert rounds.begin(db, planner, ASKED) == len(rounds.townships(db, planner)) == 2
+    elsewhere = County(code="410184", name="别县", time_zone="Asia/Shanghai")
+    db.add(elsewhere)
+    db.flush()
+    jobs.enqueue(db, rounds.JOB, {"codes": ["x"], "done": 0}, county_id=elsewhere.id)
     with pytest.raises(Conflict):
         rounds.begin(db, planner, ASKED)
     seen, heard = [], []
-    while job := jobs.unfinished(db, rounds.JOB):
+    while job := jobs.unfinished(db, rounds.JOB, scope.county_id):
         seen.append(rounds.progress(db, scope.county_id))
         rounds.by_job(db, job.payload, lambda *told: heard.append(told))
         job.state = "done"
