@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 import uuid
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from layers.crs import to_lonlat
 from layers.vocabulary import DutyKind, Layer, LineState, ProposalState, Right
 from tests.geo_service.conftest import CRS, ORIGIN, SmallCounty
 
-TOMORROW = dt.date.today() + dt.timedelta(days=1)
+TOMORROW = dt.datetime.now(ZoneInfo("Asia/Shanghai")).date() + dt.timedelta(days=1)
 ASKED = Asked(seconds=5)
 
 
