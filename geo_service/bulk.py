@@ -63,10 +63,15 @@ class _LongArray(UserDefinedType[Longs]):
         return "BIGINT[]"
 
 
+def longs(values: Iterable[int]) -> ColumnElement[Any]:
+    """Return whole numbers as one array to send; of a register there may be 100,000."""
+    return literal(Longs(np.fromiter(values, np.int64)), _LongArray())
+
+
 def among(column: InstrumentedAttribute[Any], values: Iterable[Any]) -> ColumnElement[bool]:
     """Return the condition that a column is one of many values: one array, where `in_` sends each alone."""
-    if isinstance(column.type, BigInteger):  # of a register there may be 100,000
-        return column == any_(literal(Longs(np.fromiter(values, np.int64)), _LongArray()))
+    if isinstance(column.type, BigInteger):
+        return column == any_(longs(values))
     return column == any_(literal(list(values), ARRAY(column.type)))
 
 

@@ -2,9 +2,11 @@
 
 import datetime as dt
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Date,
     Integer,
     TableValuedAlias,
@@ -17,9 +19,10 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, INT4RANGE
+from sqlalchemy.dialects.postgresql import INT4RANGE
 from sqlalchemy.orm import Session
 
+from geo_service.bulk import among, longs
 from geo_service.counting import covering
 from geo_service.tables import AreaVisit, Duty, LineDay, Patrol
 from layers.vocabulary import DutyKind, Level
@@ -35,7 +38,7 @@ def last_walked(
     if not stretches:
         return {}
     asked = _asked(stretches)
-    span = cast(func.int4range(asked.c.start, asked.c.stop), INT4RANGE)
+    span = _span(asked)
     found = (
         select(asked.c.number, func.max(LineDay.day))
         .join(LineDay, and_(LineDay.place_version_id == asked.c.id, LineDay.spans.op("&&")(span)))
@@ -52,7 +55,7 @@ def last_seen(db: Session, county_id: int, versions: Collection[int], last: dt.d
         .join(Patrol, Patrol.id == AreaVisit.patrol_id)
         .where(
             AreaVisit.county_id == county_id,
-            AreaVisit.place_version_id.in_(versions),
+            among(AreaVisit.place_version_id, versions),
             AreaVisit.day <= last,
             covering(),
         )
@@ -74,7 +77,7 @@ def last_duties(
     if not stretches:
         return {}
     asked = _asked(stretches)
-    span = cast(func.int4range(asked.c.start, asked.c.stop), INT4RANGE)
+    span = _span(asked)
     until = func.upper(Duty.in_force)
     touches = case((Duty.spans.is_(None), True), else_=Duty.spans.op("&&")(span))
     found = (
@@ -90,19 +93,10 @@ def last_duties(
 
 def _asked(stretches: Sequence[Stretch]) -> TableValuedAlias:
     """Return stretches as a table."""
-    number, id_, start, stop = (list(values) for values in zip(*stretches, strict=True))
-    return (
-        func.unnest(
-            cast(number, ARRAY(Integer)),
-            cast(id_, ARRAY(BigInteger)),
-            cast(start, ARRAY(Integer)),
-            cast(stop, ARRAY(Integer)),
-        )
-        .table_valued(
-            column("number", Integer),
-            column("id", BigInteger),
-            column("start", Integer),
-            column("stop", Integer),
-        )
-        .render_derived()
-    )
+    names = ("number", "id", "start", "stop")
+    columns = (column(name, BigInteger) for name in names)
+    return func.unnest(*map(longs, zip(*stretches, strict=True))).table_valued(*columns).render_derived()
+
+
+def _span(asked: TableValuedAlias) -> ColumnElement[Any]:
+    return cast(func.int4range(cast(asked.c.start, Integer), cast(asked.c.stop, Integer)), INT4RANGE)

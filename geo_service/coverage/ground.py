@@ -97,7 +97,8 @@ def gather(db: Session, scope: Scope, query: Query) -> Ground:
     whole = SpanSet.whole([place.length_dm or 0 for place in places])
     if areas is not None:
         whole = whole & windows.member_spans(db, scope.county_id, areas, ground.index)
-    return replace(ground, whole=whole, townships=windows.townships(db, scope.county_id, ground.index))
+    townships = windows.townships(db, scope.county_id, ground.index, places)
+    return replace(ground, whole=whole, townships=townships)
 
 
 def area_id(db: Session, scope: Scope, code: str) -> int:

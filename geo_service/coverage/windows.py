@@ -148,7 +148,9 @@ def lying(
     return found
 
 
-def townships(db: Session, county_id: int, index: dict[int, int]) -> dict[int, list[tuple[str, str | None]]]:
+def townships(
+    db: Session, county_id: int, index: dict[int, int], places: Sequence[PlaceRow]
+) -> dict[int, list[tuple[str, str | None]]]:
     """Return for each numbered place its townships by name, with its spans (dm) there as text; None: all."""
     rows = db.execute(
         select(PlaceArea.place_version_id, Area.name, cast(PlaceArea.spans, Text))
@@ -163,7 +165,10 @@ def townships(db: Session, county_id: int, index: dict[int, int]) -> dict[int, l
     found: dict[int, list[tuple[str, str | None]]] = {}
     for version_id, name, spans in rows:
         if version_id in index:
-            found.setdefault(index[version_id], []).append((name, spans))
+            k = index[version_id]
+            # Most lines lie in one township: nobody need read their spans.
+            is_all = spans == f"{{[0,{places[k].length_dm})}}"
+            found.setdefault(k, []).append((name, None if is_all else spans))
     return found
 
 
