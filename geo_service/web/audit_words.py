@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from geo_service.imports import Outcome
-from layers.vocabulary import Layer, Right, Verdict
+from layers.vocabulary import Layer, Move, Right, Verdict
 
 FEATURES: Mapping[str, str] = {
     "accounts": "账号",
@@ -48,6 +48,8 @@ FEATURES: Mapping[str, str] = {
     "workbook": "辖区表",
 }
 """What comes before the first dot of an action; also what the page offers to look for."""
+_MOVES = {move.value: move.zh for move in Move}
+"""The steps of a case; those that others have too stand among the verbs."""
 _VERBS: Mapping[str, str] = {
     "accept": "受理",
     "add": "新增",
@@ -202,13 +204,14 @@ _VALUES: Mapping[str, str] = {
 def action_words(action: str) -> str:
     """Return an action in Chinese; what has no words yet stays as it is.
 
-    >>> action_words("patrols.review"), action_words("figures.rows.export"), action_words("x.y")
-    ('巡查：核对', '数据：下载明细', 'x：y')
+    >>> action_words("patrols.review"), action_words("cases.merge"), action_words("x.y")
+    ('巡查：核对', '案件：并案', 'x：y')
     """
     feature, _, verb = action.partition(".")
     if feature.startswith("left_out_"):
         return f"导入：下载没有导入的行（{FEATURES.get(feature.removeprefix('left_out_'), feature)}）"
-    return f"{FEATURES.get(feature, feature)}：{_VERBS.get(action, _VERBS.get(verb, verb))}"
+    told = _VERBS.get(action) or _VERBS.get(verb) or _MOVES.get(verb, verb)
+    return f"{FEATURES.get(feature, feature)}：{told}"
 
 
 def subject_words(kind: str) -> str:
