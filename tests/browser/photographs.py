@@ -84,7 +84,8 @@ def accounts(engine: Engine) -> None:
     """Let somebody of each right sign in, once."""
     with Session(engine) as db, db.begin():
         county = db.scalars(select(County).order_by(County.id)).first()
-        assert county is not None, "there is no county: run `geo-service demo` first"
+        if county is None:
+            raise SystemExit("there is no county: make the demo with `geo-service demo`, then run this again")
         for right in RIGHTS:
             if db.scalar(select(Account.id).where(Account.login == _login(right))) is None:
                 add_account(db, county, _login(right), right)
