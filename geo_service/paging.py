@@ -16,10 +16,15 @@ from geo_service.listing import As, download, records
 def page(listing: Listing, limit: int, cursor: str | None, told: Mapping[str, Any]) -> JSONResponse:
     """Answer with `limit` rows from the cursor on, in the list's own order, behind what else is told."""
     rows, begin = list(listing.rows), cursors.number(cursor) or 0
-    following = cursors.encode(begin + limit) if begin + limit < len(rows) else None
-    here = records(replace(listing, rows=rows[begin : begin + limit]))
+    return part(replace(listing, rows=rows[begin : begin + limit]), len(rows), begin + limit, told)
+
+
+def part(listing: Listing, count: int, end: int, told: Mapping[str, Any]) -> JSONResponse:
+    """Answer with the rows of a page alone, of so many in all, that end before a position."""
+    following = cursors.encode(end) if end < count else None
     return JSONResponse(
-        {**told, "count": len(rows), "rows": here, "next": following}, headers={"Cache-Control": "no-store"}
+        {**told, "count": count, "rows": records(listing), "next": following},
+        headers={"Cache-Control": "no-store"},
     )
 
 

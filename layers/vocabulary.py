@@ -30,7 +30,7 @@ class Layer(Word):
     @property
     def is_line(self) -> bool:
         """Whether its places are measured in metres along a line (else: in cells of an area)."""
-        return self in (Layer.RIVER, Layer.ROAD)
+        return self is Layer.RIVER or self is Layer.ROAD
 
 
 class Bank(Word):

@@ -253,7 +253,7 @@ def conditions(db: Session, scope: Scope, ground: Ground, asked: Asked, now: dt.
 
 def told_rows(db: Session, ground: Ground, rows: Sequence[Any], now: dt.datetime) -> list[BoardRow]:
     """Return stored rows as a list tells them."""
-    trees = rules.editions(db, ground.county.id) if rows else {}
+    trees = rules.trees(db, ground, (row.category_edition_id for row in rows))
     told = []
     for row in rows:
         left_s = None if row.due_at is None else ground.clock.between(now, row.due_at)

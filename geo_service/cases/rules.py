@@ -1,7 +1,7 @@
 """What a county says of its cases: its categories, rules and calendar; the machine that follows from them."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -62,6 +62,12 @@ def ground(db: Session, county_id: int) -> Ground:
     edition = queries.edition(db, county_id)
     categories = DEFAULT if edition is None else Categories.from_json(edition.categories)
     return Ground(county, zone, Machine(rules, clock), None if edition is None else edition.id, categories)
+
+
+def trees(db: Session, ground: Ground, edition_ids: Iterable[int | None]) -> dict[int | None, Categories]:
+    """Return trees by id, those of cases that are told; the one in use and the default are known."""
+    known = {None: DEFAULT, ground.edition_id: ground.categories}
+    return known if known.keys() >= set(edition_ids) else editions(db, ground.county.id)
 
 
 def editions(db: Session, county_id: int) -> dict[int | None, Categories]:

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 from geo_service.cases import rules, where_queries, whereabouts
 from geo_service.cases.rules import Ground
 from layers.cases import OPEN
-from layers.categories import DEFAULT
 from layers.vocabulary import CaseState
 
 NEAR_M = 250.0
@@ -45,8 +44,7 @@ def to_case(db: Session, ground: Ground, case_id: int) -> list[Similar]:
         open=sorted(OPEN),
         states=_STATES,
     )
-    is_default = all(row.category_edition_id is None for row in rows)
-    trees = {None: DEFAULT} if is_default else rules.editions(db, ground.county.id)
+    trees = rules.trees(db, ground, (row.category_edition_id for row in rows))
     words = {id_: tree.words for id_, tree in trees.items()}
     return [
         Similar(

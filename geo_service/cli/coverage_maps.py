@@ -97,12 +97,11 @@ def gaps_(
     """Print or write the gaps of one kind."""
     with _asking(county) as (db, scope):
         query = _query(db, scope, layer, area, first, last, duty, level, register, shortest)
-        found = ages.aged(db, scope, query, kind, age_days=age, order=sort)
-        table = found.table
-        canvas = Canvas.of(db, table.ground, _county(db, scope))
+        table = ages.listed(db, scope, query, kind, age_days=age, order=sort)
+        listing = lists.gap_list(db, _county(db, scope), table, drawn=_is_drawn(form, output))
         _record(db, scope, "gaps.export", output, full=full)
-    emit(lists.gap_list(found, canvas, drawn=_is_drawn(form, output)), form, output, full=full)
-    _tell_if_empty(table.ground)
+    emit(listing, form, output, full=full)
+    _tell_if_empty(table.ground, kind)
     if form is None and len(table.short):
         left = lists.short(table)
         typer.echo(
@@ -177,13 +176,15 @@ def _query(
     return asked.query(db, scope)
 
 
-def _tell_if_empty(ground: Ground) -> None:
-    """Tell an empty register from a county without a gap."""
-    if not ground.places:
-        typer.echo(
-            "没有登记符合条件的对象；请先用 geo-service import 导入，或换 --layer、--area、--register。",
-            err=True,
-        )
+def _tell_if_empty(ground: Ground, kind: GapKind | None = None) -> None:
+    """Tell an empty register, or one in which nobody holds anything, from a county without a gap."""
+    if ground.places:
+        return
+    if kind is GapKind.NEGLECTED:
+        said = "没有人负责符合条件的对象；请先登记职责，或换 --layer、--area、--duty、--level、--register。"
+    else:
+        said = "没有登记符合条件的对象；请先用 geo-service import 导入，或换 --layer、--area、--register。"
+    typer.echo(said, err=True)
 
 
 def _county(db: Session, scope: Scope) -> County:

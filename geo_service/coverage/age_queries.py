@@ -4,6 +4,8 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -27,15 +29,14 @@ from geo_service.counting import covering
 from geo_service.tables import AreaVisit, Duty, LineDay, Patrol
 from layers.vocabulary import DutyKind, Level
 
-Stretch = tuple[int, int, int, int]
-"""Number, id of a place version (or of a place), from and to in decimetres."""
+Ints = NDArray[np.int64]
+Stretches = tuple[Sequence[int] | Ints, Ints, Ints]
+"""Ids of place versions (or of places), from and to in decimetres; they are numbered as they come."""
 
 
-def last_walked(
-    db: Session, county_id: int, stretches: Sequence[Stretch], last: dt.date
-) -> dict[int, dt.date]:
+def last_walked(db: Session, county_id: int, stretches: Stretches, last: dt.date) -> dict[int, dt.date]:
     """Return by number the last day, not after `last`, on which any of a stretch was covered."""
-    if not stretches:
+    if not len(stretches[0]):
         return {}
     asked = _asked(stretches)
     span = _span(asked)
@@ -67,14 +68,14 @@ def last_seen(db: Session, county_id: int, versions: Collection[int], last: dt.d
 def last_duties(
     db: Session,
     county_id: int,
-    stretches: Sequence[Stretch],
+    stretches: Stretches,
     last: dt.date,
     *,
     kind: DutyKind,
     level: Level | None,
 ) -> dict[int, dt.date]:
     """Return by number the last day, before `last`, on which any of a place's stretch was a duty."""
-    if not stretches:
+    if not len(stretches[0]):
         return {}
     asked = _asked(stretches)
     span = _span(asked)
@@ -91,11 +92,12 @@ def last_duties(
     return {number: day - dt.timedelta(days=1) for number, day in db.execute(found)}
 
 
-def _asked(stretches: Sequence[Stretch]) -> TableValuedAlias:
+def _asked(stretches: Stretches) -> TableValuedAlias:
     """Return stretches as a table."""
     names = ("number", "id", "start", "stop")
     columns = (column(name, BigInteger) for name in names)
-    return func.unnest(*map(longs, zip(*stretches, strict=True))).table_valued(*columns).render_derived()
+    arrays = map(longs, (range(len(stretches[0])), *stretches))
+    return func.unnest(*arrays).table_valued(*columns).render_derived()
 
 
 def _span(asked: TableValuedAlias) -> ColumnElement[Any]:

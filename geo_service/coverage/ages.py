@@ -6,21 +6,22 @@ which any of it was a duty of the kind that is asked about. Both may lie long be
 """
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
-from typing import Any
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
 from geo_service.coverage import age_queries
-from geo_service.coverage.gaps import GapRow, GapTable, gaps
+from geo_service.coverage.gaps import GapTable, gaps
 from geo_service.coverage.ground import Query
 from layers.vocabulary import GapKind
 
 MOST_AGE = 36_500
 """Days; nothing is known of longer ago."""
+ALL_DM = 2**31 - 1
+"""Where what is no stretch of a line ends, dm: all of its place."""
 
 
 class Order(StrEnum):
@@ -32,60 +33,53 @@ class Order(StrEnum):
     TOWNSHIP = "township"
 
 
-@dataclass(frozen=True)
-class Aged:
-    """A table with the rows that are asked for alone, in their order, and of each since when it is a gap."""
-
-    table: GapTable
-    since: Sequence[dt.date | None]
-    """The last day on which it was none; None: it always was one."""
-
-
-def aged(
+def listed(
     db: Session, scope: Scope, query: Query, kind: GapKind, *, age_days: int = 0, order: Order = Order.PLACE
-) -> Aged:
-    """Return the gaps of one kind that have been gaps for so many days at least, or always."""
+) -> GapTable:
+    """Return the gaps of one kind that have been gaps for so many days at least, or always, in an order."""
     table = gaps(db, scope, query, kind)
-    kept = [
-        (row, day)
-        for row, day in zip(table.rows, since(db, scope, table), strict=True)
-        if day is None or (query.last_day - day).days >= age_days
-    ]
-    if order is not Order.PLACE:
-        kept.sort(key=lambda pair: _key(order, *pair))
-    return Aged(replace(table, rows=[row for row, _ in kept]), [day for _, day in kept])
-
-
-def _key(order: Order, row: GapRow, day: dt.date | None) -> tuple[Any, ...]:
+    if age_days:
+        never = query.last_day - dt.timedelta(days=min(age_days, query.last_day.toordinal() - 1))
+        old = [day is None or day <= never for day in since(db, scope.county_id, table)]
+        table = replace(table, rows=table.rows.take(np.array(old, bool)))
+    if order is Order.PLACE:
+        return table
+    rows = table.rows
     # Metres and square metres do not compare: lines come before areas, and what is 未上图 last.
-    size = (row.size is None, not row.place.layer.is_line, -(row.size or 0.0), row.place.code)
+    keys = [-np.nan_to_num(rows.size), ~rows.is_stretch, rows.is_unmapped]
     if order is Order.AGE:
-        return (day or dt.date.min, *size)
-    return ("、".join(row.townships), *size) if order is Order.TOWNSHIP else size
+        keys.append(np.array([day.toordinal() if day else 0 for day in since(db, scope.county_id, table)]))
+    if order is Order.TOWNSHIP:
+        words = ["、".join(row.townships) for row in rows]
+        rank = {said: k for k, said in enumerate(sorted(set(words)))}
+        keys.append(np.array([rank[said] for said in words]))
+    return replace(table, rows=rows.take(np.lexsort(keys)))
 
 
-def since(db: Session, scope: Scope, table: GapTable) -> list[dt.date | None]:
+def since(db: Session, county_id: int, table: GapTable) -> list[dt.date | None]:
     """Return for each row of a table the last day on which it was no gap; None: it always was one."""
-    query = table.ground.query
-    lines = {i: row for i, row in enumerate(table.rows) if row.span_dm is not None}
-    areas = {i: row for i, row in enumerate(table.rows) if row.span_dm is None}
-    spans = [(i, row.place.version_id or 0, *(row.span_dm or (0, 0))) for i, row in lines.items()]
-    found: dict[int, dt.date] = {}
+    query, rows = table.ground.query, table.rows
+    places = [table.ground.places[k] for k in rows.number.tolist()]
+    is_stretch = rows.is_stretch
     if table.kind is GapKind.UNASSIGNED:
-        places = [
-            (i, row.place.place_id, *(row.span_dm or (0, 2**31 - 1))) for i, row in enumerate(table.rows)
-        ]
-        found |= age_queries.last_duties(
-            db, scope.county_id, places, query.last_day, kind=query.kind, level=query.level
+        ids = [place.place_id for place in places]
+        start, stop = np.where(is_stretch, rows.start, 0), np.where(is_stretch, rows.stop, ALL_DM)
+        found = age_queries.last_duties(
+            db, county_id, (ids, start, stop), query.last_day, kind=query.kind, level=query.level
         )
-    else:
-        # What is missing of an area was not seen within the window, though other parts of it may have been.
-        before = query.first_day - min(dt.timedelta(days=1), query.first_day - dt.date.min)
-        found |= age_queries.last_walked(db, scope.county_id, spans, query.last_day)
-        versions = {i: row.place.version_id for i, row in areas.items() if row.place.version_id is not None}
-        seen = age_queries.last_seen(db, scope.county_id, set(versions.values()), before)
-        found |= {i: seen[version] for i, version in versions.items() if version in seen}
-    return [found.get(i) for i in range(len(table.rows))]
+        return [found.get(i) for i in range(len(rows))]
+    # What is missing of an area was not seen within the window, though other parts of it may have been.
+    before = query.first_day - min(dt.timedelta(days=1), query.first_day - dt.date.min)
+    versions = [place.version_id or 0 for place in places]
+    along = np.array(versions, np.int64)[is_stretch], rows.start[is_stretch], rows.stop[is_stretch]
+    walked = age_queries.last_walked(db, county_id, along, query.last_day)
+    position = np.cumsum(is_stretch) - 1
+    areas = {version for version, own in zip(versions, is_stretch, strict=True) if not own}
+    seen = age_queries.last_seen(db, county_id, areas, before) if areas else {}
+    return [
+        walked.get(k) if own else seen.get(version)
+        for version, own, k in zip(versions, is_stretch.tolist(), position.tolist(), strict=True)
+    ]
 
 
 def days(day: dt.date | None, table: GapTable) -> int | None:

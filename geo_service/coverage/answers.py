@@ -136,7 +136,7 @@ def of(found: Facts, *, with_ambiguous: bool = False) -> CoverageTable:
     rows = [
         CoverageRow(
             place,
-            ground.township_names(k),
+            ground.townships.names(k),
             *_sizes(place, whole_dm[k], covered_dm[k], seen_m2.get(k, 0.0)),
             outings.get(k),
             named(holders.get(k, [])),
@@ -167,16 +167,16 @@ def freshness(
 
     The last entry, with None, is what was covered in the window before that.
     """
-    last = table.ground.query.last_day
+    query = table.ground.query
+    since = [max(query.last_day.toordinal() - end, query.first_day.toordinal()) for end in ends_days]
+    first = dt.date.fromordinal(min(since))
+    day, place, start, stop = windows.covered_by_day(
+        db, scope.county_id, first, query.last_day, table.ground.lines
+    )
     left = table.covered
     classes: list[tuple[int | None, SpanSet]] = []
-    for end in ends_days:
-        if not left.place.size:
-            classes.append((end, left))
-            continue
-        since = dt.date.fromordinal(max(last.toordinal() - end, table.ground.query.first_day.toordinal()))
-        ground = replace(table.ground, query=replace(table.ground.query, first_day=since))
-        classes.append((end, left & covered(db, scope, ground)))
+    for end, own in zip(ends_days, (day >= begin for begin in since), strict=True):
+        classes.append((end, left & SpanSet.of(place[own], start[own], stop[own])))
         left = left - classes[-1][1]
     return [*classes, (None, left)]
 

@@ -1,37 +1,23 @@
 """Where something is missing: no duty, no patrol, or a duty without a patrol."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
-from geo_service.coverage import facts, windows
+from geo_service.coverage import facts, holding, windows
 from geo_service.coverage.facts import Facts
+from geo_service.coverage.gap_rows import Floats, GapRows
 from geo_service.coverage.ground import DM_PER_M, Ground, Query, areas_m2
-from geo_service.coverage.holding import NOBODY, Held, Steward, named
-from geo_service.coverage.windows import PlaceRow
+from geo_service.coverage.holding import NOBODY, Held
 from layers.cells import CellSet
 from layers.spans import SpanSet
 from layers.vocabulary import GapKind, Layer
 
-
-@dataclass(frozen=True)
-class GapRow:
-    """One gap: a stretch of a line, what is missing of an area, or a place that is 未上图."""
-
-    place: PlaceRow
-    number: int
-    """Of the place in the ground."""
-    townships: Sequence[str]
-    span_dm: tuple[int, int] | None
-    """None: an area, or 未上图."""
-    size: float | None
-    """Metres of a line, square metres of an area; None while 未上图."""
-    holders: Sequence[str]
-    ambiguous_m: float | None = None
-    """Metres of it that somebody maybe walked; None: no line, or not a matter of walking."""
+LEAST_M2 = 1.0
+"""What is less of an area is no gap."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +26,7 @@ class GapTable:
 
     ground: Ground
     kind: GapKind
-    rows: Sequence[GapRow]
+    rows: GapRows
     gaps: SpanSet
     """Of lines, dm, those listed."""
     short: SpanSet
@@ -56,12 +42,15 @@ class GapTable:
     @property
     def sizes(self) -> dict[Layer, float]:
         """Return for each layer the metres or square metres of all its gaps, the short ones too."""
+        sizes = self.rows.by_place + self.short.lengths(len(self.ground.places)) / DM_PER_M
         found = dict.fromkeys(self.ground.query.layers, 0.0)
-        for row in self.rows:
-            found[row.place.layer] += row.size or 0.0
-        for k, length_dm in zip(self.short.place.tolist(), self.short.length.tolist(), strict=True):
-            found[self.ground.places[k].layer] += length_dm / DM_PER_M
+        for place, size in zip(self.ground.places, sizes.tolist(), strict=True):
+            found[place.layer] += size
         return found
+
+    def part(self, begin: int, count: int) -> "GapTable":
+        """Return the table with so many of its rows."""
+        return replace(self, rows=self.rows[begin : begin + count])
 
 
 def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
@@ -70,6 +59,11 @@ def gaps(db: Session, scope: Scope, query: Query, kind: GapKind) -> GapTable:
     unassigned: no duty in force on the window's last day; unpatrolled: covered by nobody in the window;
     neglected: a duty is in force on the last day, yet nobody covered it.
     """
+    if kind is GapKind.NEGLECTED:
+        # A register holds many times more places than are anybody's.
+        ids = holding.held_places(db, scope.county_id, query.last_day, query.kind, query.level)
+        asked = ids if query.place_ids is None else ids.intersection(query.place_ids)
+        query = replace(query, place_ids=tuple(asked))
     return of(facts.gather(db, scope, query), kind)
 
 
@@ -83,12 +77,10 @@ def of(found: Facts, kind: GapKind) -> GapTable:
     maybe = found.ambiguous & line_gaps if is_walking else SpanSet.empty()
     missing, except_cells = _missing_cells(found, kind, held)
     missing_m2 = _missing_m2(found.db, found.scope.county_id, ground, kind, missing, except_cells)
-    rows = [
-        *_unmapped(ground, kind, held),
-        *_line_rows(ground, line_gaps, holders, _by_span(maybe, line_gaps) if is_walking else None),
-        *_area_rows(ground, missing_m2, holders),
-    ]
-    rows.sort(key=lambda row: (row.number, row.span_dm or (0, 0)))
+    rows = GapRows.of(
+        ground, line_gaps, _by_span(maybe, line_gaps) if is_walking else None,
+        {k: m2 for k, m2 in missing_m2.items() if m2 >= LEAST_M2}, _unmapped(ground, kind, held), holders,
+    )  # fmt: skip
     return GapTable(ground, kind, rows, line_gaps, short, missing, except_cells, maybe)
 
 
@@ -131,7 +123,7 @@ def _missing_cells(
 ) -> tuple[dict[int, CellSet | None], dict[int, CellSet]]:
     """Return for each area place with a gap the missing cells; None: the whole but the second answer."""
     ground = found.ground
-    areas = [k for k, place in enumerate(ground.places) if not place.layer.is_line and place.version_id]
+    areas = list(ground.areas.values())
     if kind is GapKind.UNASSIGNED:
         return dict.fromkeys(k for k in areas if k not in held.wholly), dict(held.cells)
     seen = found.seen
@@ -163,8 +155,8 @@ def _missing_m2(
 ) -> dict[int, float]:
     """Return how much of each area place is missing."""
     of_all = kind is GapKind.UNASSIGNED
-    sizes = {k: place.sizes for k, place in enumerate(ground.places) if place.sizes is not None}
-    whole_m2 = {k: size.area_m2 if of_all else size.counting_m2 for k, size in sizes.items()}
+    sizes = {k: ground.places[k].sizes for k in missing}
+    whole_m2 = {k: size.area_m2 if of_all else size.counting_m2 for k, size in sizes.items() if size}
     named = {k: cells for k, cells in missing.items() if cells is not None}
     named_m2 = areas_m2(db, county_id, ground, named)
     except_m2 = areas_m2(db, county_id, ground, except_cells)
@@ -174,42 +166,16 @@ def _missing_m2(
     }
 
 
-def _unmapped(ground: Ground, kind: GapKind, held: Held) -> list[GapRow]:
+def _unmapped(ground: Ground, kind: GapKind, held: Held) -> list[int]:
     """Return places that are 未上图 and nobody's duty; whether they were walked cannot be known."""
     if kind is not GapKind.UNASSIGNED:
         return []
-    return [
-        GapRow(place, k, [], None, None, [])
-        for k, place in enumerate(ground.places)
-        if place.version_id is None and k not in held.wholly
-    ]
+    return [k for k, place in enumerate(ground.places) if place.version_id is None and k not in held.wholly]
 
 
-def _by_span(parts: SpanSet, spans: SpanSet) -> list[float]:
+def _by_span(parts: SpanSet, spans: SpanSet) -> Floats:
     """Return for each span the length of the parts in it; each part lies within one span."""
     room = float(spans.stop.max(initial=0.0)) + 1.0
     starts = spans.place * room + spans.start
     span = np.searchsorted(starts, parts.place * room + parts.start, side="right") - 1
-    found: list[float] = np.bincount(span, weights=parts.length, minlength=len(spans)).tolist()
-    return found
-
-
-def _line_rows(
-    ground: Ground, found: SpanSet, holders: Mapping[int, Sequence[Steward]], maybe_dm: list[float] | None
-) -> Iterable[GapRow]:
-    spans = zip(found.place.tolist(), found.start.tolist(), found.stop.tolist(), strict=True)
-    for i, (k, a, b) in enumerate(spans):
-        place = ground.places[k]
-        townships = ground.township_names(k, (a, b))
-        names = named(holders.get(k, []), (a, b))
-        maybe_m = None if maybe_dm is None else maybe_dm[i] / DM_PER_M
-        yield GapRow(place, k, townships, (int(a), int(b)), (b - a) / DM_PER_M, names, maybe_m)
-
-
-def _area_rows(
-    ground: Ground, missing_m2: Mapping[int, float], holders: Mapping[int, Sequence[Steward]]
-) -> Iterable[GapRow]:
-    for k, m2 in missing_m2.items():
-        if m2 >= 1.0:
-            place = ground.places[k]
-            yield GapRow(place, k, ground.township_names(k), None, m2, named(holders.get(k, [])))
+    return np.bincount(span, weights=parts.length, minlength=len(spans)).astype(np.float64)

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas_service
-from geo_service.bulk import spans_in
 from geo_service.coverage import holding, queries, windows
 from geo_service.coverage.holding import Steward
+from geo_service.coverage.lying import NOWHERE, Townships
 from geo_service.coverage.windows import PlaceRow
 from geo_service.errors import Invalid
 from layers.cells import AreaCells, CellSet
@@ -55,8 +55,8 @@ class Ground:
     places: Sequence[PlaceRow]
     whole: SpanSet
     """Of lines, dm; where an area is asked for, their part of it."""
-    townships: Mapping[int, Sequence[tuple[str, str | None]]]
-    """Names, with the spans (dm) there as text; None: all of the place."""
+    townships: Townships
+    """In which the places lie."""
 
     @cached_property
     def index(self) -> dict[int, int]:
@@ -73,14 +73,6 @@ class Ground:
         """Version id -> number, of areas."""
         return {version_id: k for version_id, k in self.index.items() if not self.places[k].layer.is_line}
 
-    def township_names(self, k: int, span: tuple[float, float] | None = None) -> list[str]:
-        """Return the townships of a place, or of a span (dm) of it."""
-        return [
-            name
-            for name, spans in self.townships.get(k, [])
-            if span is None or spans is None or any(a < span[1] and span[0] < b for a, b in spans_in(spans))
-        ]
-
 
 def gather(db: Session, scope: Scope, query: Query) -> Ground:
     """Read the places asked for and their wholes."""
@@ -93,11 +85,11 @@ def gather(db: Session, scope: Scope, query: Query) -> Ground:
         areas=areas,
         place_ids=query.place_ids,
     )
-    ground = Ground(query, places, SpanSet.empty(), {})
+    ground = Ground(query, places, SpanSet.empty(), NOWHERE)
     whole = SpanSet.whole([place.length_dm or 0 for place in places])
     if areas is not None:
         whole = whole & windows.member_spans(db, scope.county_id, areas, ground.index)
-    townships = windows.townships(db, scope.county_id, ground.index, places)
+    townships = windows.townships(db, scope.county_id, ground.index)
     return replace(ground, whole=whole, townships=townships)
 
 

@@ -72,6 +72,16 @@ class Asked:
         return conditions if self.level is None else [*conditions, Duty.level == self.level]
 
 
+def held_places(
+    db: Session, county_id: int, day: dt.date, kind: DutyKind, level: Level | None
+) -> frozenset[int]:
+    """Return the ids of the places of which anything is somebody's duty of a kind and level on a day."""
+    own = select(Duty.place_id).where(
+        Duty.county_id == county_id, Duty.kind == kind, Duty.in_force.contains(day)
+    )
+    return frozenset(db.scalars(own if level is None else own.where(Duty.level == level)))
+
+
 def held(db: Session, asked: Asked) -> Held:
     """Return which part of the places is held."""
     has_cells = select(DutyCells.duty_id).where(DutyCells.duty_id == Duty.id).exists()

@@ -1,16 +1,20 @@
 """Coverage and gaps as lists: the columns that people, spreadsheets and maps get."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from geo_service.columns import Column, Listing
-from geo_service.coverage.ages import Aged, days
+from geo_service.coverage import ages
 from geo_service.coverage.answers import CoverageRow, CoverageTable
-from geo_service.coverage.canvas import Canvas, stretch_words
-from geo_service.coverage.gaps import GapRow, GapTable
-from geo_service.coverage.ground import DM_PER_M, Query
+from geo_service.coverage.canvas import Canvas, words_of
+from geo_service.coverage.gap_rows import GapRow
+from geo_service.coverage.gaps import GapTable
+from geo_service.coverage.ground import DM_PER_M, Ground, Query
 from geo_service.coverage.windows import PlaceRow
+from geo_service.tables import County
 from layers.vocabulary import GapKind, Layer
 
 _PLACE = (
@@ -63,25 +67,38 @@ def coverage_list(table: CoverageTable, canvas: Canvas | None = None) -> Listing
     return Listing("coverage", f"覆盖情况 {_window(table.ground.query)}", columns, rows)
 
 
-def gap_list(found: Aged, canvas: Canvas, *, drawn: bool = False) -> Listing:
+def gap_list(db: Session, county: County, table: GapTable, *, drawn: bool = False) -> Listing:
     """Return the gaps, a row a stretch of a line or an area place; `drawn`: with their geometry."""
-    table = found.table
     columns = (*_PLACE, *_GAP, *_AGE, *((_GEOMETRY,) if drawn else ()))
-    words = _stretches(table, canvas)
-    geometries = gap_geometries(table, canvas) if drawn else [None] * len(table.rows)
+    canvas = Canvas.of(db, table.ground, county) if drawn else None
+    gaps = list(table.rows)
+    told = zip(
+        gaps,
+        where(db, county, table.ground, gaps),
+        ages.since(db, county.id, table),
+        gap_geometries(table, canvas) if canvas else [None] * len(gaps),
+        strict=True,
+    )
     rows = [
         (
             *_place(row.place, row.townships),
             table.kind,
-            said,
+            said or (_UNMAPPED if row.size is None else _part(row)),
             *_gap(row),
             day,
-            days(day, table),
+            ages.days(day, table),
             *((geometry,) if drawn else ()),
         )
-        for row, said, day, geometry in zip(table.rows, words, found.since, geometries, strict=True)
+        for row, said, day, geometry in told
     ]
     return Listing("gaps", f"{table.kind.zh} {_window(table.ground.query)}", columns, rows)
+
+
+def where(db: Session, county: County, ground: Ground, rows: Sequence[GapRow]) -> list[str]:
+    """Return where on its line each gap is, in words; empty for areas and what is 未上图."""
+    spans = {i: (row.number, row.span_dm) for i, row in enumerate(rows) if row.span_dm is not None}
+    told = dict(zip(spans, words_of(db, ground, county, list(spans.values())), strict=True))
+    return [told.get(i, "") for i in range(len(rows))]
 
 
 def short(table: GapTable) -> dict[str, float]:
@@ -111,16 +128,6 @@ def _gap_geometry(row: GapRow, table: GapTable, canvas: Canvas, by_span: dict[tu
         draw = canvas.without if table.kind is GapKind.UNASSIGNED else canvas.unseen
         return draw(row.number, table.except_cells.get(row.number))
     return canvas.cells(row.number, cells)
-
-
-def _stretches(table: GapTable, canvas: Canvas) -> list[str]:
-    lines = [row for row in table.rows if row.span_dm is not None]
-    spans = [row.span_dm for row in lines if row.span_dm is not None]
-    words = iter(stretch_words(canvas, [row.number for row in lines], spans))
-    return [
-        next(words) if row.span_dm is not None else _UNMAPPED if row.size is None else _part(row)
-        for row in table.rows
-    ]
 
 
 def _part(row: GapRow) -> str:

@@ -16,7 +16,7 @@ from geo_service.coverage.ground import Query
 from geo_service.db import Db
 from geo_service.errors import Invalid
 from geo_service.listing import DRAWN, As
-from geo_service.paging import export, page
+from geo_service.paging import export, page, part
 from geo_service.tables import County
 
 router = APIRouter(prefix="/api", tags=["coverage"])
@@ -67,12 +67,13 @@ def gaps_(
     if len(asked.kind) != 1:
         raise Invalid("请用 kind 指明一种空白：unassigned、unpatrolled 或 neglected。")
     query = asked.query(db, scope)
-    found = ages.aged(db, scope, query, asked.kind[0], age_days=asked.age, order=asked.sort)
-    canvas = Canvas.of(db, found.table.ground, _county(db, scope))
+    county = _county(db, scope)
+    table = ages.listed(db, scope, query, asked.kind[0], age_days=asked.age, order=asked.sort)
     if form == "json":
-        told = {**_window(query), "kind": found.table.kind, "short": lists.short(found.table)}
-        return page(lists.gap_list(found, canvas), limit, cursor, told)
-    return export(db, scope, lists.gap_list(found, canvas, drawn=form in DRAWN), As(form), full=full)
+        begin, count = cursors.number(cursor) or 0, len(table.rows)
+        told = {**_window(query), "kind": table.kind, "short": lists.short(table)}
+        return part(lists.gap_list(db, county, table.part(begin, limit)), count, begin + limit, told)
+    return export(db, scope, lists.gap_list(db, county, table, drawn=form in DRAWN), As(form), full=full)
 
 
 def _window(query: Query) -> dict[str, dict[str, str]]:

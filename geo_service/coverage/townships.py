@@ -43,7 +43,7 @@ def of(found: Facts, table: GapTable, area_ids: Sequence[int]) -> dict[int, Town
     """Return the sums of each of the areas, over facts and their gaps without a duty."""
     walked, free = found.covered, table.gaps | table.short
     lying = windows.lying(found.db, found.scope.county_id, area_ids, found.ground.index)
-    nobody = {row.number for row in table.rows if row.span_dm is None and row.size is not None}
+    nobody = set(table.rows.number[~table.rows.is_stretch & ~table.rows.is_unmapped].tolist())
     return {area_id: _sums(table, lying.get(area_id, []), walked, free, nobody) for area_id in area_ids}
 
 

@@ -3,18 +3,34 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, Subquery, Text, cast, exists, func, not_, or_, select, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    Text,
+    cast,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import INT4MULTIRANGE, aggregate_order_by
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from geo_service.accounts.narrow import patrols_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.bulk import among, elements_of, spans_in
 from geo_service.counting import Sizes, came_to, covering
+from geo_service.coverage.lying import NOWHERE, Township, Townships
 from geo_service.tables import (
     Area,
     AreaVisit,
@@ -40,12 +56,15 @@ Ints = NDArray[np.int64]
 Geometries = NDArray[np.object_]
 
 
+_ALL_DM = "{[0,2147483647)}"
+"""The span of a place that has no length: all of it."""
+_ASKED = 5_000
+_NONE: Ints = np.empty(0, np.int64)
 _LAYERS = {layer.value: layer for layer in Layer}
 _ORDER = {layer: k for k, layer in enumerate(Layer)}
 
 
-@dataclass(frozen=True)
-class PlaceRow:
+class PlaceRow(NamedTuple):
     """A place of the register as a window needs it; without a version it is 未上图."""
 
     place_id: int
@@ -101,7 +120,9 @@ def places(
             PlaceArea.county_id == scope.county_id, PlaceArea.area_id.in_(areas)
         )
         chosen.append(or_(Place.version_id.in_(inside), Place.area_id.in_(areas)))
-    rows = db.execute(
+    # Of a register of 100,000 the session's own rows take longer than the statement.
+    db.flush()
+    rows = db.connection().execute(
         select(
             Place.id, Place.version_id, Place.layer, Place.code, Place.name, Place.in_scheme,
             PlaceVersion.length_dm, PlaceVersion.area_m2, PlaceVersion.walkable_m2, Place.area_id,
@@ -109,17 +130,17 @@ def places(
         )
         .outerjoin(PlaceVersion, PlaceVersion.id == Place.version_id)
         .where(places_in(scope), *chosen)
-        .order_by(Place.code)
     ).all()  # fmt: skip
     found = [
         PlaceRow(
             id_, version_id, _LAYERS[layer], code, name, in_scheme, length_dm,
-            None if area_m2 is None else Sizes(area_m2, walkable_m2), listed_under, stored_sides(banks),
+            None if area_m2 is None else Sizes(area_m2, walkable_m2), listed_under,
+            () if banks is None else stored_sides(banks),
         )
         for id_, version_id, layer, code, name, in_scheme, length_dm, area_m2, walkable_m2, listed_under,
             banks in rows
     ]  # fmt: skip
-    return sorted(found, key=lambda place: _ORDER[place.layer])
+    return sorted(found, key=lambda place: (_ORDER[place.layer], place.code))
 
 
 def member_spans(db: Session, county_id: int, areas: frozenset[int], index: dict[int, int]) -> SpanSet:
@@ -148,28 +169,35 @@ def lying(
     return found
 
 
-def townships(
-    db: Session, county_id: int, index: dict[int, int], places: Sequence[PlaceRow]
-) -> dict[int, list[tuple[str, str | None]]]:
-    """Return for each numbered place its townships by name, with its spans (dm) there as text; None: all."""
-    rows = db.execute(
-        select(PlaceArea.place_version_id, Area.name, cast(PlaceArea.spans, Text))
-        .join(Area, Area.id == PlaceArea.area_id)
-        .where(
-            PlaceArea.county_id == county_id,
-            Area.level == Level.TOWNSHIP,
-            among(PlaceArea.place_version_id, index),
-        )
-        .order_by(Area.code)
+def townships(db: Session, county_id: int, index: dict[int, int]) -> Townships:
+    """Return in which townships the numbered places lie."""
+    known = (
+        select(Area.id, Area.code, Area.name, func.row_number().over(order_by=Area.code).label("number"))
+        .where(Area.county_id == county_id, Area.level == Level.TOWNSHIP)
+        .cte("known")
     )
-    found: dict[int, list[tuple[str, str | None]]] = {}
-    for version_id, name, spans in rows:
-        if version_id in index:
-            k = index[version_id]
-            # Most lines lie in one township: nobody need read their spans.
-            is_all = spans == f"{{[0,{places[k].length_dm})}}"
-            found.setdefault(k, []).append((name, None if is_all else spans))
-    return found
+    span = func.unnest(func.coalesce(PlaceArea.spans, cast(_ALL_DM, INT4MULTIRANGE)))
+    entry = (
+        select(PlaceArea.place_version_id.label("version_id"), known.c.number, span.label("span"))
+        .join(known, known.c.id == PlaceArea.area_id)
+        .where(PlaceArea.county_id == county_id, _numbered_in(index, PlaceArea.place_version_id))
+        .subquery()
+        .c
+    )
+    in_order = (
+        select(func.array_agg(aggregate_order_by(column, known.c.number))).scalar_subquery()
+        for column in (known.c.code, known.c.name)
+    )
+    entries = (entry.version_id, entry.number, func.lower(entry.span), func.upper(entry.span))
+    found = db.execute(select(*in_order, *map(_sent, entries))).one()
+    if found[2] is None:
+        return NOWHERE
+    version, township, start, stop = (
+        elements_of(one, kind).astype(np.int64)
+        for one, kind in zip(found[2:], (">i8", ">i8", ">i4", ">i4"), strict=True)
+    )
+    known_ = [Township(*pair) for pair in zip(found[0], found[1], strict=True)]
+    return Townships.of(known_, numbered(version, index), township - 1, start, stop)
 
 
 def covered_spans(
@@ -185,6 +213,36 @@ def covered_spans(
         .subquery()
     )
     return _span_set(db, select(union.c.version_id, func.unnest(union.c.spans).label("span")), index)
+
+
+def covered_by_day(
+    db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return what was covered of lines on each of the days first..last, by anyone, a span an entry.
+
+    Its day (proleptic ordinal), place, start and stop (dm), each of shape (n,).
+    """
+    inner = (
+        select(LineDay.place_version_id, LineDay.day, func.unnest(LineDay.spans).label("span"))
+        .where(
+            LineDay.county_id == county_id,
+            LineDay.day.between(first, last),
+            _numbered_in(index, LineDay.place_version_id),
+        )
+        .subquery()
+    )
+    day = inner.c.day - literal(first)
+    columns = (day, inner.c.place_version_id, func.lower(inner.c.span), func.upper(inner.c.span))
+    sent = db.execute(select(*map(_sent, columns))).one()
+    if not index or sent[0] is None:
+        return _NONE, _NONE, _NONE, _NONE
+    days, version, start, stop = (
+        elements_of(one, kind).astype(np.int64)
+        for one, kind in zip(sent, (">i4", ">i8", ">i4", ">i4"), strict=True)
+    )
+    place = numbered(version, index)
+    inside = place >= 0
+    return days[inside] + first.toordinal(), place[inside], start[inside], stop[inside]
 
 
 def walked_places(db: Session, county_id: int, first: dt.date, last: dt.date) -> list[int]:
@@ -211,7 +269,7 @@ def ambiguous_spans(
             LineCoverage.county_id == county_id,
             LineCoverage.day.between(first, last),
             not_(func.isempty(LineCoverage.ambiguous)),
-            among(LineCoverage.place_version_id, index),
+            _numbered_in(index, LineCoverage.place_version_id),
             covering(),
         )
         .subquery()
@@ -231,7 +289,8 @@ def seen_cells(
     for version_id, x, y, bits in db.execute(
         select(*key, func.bit_send(func.bit_or(rows.c.seen))).group_by(*key)
     ):
-        by_place.setdefault(index[version_id], []).append((x, y, bits))
+        if version_id in index:
+            by_place.setdefault(index[version_id], []).append((x, y, bits))
     return {k: CellSet.from_bytes(blocks) for k, blocks in by_place.items()}
 
 
@@ -255,7 +314,7 @@ def _rolled_up(
             table.county_id == county_id,
             period >= since,
             period < until,
-            among(table.place_version_id, index),
+            _numbered_in(index, table.place_version_id),
         )
 
     # The calendar ends before the month behind its last one.
@@ -299,10 +358,10 @@ def outings(
             )
             .join(Patrol, Patrol.id == table.patrol_id)
             .where(table.county_id == county_id, table.day.between(first, last))
-            .where(among(table.place_version_id, index), covering(), came_to(table))
+            .where(_numbered_in(index, table.place_version_id), covering(), came_to(table))
             .group_by(table.place_version_id)
         )
-        found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows}
+        found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows if v in index}
     return found
 
 
@@ -383,12 +442,13 @@ def walkers(
             .join(Patrol, Patrol.id == table.patrol_id)
             .join(Person, Person.id == Patrol.person_id)
             .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None))
-            .where(among(table.place_version_id, index), covering(), came_to(table))
+            .where(_numbered_in(index, table.place_version_id), covering(), came_to(table))
             .group_by(table.place_version_id, Person.id)
             .order_by(func.max(table.day).desc(), Person.name)
         )
         for version_id, name in rows:
-            found.setdefault(index[version_id], []).append(name)
+            if version_id in index:
+                found.setdefault(index[version_id], []).append(name)
     return found
 
 
@@ -406,17 +466,35 @@ def geometries(db: Session, county_id: int, version_ids: Sequence[int]) -> Geome
     return found
 
 
+def _numbered_in(index: dict[int, int], version_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Return the condition that a version has a number, where that is worth asking.
+
+    PostgreSQL plans an array by each of its elements, which of a whole register takes longer than to read the
+    rows of all: whoever reads them leaves out what has no number.
+    """
+    return among(version_id, index) if len(index) <= _ASKED else true()
+
+
 def _span_set(db: Session, inner: Select[Any], index: dict[int, int]) -> SpanSet:
     found = inner.subquery()
     columns = (found.c.version_id, func.lower(found.c.span), func.upper(found.c.span))
-    # As three arrays in their binary form: as rows of numbers they would take longer than their union.
-    sent = db.execute(select(*(func.array_send(func.array_agg(column)) for column in columns))).one()
+    sent = db.execute(select(*map(_sent, columns))).one()
     if sent[0] is None:
         return SpanSet.empty()
     version, start, stop = (
         elements_of(one, kind) for one, kind in zip(sent, (">i8", ">i4", ">i4"), strict=True)
     )
-    known, which = np.unique(version, return_inverse=True)
-    place = np.array([index.get(v, -1) for v in known.tolist()], np.int64)[which]
+    place = numbered(version, index)
     inside = place >= 0
     return SpanSet.of(place[inside], start[inside], stop[inside])
+
+
+def numbered(versions: NDArray[Any], index: dict[int, int]) -> Ints:
+    """Return the number of each version, -1 where it has none."""
+    known, which = np.unique(versions, return_inverse=True)
+    return np.array([index.get(v, -1) for v in known.tolist()], np.int64)[which]
+
+
+def _sent(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a column as one array in its binary form: as rows of numbers it would take many times longer."""
+    return func.array_send(func.array_agg(column))

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Date, Text, and_, cast, exists, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from geo_service.accounts.narrow import cases_in, duties_in, patrols_in, people_in, places_in, services_in
+from geo_service.accounts.narrow import cases_in, duties_in, patrols_in, people_in, services_in
 from geo_service.accounts.scope import Scope
 from geo_service.bulk import among
 from geo_service.counting import covering, done
@@ -22,7 +22,6 @@ from geo_service.tables import (
     LineDay,
     Patrol,
     Person,
-    Place,
     Service,
     ServicePerson,
 )
@@ -154,15 +153,6 @@ def _on_leave(county_id: int, day: dt.date) -> Condition:
         )
         .correlate(Person)
     )
-
-
-def held_places(db: Session, scope: Scope, day: dt.date) -> list[int]:
-    """Return the ids of the places of the scheme on which a volunteer's duty lies."""
-    own = select(Duty.place_id).where(
-        Duty.county_id == scope.county_id, Duty.kind == DutyKind.VOLUNTEER, Duty.in_force.contains(day)
-    )
-    found = select(Place.id).where(places_in(scope), Place.in_scheme, Place.id.in_(own.correlate(None)))
-    return list(db.scalars(found))
 
 
 def last_days(db: Session, county_id: int, version_ids: Collection[int], day: dt.date) -> dict[int, dt.date]:

@@ -13,7 +13,8 @@ from geo_service.bulk import spans_in
 from geo_service.coverage import gaps
 from geo_service.coverage.asked import SHORTEST_M
 from geo_service.coverage.canvas import words_of
-from geo_service.coverage.gaps import GapRow, GapTable
+from geo_service.coverage.gap_rows import GapRow
+from geo_service.coverage.gaps import GapTable
 from geo_service.coverage.ground import Query
 from geo_service.morning import queries
 from geo_service.tables import County
@@ -91,14 +92,10 @@ def people(db: Session, scope: Scope, day: dt.date, *, most: int) -> QuietPeople
 def places(db: Session, scope: Scope, day: dt.date, *, most: int) -> QuietPlaces:
     """Return the places of the scope with stretches that are somebody's and that nobody walked lately.
 
-    It is the gap `neglected` of the maps over these days; asked of places with duties alone, since a
-    register holds many times more.
+    It is the gap `neglected` of the maps over these days.
     """
     window = days_up_to(day, QUIET_DAYS)
-    question = Query(
-        window.first, window.last, shortest_m=SHORTEST_M,
-        place_ids=tuple(queries.held_places(db, scope, day)),
-    )  # fmt: skip
+    question = Query(window.first, window.last, shortest_m=SHORTEST_M)
     table = gaps.gaps(db, scope, question, GapKind.NEGLECTED)
     found: dict[int, list[GapRow]] = defaultdict(list)
     for row in table.rows:

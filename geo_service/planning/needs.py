@@ -134,7 +134,7 @@ def needs(
     number = {place.place_id: k for k, place in enumerate(places)}
     found, too_short_m = _line_needs(asking, land, duties)
     asked = asking.asked
-    unassigned = {row.number for row in table.rows}
+    unassigned = set(table.rows.number.tolist())
     wholly: dict[int, set[uuid.UUID]] = {}
     for duty in duties:
         if not duty.has_cells:

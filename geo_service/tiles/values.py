@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
@@ -41,20 +42,17 @@ def values(db: Session, scope: Scope, query: Query) -> Values:
     table = answers.of(gathered)
     found = {kind: gaps.of(gathered, kind) for kind in GapKind}
     unassigned = found[GapKind.UNASSIGNED]
-    free: dict[int, float] = {}
-    for gap in unassigned.rows:
-        free[gap.number] = free.get(gap.number, 0.0) + (gap.size or 0.0)
-    of_gaps: dict[int, int] = {}
+    free = unassigned.rows.by_place.tolist()
+    of_gaps = np.zeros(len(free), np.int64)
     for kind, one in found.items():
-        for number in {gap.number for gap in one.rows}:
-            of_gaps[number] = of_gaps.get(number, 0) | _BITS[kind]
+        of_gaps[np.unique(one.rows.number)] |= _BITS[kind]
     columns: dict[str, list[int]] = {key: [] for key in ("id", "fresh", "share", "times", "held", "gaps")}
     for number, row in enumerate(table.rows):
         if row.place.version_id is None:
             continue
         told = (
             row.place.place_id, _fresh(row, query), _share(row), row.outings.times if row.outings else 0,
-            _held(row, free.get(number, 0.0)), of_gaps.get(number, 0),
+            _held(row, free[number]), int(of_gaps[number]),
         )  # fmt: skip
         for column, value in zip(columns.values(), told, strict=True):
             column.append(value)

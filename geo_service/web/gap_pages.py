@@ -1,9 +1,9 @@
 """The lists of gaps, to work through: by township, length and age, and as files to take along."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
@@ -12,10 +12,9 @@ from geo_service.accounts.dependencies import InFull, require
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.coverage import ages, lists, windows
-from geo_service.coverage.ages import Aged, Order
+from geo_service.coverage.ages import Order
 from geo_service.coverage.asked import AskedGaps
-from geo_service.coverage.canvas import Canvas, words_of
-from geo_service.coverage.gaps import GapRow, GapTable
+from geo_service.coverage.gaps import GapTable
 from geo_service.db import Db
 from geo_service.listing import DRAWN, As
 from geo_service.paging import export
@@ -93,15 +92,15 @@ class Sum:
 @router.get("/gaps", summary="Show the list of gaps of one kind")
 def page(db: Db, frame: Framed, asked: Annotated[Listed, Query()]) -> Response:
     """Show gaps a page at a time, with the sums of each township above."""
-    found = _found(db, frame, asked)
-    areas = queries.area_choices(db, frame.own_scope)
+    table = _table(db, frame, asked)
     begin = (asked.page - 1) * PAGE_ROWS
-    shown = found.table.rows[begin : begin + PAGE_ROWS]
+    shown = table.part(begin, PAGE_ROWS)
+    rows = list(shown.rows)
     values = {
         "asked": asked,
-        "question": found.table.ground.query,
+        "question": table.ground.query,
         "layers": list(Layer),
-        "areas": areas,
+        "areas": queries.area_choices(db, frame.own_scope),
         "duties": list(DutyKind),
         "levels": list(Level),
         "kinds": list(GapKind),
@@ -109,18 +108,18 @@ def page(db: Db, frame: Framed, asked: Annotated[Listed, Query()]) -> Response:
         "forms": FORMS,
         "rows": list(
             zip(
-                shown,
-                _words(db, frame, found.table, shown),
-                found.since[begin : begin + PAGE_ROWS],
+                rows,
+                lists.where(db, frame.own_county, table.ground, rows),
+                ages.since(db, frame.own_county.id, shown),
                 strict=True,
             )
         ),
-        "days": lambda day: ages.days(day, found.table),
-        "count": len(found.table.rows),
-        "more": len(found.table.rows) > begin + PAGE_ROWS,
-        "sums": _sums(found.table.rows, {area.name: area.code for area in areas}),
-        "short": lists.short(found.table),
-        "has_places": bool(found.table.ground.places),
+        "days": lambda day: ages.days(day, table),
+        "count": len(table.rows),
+        "more": len(table.rows) > begin + PAGE_ROWS,
+        "sums": _sums(table),
+        "short": lists.short(table),
+        "has_places": bool(table.ground.places),
         "may_tell": frame.holds(*CHANGE),
     }
     return frame.show("gap_list.html", values)
@@ -135,9 +134,8 @@ def file(
     full: InFull = False,
 ) -> Response:
     """Return all rows of the list, in its order; names masked unless in full."""
-    found = _found(db, frame, asked)
-    canvas = Canvas.of(db, found.table.ground, frame.own_county)
-    listing = lists.gap_list(found, canvas, drawn=form in DRAWN)
+    table = _table(db, frame, asked)
+    listing = lists.gap_list(db, frame.own_county, table, drawn=form in DRAWN)
     return export(db, frame.own_scope, listing, As(form), full=full)
 
 
@@ -189,27 +187,23 @@ def _misfits(db: Db, scope: Scope, asked: Misfits) -> list[misfits.Misfit]:
     return misfits.found(db, scope, area=asked.area or None, layers=asked.layer or tuple(Layer))
 
 
-def _found(db: Db, frame: Frame, asked: Listed) -> Aged:
+def _table(db: Db, frame: Frame, asked: Listed) -> GapTable:
     scope = frame.own_scope
     query = asked.query(db, scope)
-    return ages.aged(db, scope, query, asked.only_kind, age_days=asked.age, order=asked.sort)
+    return ages.listed(db, scope, query, asked.only_kind, age_days=asked.age, order=asked.sort)
 
 
-def _words(db: Db, frame: Frame, table: GapTable, rows: Sequence[GapRow]) -> list[str]:
-    """Return where on its line each of some rows is; empty for areas and what is 未上图."""
-    spans = {i: (row.number, row.span_dm) for i, row in enumerate(rows) if row.span_dm}
-    told = dict(zip(spans, words_of(db, table.ground, frame.own_county, list(spans.values())), strict=True))
-    return [told.get(i, "") for i in range(len(rows))]
-
-
-def _sums(rows: Sequence[GapRow], codes: dict[str, str]) -> list[Sum]:
+def _sums(table: GapTable) -> list[Sum]:
     """Return the gaps of each township, the most metres first; one across a border counts in both."""
-    count: dict[str, int] = {}
-    length: dict[str, float] = {}
-    for row in rows:
-        for name in row.townships or ["镇街不详"]:
-            count[name] = count.get(name, 0) + 1
-            if row.place.layer.is_line:
-                length[name] = length.get(name, 0.0) + (row.size or 0.0)
-    found = [Sum(name, codes.get(name), number, length.get(name, 0.0)) for name, number in count.items()]
+    rows, known = table.rows, table.ground.townships.known
+    gap, township = rows.in_townships()
+    # What lies in none, as what is 未上图, is counted behind them.
+    nowhere = np.setdiff1d(np.arange(len(rows)), gap)
+    gap, township = np.concatenate([gap, nowhere]), np.append(township, np.full(len(nowhere), len(known)))
+    length_m = np.where(rows.is_stretch, np.nan_to_num(rows.size), 0.0)[gap]
+    counts = np.bincount(township, minlength=len(known) + 1).tolist()
+    lengths_m = np.bincount(township, length_m, minlength=len(known) + 1).tolist()
+    names = [*((one.name, one.code) for one in known), ("镇街不详", None)]
+    sums = zip(names, counts, lengths_m, strict=True)
+    found = [Sum(name, code, count, length_m) for (name, code), count, length_m in sums if count]
     return sorted(found, key=lambda one: (-one.length_m, -one.count, one.name))

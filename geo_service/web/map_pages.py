@@ -68,7 +68,7 @@ def card(db: Db, frame: Framed, place_id: int, asked: FromTheAddress) -> Respons
         "looks": [*FRESHNESS, UNCOVERED, AMBIGUOUS], "nobody": gap_words(GapKind.UNASSIGNED, layer),
         "norms": _norms(db, scope, question, layer),
         "outings": map_queries.outings_at(
-            db, scope, place_id, question.first_day, question.last_day, LATEST
+            db, scope, place_id, layer, question.first_day, question.last_day, LATEST
         ),
         "cases": _cases(db, scope, place_id), "asked": asked,
     }  # fmt: skip

@@ -101,23 +101,21 @@ def held_by(
 
 
 def outings_at(
-    db: Session, scope: Scope, place_id: int, first: dt.date, last: dt.date, limit: int
+    db: Session, scope: Scope, place_id: int, layer: Layer, first: dt.date, last: dt.date, limit: int
 ) -> list[OutingAt]:
     """Return the patrols of a window that came to a place and that the scope sees, the latest first."""
+    table = LineCoverage if layer.is_line else AreaVisit
     versions = select(PlaceVersion.id).where(PlaceVersion.place_id == place_id).correlate(None)
-    found: list[OutingAt] = []
-    for table in (LineCoverage, AreaVisit):
-        rows = db.execute(
-            select(Patrol.id, table.day, Person.name, Patrol.verdict)
-            .join(Patrol, Patrol.id == table.patrol_id)
-            .outerjoin(Person, Person.id == Patrol.person_id)
-            .where(table.county_id == scope.county_id, table.place_version_id.in_(versions))
-            .where(table.day.between(first, last), patrols_in(scope), covering(), came_to(table))
-            .order_by(table.day.desc(), Patrol.started_at.desc())
-            .limit(limit)
-        )
-        found += [OutingAt(id_, day, person, Verdict(verdict)) for id_, day, person, verdict in rows]
-    return found
+    rows = db.execute(
+        select(Patrol.id, table.day, Person.name, Patrol.verdict)
+        .join(Patrol, Patrol.id == table.patrol_id)
+        .outerjoin(Person, Person.id == Patrol.person_id)
+        .where(table.county_id == scope.county_id, table.place_version_id.in_(versions))
+        .where(table.day.between(first, last), patrols_in(scope), covering(), came_to(table))
+        .order_by(table.day.desc(), Patrol.started_at.desc())
+        .limit(limit)
+    )
+    return [OutingAt(id_, day, person, Verdict(verdict)) for id_, day, person, verdict in rows]
 
 
 def _rows(scope: Scope) -> Select[Any]:

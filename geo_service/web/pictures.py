@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
-from geo_service.coverage import answers, gaps
+from geo_service.coverage import answers, facts, gaps
 from geo_service.coverage.answers import CoverageRow, CoverageTable
 from geo_service.coverage.canvas import Canvas, stretch_words
-from geo_service.coverage.gaps import GapRow, GapTable
+from geo_service.coverage.gap_rows import GapRow
+from geo_service.coverage.gaps import GapTable
 from geo_service.coverage.ground import DM_PER_M, Ground, Query, may_name
 from geo_service.coverage.lists import gap_geometries
 from geo_service.tables import Area, County
@@ -74,8 +75,9 @@ def gap_map(
     Names are masked unless `full`.
     """
     county = db.get_one(County, scope.county_id)
-    tables = [gaps.gaps(db, scope, query, kind) for kind in kinds]
-    ground = tables[0].ground
+    gathered = facts.gather(db, scope, query)
+    tables = [gaps.of(gathered, kind) for kind in kinds]
+    ground = gathered.ground
     canvas = Canvas.of(db, ground, county)
     told = _Telling(query, names=may_name(scope), full=full)
     off_map = [MapFeature(None, WHOLE.key, "") for place in ground.places if place.version_id is None]
@@ -249,7 +251,7 @@ def _maybe_walked(canvas: Canvas, tables: Sequence[GapTable]) -> Iterator[MapLay
         MapFeature(
             shape,
             AMBIGUOUS.key,
-            _name(place.name, place.layer, table.ground.township_names(number)),
+            _name(place.name, place.layer, table.ground.townships.names(number)),
             [("本段", where)],
             str(place.place_id),
             place.name or "",
@@ -282,7 +284,7 @@ def wholes(canvas: Canvas, ground: Ground) -> Iterator[MapLayer]:
             MapFeature(
                 canvas.geometries[k],
                 WHOLE.key,
-                _name(place.name, layer, ground.township_names(k)),
+                _name(place.name, layer, ground.townships.names(k)),
                 [("类别", layer.zh), ("编号", place.code)],
                 str(place.place_id),
                 place.name or "",

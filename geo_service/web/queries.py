@@ -252,14 +252,17 @@ def may_change(db: Session, scope: Scope, place_id: int) -> bool:
 def versions(db: Session, county: County, place_id: int) -> list[Version]:
     """Return the versions of a place, the newest first."""
     zone = ZoneInfo(county.time_zone)
-    rows = db.scalars(
-        select(PlaceVersion)
+    rows = db.execute(
+        select(
+            PlaceVersion.id, PlaceVersion.number, PlaceVersion.length_dm, PlaceVersion.area_m2,
+            PlaceVersion.sources, PlaceVersion.created_at,
+        )
         .where(PlaceVersion.county_id == county.id, PlaceVersion.place_id == place_id)
         .order_by(PlaceVersion.number.desc())
-    )
+    )  # fmt: skip
     return [
-        Version(v.id, v.number, _metres(v.length_dm), v.area_m2, v.sources, v.created_at.astimezone(zone))
-        for v in rows
+        Version(id_, number, _metres(length_dm), area_m2, sources, created_at.astimezone(zone))
+        for id_, number, length_dm, area_m2, sources, created_at in rows
     ]
 
 

@@ -12,7 +12,7 @@ from geo_service.accounts.dependencies import InFull, SignedIn, request_id_of
 from geo_service.accounts.narrow import CHANGE
 from geo_service.accounts.scope import Scope
 from geo_service.clock import today
-from geo_service.coverage import answers, gaps, lists, walkable
+from geo_service.coverage import answers, facts, gaps, lists, walkable
 from geo_service.coverage.asked import FromTheAddress
 from geo_service.coverage.ground import Query as Question
 from geo_service.db import Db
@@ -129,13 +129,13 @@ def coverage_page(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
 def gaps_page(db: Db, frame: Framed, asked: FromTheAddress) -> Response:
     """Show the map of the gaps of one kind or of all, with the largest beneath."""
     question = asked.query(db, frame.own_scope)
-    tables = [gaps.gaps(db, frame.own_scope, question, kind) for kind in asked.kinds]
+    gathered = facts.gather(db, frame.own_scope, question)
+    tables = [gaps.of(gathered, kind) for kind in asked.kinds]
     largest = [
-        (table.kind, rows, len(table.rows), lists.short(table))
-        for table, rows in zip(
-            tables, service.largest_gaps(db, frame.own_scope, tables, LISTED_ROWS), strict=True
-        )
-    ]
+        (table.kind, service.largest_gaps(db, frame.own_county, table, LISTED_ROWS), len(table.rows),
+         lists.short(table))
+        for table in tables
+    ]  # fmt: skip
     return frame.show("gaps.html", _choices(db, frame, asked, question) | {"tables": largest})
 
 
@@ -237,6 +237,7 @@ def place(db: Db, frame: Framed, place_id: int, asked: FromTheAddress) -> Respon
     question = asked.query(db, frame.own_scope)
     values = {
         "card": card,
+        "versions": queries.versions(db, frame.own_county, place_id),
         "question": question,
         "measure": service.measure(db, frame.own_scope, card, question),
         "today": today(frame.own_county),

@@ -5,21 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
 from geo_service.clock import today
-from geo_service.coverage import answers, facts, gaps
+from geo_service.coverage import answers, facts, gaps, lists
 from geo_service.coverage.answers import CoverageRow, CoverageTable
 from geo_service.coverage.asked import WINDOW_DAYS
-from geo_service.coverage.canvas import Canvas, stretch_words
-from geo_service.coverage.gaps import GapRow, GapTable
+from geo_service.coverage.gap_rows import GapRow
+from geo_service.coverage.gaps import GapTable
 from geo_service.coverage.ground import DM_PER_M, Query
 from geo_service.demo import service as demo
 from geo_service.errors import NotFound
 from geo_service.tables import County, Job
 from geo_service.web import queries
-from geo_service.web.queries import Holder, LayerCount, Listed, Version
+from geo_service.web.queries import Holder, LayerCount, Listed
 from geo_service.web.strips import Bar, Stretch, bars
 from layers.vocabulary import GapKind, Layer
 from maps.style import AMBIGUOUS, FRESHNESS, FRESHNESS_DAYS, UNCOVERED, gap_words
@@ -89,7 +90,6 @@ class Card:
     """All that is known of one place besides its coverage."""
 
     place: Listed
-    versions: Sequence[Version]
     holders: Sequence[Holder]
 
 
@@ -109,15 +109,11 @@ def register(db: Session, scope: Scope, window: Window) -> Register:
 
 
 def card(db: Session, scope: Scope, place_id: int) -> Card:
-    """Return one place of the scope with its history and its people. Raises NotFound."""
+    """Return one place of the scope with its people. Raises NotFound."""
     place = queries.place(db, scope, place_id)
     if place is None:
         raise NotFound("没有这个对象，或者它不在您的辖区内。")
-    return Card(
-        place,
-        queries.versions(db, db.get_one(County, scope.county_id), place_id),
-        queries.holders(db, scope, place_id),
-    )
+    return Card(place, queries.holders(db, scope, place_id))
 
 
 def shares(table: CoverageTable, unassigned: GapTable) -> dict[Layer, Shares]:
@@ -140,36 +136,21 @@ def measure(db: Session, scope: Scope, card: Card, question: Query) -> Measure |
     gathered = facts.gather(db, scope, own)
     table = answers.of(gathered, with_ambiguous=True)
     tables = [gaps.of(gathered, kind) for kind in GapKind]
-    canvas = Canvas.of(db, table.ground, db.get_one(County, scope.county_id))
+    county = db.get_one(County, scope.county_id)
+    rows = [(gap.kind, row) for gap in tables for row in gap.rows]
+    where = lists.where(db, county, table.ground, [row for _, row in rows])
     found = [
-        PlaceGap(
-            gap_words(gap.kind, card.place.layer, question.kind),
-            where,
-            row,
-        )
-        for gap in tables
-        for row, where in zip(gap.rows, _where(canvas, gap.rows), strict=True)
+        PlaceGap(gap_words(kind, card.place.layer, question.kind), said, row)
+        for (kind, row), said in zip(rows, where, strict=True)
     ]
     return Measure(table.rows[0], _bars(db, scope, table, card.place), found)
 
 
-def largest_gaps(
-    db: Session, scope: Scope, tables: Sequence[GapTable], limit: int
-) -> list[list[tuple[GapRow, str]]]:
-    """Return the largest gaps of each table of one question, and where on its line each is."""
-    if not tables:
-        return []
-    canvas = Canvas.of(db, tables[0].ground, db.get_one(County, scope.county_id))
-    ordered = [sorted(table.rows, key=lambda row: -(row.size or 0.0))[:limit] for table in tables]
-    return [list(zip(rows, _where(canvas, rows), strict=True)) for rows in ordered]
-
-
-def _where(canvas: Canvas, rows: Sequence[GapRow]) -> list[str]:
-    """Return stretches in words; empty for areas and what is 未上图."""
-    spans = {i: row.span_dm for i, row in enumerate(rows) if row.span_dm}
-    words = stretch_words(canvas, [rows[i].number for i in spans], list(spans.values()))
-    told = dict(zip(spans, words, strict=True))
-    return [told.get(i, "") for i in range(len(rows))]
+def largest_gaps(db: Session, county: County, table: GapTable, limit: int) -> list[tuple[GapRow, str]]:
+    """Return the largest gaps of a table, and where on its line each is."""
+    order = np.argsort(-np.nan_to_num(table.rows.size), kind="stable")
+    largest = list(table.rows.take(order[:limit]))
+    return list(zip(largest, lists.where(db, county, table.ground, largest), strict=True))
 
 
 def _bars(db: Session, scope: Scope, table: CoverageTable, place: Listed) -> list[Bar]:

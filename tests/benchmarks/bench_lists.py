@@ -79,6 +79,25 @@ _HELD = (
     " where d.county_id = :county and d.kind = 'volunteer'"
     " and d.in_force @> cast(:last as date) group by 1"
 )
+_SEEN = (
+    "select place_version_id, block_x, block_y, bit_or(seen) cells from cell_month where county_id = :county"
+    " and month between date_trunc('month', cast(:first as date)) and :last group by 1, 2, 3"
+)
+_HELD_CELLS = (
+    "select p.version_id place_version_id, c.block_x, c.block_y, bit_or(coalesce(h.cells, c.inside)) cells"
+    " from duty d join place p on p.id = d.place_id join place_cells c on c.place_version_id = p.version_id"
+    " left join duty_cells h on h.duty_id = d.id and h.block_x = c.block_x and h.block_y = c.block_y"
+    " where d.county_id = :county and d.kind = 'volunteer' and d.in_force @> cast(:last as date)"
+    " group by 1, 2, 3"
+)
+_AREAS = (
+    "with gap as (select p.id, p.code, {whole} & case when n.cells is null"
+    " then c.inside else ~n.cells end g from place p join place_cells c on c.place_version_id = p.version_id"
+    " {held} left join ({none}) n on n.place_version_id = c.place_version_id and n.block_x = c.block_x"
+    " and n.block_y = c.block_y where p.county_id = :county and p.in_scheme)"
+    " select id, code, sum(bit_count(g)) from gap group by 1, 2"
+)
+_WALKABLE = "coalesce(c.walkable, c.inside)"
 _GAPS = (
     "with gap as (select p.id, p.code, p.name, v.id version_id, unnest({whole} - coalesce(c.spans, '{{}}')) g"
     " from place p join place_version v on v.id = p.version_id {held} left join ({none}) c"
@@ -96,15 +115,27 @@ _SUMS = (
 )
 
 
-def _gaps(none: str, *, held: bool = False) -> tuple[str, ...]:
-    """Return the SQL of the largest gaps and of the sums of each township: what a gap lacks is in `none`."""
+def _gaps(none: str, cells: str, count: str = _WALKABLE, *, held: bool = False) -> tuple[str, ...]:
+    """Return the SQL of the largest gaps of lines, of the sums of each township, and of the gaps of areas.
+
+    What a gap lacks is in `none`, of areas in `cells`; of their cells those count that are in `count`. The
+    square metres of cells on the border are left out here, which the page tells.
+    """
     whole = "int4multirange(int4range(0, v.length_dm))"
     base = _GAPS.format(
         none=none,
         whole=f"({whole} * h.spans)" if held else whole,
         held=f"join ({_HELD}) h on h.place_version_id = v.id" if held else "",
     )
-    return base + _LARGEST, base + _SUMS
+    areas = _AREAS.format(
+        none=cells,
+        whole=count + (" & h.cells" if held else ""),
+        held=f"join ({_HELD_CELLS}) h on h.place_version_id = c.place_version_id"
+        " and h.block_x = c.block_x and h.block_y = c.block_y"
+        if held
+        else "",
+    )
+    return base + _LARGEST, base + _SUMS, areas
 
 
 CARD = (
@@ -118,6 +149,14 @@ CARD = (
     " left join person p on p.id = t.person_id"
     " where l.id = :place and c.day between :first and :last order by c.day desc, t.started_at desc limit 8",
     'select * from "case" where place_id = :place order by opened_at desc limit 9',
+    "select a.name, m.spans from place p join place_area m on m.place_version_id = p.version_id"
+    " join area a on a.id = m.area_id where p.id = :place order by a.code",
+    "select count(distinct t.id), count(distinct t.person_id), max(c.day) from line_coverage c"
+    " join place l on l.version_id = c.place_version_id join patrol t on t.id = c.patrol_id"
+    " where l.id = :place and c.day between :first and :last",
+    "select d.day, d.spans from line_day d join place p on p.version_id = d.place_version_id"
+    " where p.id = :place and d.day between cast(:last as date) - 90 and :last",
+    "select * from norm where county_id = :county and in_force @> cast(:last as date)",
 )
 LISTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "people": ("/people", PEOPLE),
@@ -125,9 +164,9 @@ LISTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "places": ("/places", PLACES),
     "patrols": ("/patrols", PATROLS),
     "cases": ("/cases", CASES),
-    "gaps, unassigned": ("/gaps?kind=unassigned", _gaps(_HELD)),
-    "gaps, unpatrolled": ("/gaps?kind=unpatrolled", _gaps(_WALKED)),
-    "gaps, neglected": ("/gaps?kind=neglected", _gaps(_WALKED, held=True)),
+    "gaps, unassigned": ("/gaps?kind=unassigned", _gaps(_HELD, _HELD_CELLS, "c.inside")),
+    "gaps, unpatrolled": ("/gaps?kind=unpatrolled", _gaps(_WALKED, _SEEN)),
+    "gaps, neglected": ("/gaps?kind=neglected", _gaps(_WALKED, _SEEN, held=True)),
     "card of a place": ("/map/card/{place}", CARD),
 }
 

@@ -129,7 +129,7 @@ def test_a_townships_figures_are_its_part_of_the_river(small_county: SmallCounty
     assert whole.townships == ["东镇", "西镇"]
     own = scope_of(small_county, areas=frozenset({west.id}))
     assert answers.coverage(small_county.db, own, Query(*MAY)).rows[0].whole == 600
-    assert gaps.gaps(small_county.db, own, Query(*MAY), GapKind.UNPATROLLED).rows == []
+    assert not gaps.gaps(small_county.db, own, Query(*MAY), GapKind.UNPATROLLED).rows
     with pytest.raises(NotFound):
         answers.coverage(small_county.db, own, Query(*MAY, area_id=east.id))
 
@@ -174,7 +174,7 @@ def test_areas_have_gaps_in_square_metres(small_county: SmallCounty) -> None:
     assert size(GapKind.UNPATROLLED) == pytest.approx(500_000 - seen_m2, rel=1e-4)
     assert size(GapKind.NEGLECTED) == pytest.approx(250_000 - seen_m2 / 2, rel=0.01)
     people_service.add_duties(small_county.db, small_county.id, [duty(zhou, grid, kind=DutyKind.VOLUNTEER)])
-    assert gaps.gaps(small_county.db, scope_of(small_county), Query(*MAY), GapKind.UNASSIGNED).rows == []
+    assert not gaps.gaps(small_county.db, scope_of(small_county), Query(*MAY), GapKind.UNASSIGNED).rows
     assert size(GapKind.NEGLECTED) == pytest.approx(500_000 - seen_m2, rel=1e-4)
 
 
@@ -207,8 +207,8 @@ def test_stretches_are_told_in_words(small_county: SmallCounty) -> None:
             small_county.db, small_county.id, [duty(small_county.person("郑十"), place, ((0, 1200),))]
         )
     whole = small_county.place(Layer.RIVER, "R4", "LINESTRING (2000 0, 2100 0)")
-    found = ages.aged(small_county.db, scope_of(small_county), Query(*MAY), GapKind.UNASSIGNED)
-    listing = lists.gap_list(found, Canvas.of(small_county.db, found.table.ground, small_county.row))
+    table = ages.listed(small_county.db, scope_of(small_county), Query(*MAY), GapKind.UNASSIGNED)
+    listing = lists.gap_list(small_county.db, small_county.row, table)
     at = [column.name for column in listing.columns].index("stretch")
     words = {row[1]: row[at] for row in listing.rows}
     assert words == {
@@ -254,8 +254,8 @@ def test_nothing_stored_is_an_empty_answer(small_county: SmallCounty) -> None:
     canvas = Canvas.of(small_county.db, table.ground, small_county.row)
     assert list(lists.coverage_list(table, canvas).rows) == []
     for kind in GapKind:
-        none = ages.aged(small_county.db, scope_of(small_county), Query(*MAY), kind)
-        assert list(lists.gap_list(none, canvas, drawn=True).rows) == []
+        none = ages.listed(small_county.db, scope_of(small_county), Query(*MAY), kind)
+        assert list(lists.gap_list(small_county.db, small_county.row, none, drawn=True).rows) == []
 
 
 def test_a_gap_names_those_who_hold_that_stretch(small_county: SmallCounty) -> None:

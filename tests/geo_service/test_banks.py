@@ -11,7 +11,6 @@ from geoalchemy2.shape import to_shape
 from sqlalchemy import select
 
 from geo_service.coverage import ages
-from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query
 from geo_service.coverage.lists import gap_list
 from geo_service.imports import Outcome
@@ -125,8 +124,8 @@ def test_a_gap_names_its_bank(office: Office) -> None:  # noqa: F811
     query = Query(dt.date(2024, 1, 1), dt.date(2024, 12, 31), layers=(Layer.RIVER,))
 
     def told(kind: GapKind) -> Sequence[tuple[Any, ...]]:
-        found = ages.aged(office.db, office.scope, query, kind)
-        listing = gap_list(found, Canvas.of(office.db, found.table.ground, office.county))
+        table = ages.listed(office.db, office.scope, query, kind)
+        listing = gap_list(office.db, office.county, table)
         names = [column.name for column in listing.columns]
         at = [names.index(name) for name in ("name", "stretch", "length_m")]
         return [tuple(row[k] for k in at) for row in listing.rows]

@@ -61,7 +61,11 @@ def table_of(db: Session, staff: Scope, gap: GapKind, **more: object) -> dict[ob
     query = Query(LATER - dt.timedelta(days=9), LATER, **more)
     table = gaps.gaps(db, staff, query, gap)
     return dict(
-        zip([(r.place.code, r.span_dm) for r in table.rows], ages.since(db, staff, table), strict=True)
+        zip(
+            [(r.place.code, r.span_dm) for r in table.rows],
+            ages.since(db, staff.county_id, table),
+            strict=True,
+        )
     )
 
 
@@ -86,7 +90,11 @@ def test_the_age_of_every_gap_is_that_of_a_naive_search(db: Session, town: Water
     last = DAY + dt.timedelta(days=33)
     table = gaps.gaps(db, staff, Query(last - dt.timedelta(days=8), last), GapKind.UNPATROLLED)
     rows = [row for row in table.rows if row.place.code == "R1"]
-    told = [day for row, day in zip(table.rows, ages.since(db, staff, table), strict=True) if row in rows]
+    told = [
+        day
+        for row, day in zip(table.rows, ages.since(db, staff.county_id, table), strict=True)
+        if row in rows
+    ]
     naive: list[dt.date | None] = [None] * len(rows)
     for day in (DAY + dt.timedelta(days=n) for n in range(40)):
         whole = gaps.gaps(db, staff, Query(day, day), GapKind.UNPATROLLED)
@@ -180,8 +188,9 @@ def test_the_page_tells_the_same_and_pages_through(clerk: TestClient) -> None:
     assert "40 天前" in page
     assert "西荡镇" in page
     assert "暂无银发责任人" in text_of(clerk.get("/gaps", params={"kind": "unassigned"}).text)
-    none = {"age": "36500", "layer": "road", **WINDOW, "kind": "neglected"}
-    assert "没有这样的空白" in text_of(clerk.get("/gaps", params=none).text)
+    none = {"age": "36500", "layer": "road", **WINDOW}
+    assert "没有这样的空白" in text_of(clerk.get("/gaps", params={**none, "kind": "unassigned"}).text)
+    assert "还没有人负责的对象" in text_of(clerk.get("/gaps", params={**none, "kind": "neglected"}).text)
     assert clerk.get("/gaps", params={"page": "9"}).status_code == 200
     assert clerk.get("/gaps", params={"age": "-1"}).status_code == 422
 

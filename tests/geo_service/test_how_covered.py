@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from geo_service.accounts.scope import Scope
 from geo_service.columns import json_value
 from geo_service.coverage import ages, answers, gaps, lists, windows
-from geo_service.coverage.canvas import Canvas
 from geo_service.coverage.ground import Query
 from geo_service.figures import counts
 from geo_service.norms import queries as norm_queries
@@ -269,9 +268,9 @@ class TestMaybe:
     ) -> None:
         duty(db, walker, river)
         for kind in (GapKind.UNPATROLLED, GapKind.NEGLECTED):
-            found = ages.aged(db, scope, WINDOW, kind)
-            assert [row.ambiguous_m for row in found.table.rows] == [0, pytest.approx(400, abs=12)]
-            listing = lists.gap_list(found, Canvas.of(db, found.table.ground, county))
+            table = ages.listed(db, scope, WINDOW, kind)
+            assert [row.ambiguous_m for row in table.rows] == [0, pytest.approx(400, abs=12)]
+            listing = lists.gap_list(db, county, table)
             at = [column.name for column in listing.columns].index("ambiguous_m")
             assert [json_value(row[at], listing.columns[at]) for row in listing.rows][:1] == [0]
         table = gaps.gaps(db, scope, WINDOW, GapKind.UNASSIGNED)
