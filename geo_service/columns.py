@@ -104,9 +104,21 @@ def json_value(value: Any, column: Column) -> Any:
     return value
 
 
+class Coded(str):
+    """A code that is stored, with the words that people read: of what a county names itself."""
+
+    zh: str
+
+    def __new__(cls, code: str, zh: str) -> "Coded":
+        """Make it from both."""
+        coded = str.__new__(cls, code)
+        coded.zh = zh
+        return coded
+
+
 def words(value: Any, column: Column) -> str:
     """Return a value as people read it."""
-    if isinstance(value, Word):
+    if isinstance(value, Word | Coded):
         return value.zh
     if isinstance(value, list | tuple | set | frozenset):
         return "、".join(words(item, column) for item in value)

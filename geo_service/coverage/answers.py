@@ -169,7 +169,7 @@ def freshness(
     """
     query = table.ground.query
     since = [max(query.last_day.toordinal() - end, query.first_day.toordinal()) for end in ends_days]
-    first = dt.date.fromordinal(min(since))
+    first = dt.date.fromordinal(min(since, default=query.last_day.toordinal()))
     day, place, start, stop = windows.covered_by_day(
         db, scope.county_id, first, query.last_day, table.ground.lines
     )

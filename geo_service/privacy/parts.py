@@ -3,12 +3,14 @@
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, SQLColumnExpression, func, or_, select
 from sqlalchemy.orm import Session
 
-from geo_service.columns import Column
+from geo_service.cases import rules
+from geo_service.columns import Coded, Column
 from geo_service.privacy.forgetting import Outings
 from geo_service.tables import (
     Account,
@@ -40,6 +42,7 @@ from geo_service.tables import (
     SignIn,
     StoredFile,
 )
+from layers.categories import Categories
 from layers.vocabulary import (
     AlertKind,
     Channel,
@@ -81,11 +84,16 @@ class Part:
     """Selects a value a column, in their order."""
     words: Mapping[str, type[Word]] = field(default_factory=dict)
     """The columns whose values are words of the vocabulary."""
+    categories: str | None = None
+    """The column of the categories of problems, which a county names itself."""
 
 
 def rows(db: Session, part: Part, whose: Whose) -> list[list[Any]]:
-    """Return the rows of a part; stored words become words of the vocabulary."""
-    word_of = [part.words.get(column.name) for column in part.columns]
+    """Return the rows of a part; stored words become words of the vocabulary, or of the county's."""
+    word_of: list[Callable[[Any], Any] | None] = [part.words.get(column.name) for column in part.columns]
+    if part.categories is not None:
+        at = [column.name for column in part.columns].index(part.categories)
+        word_of[at] = partial(_category, rules.editions(db, whose.county_id))
     return [
         [
             value if word is None or value is None else _word(word, value)
@@ -95,8 +103,14 @@ def rows(db: Session, part: Part, whose: Whose) -> list[list[Any]]:
     ]
 
 
-def _word(word: type[Word], value: Any) -> Any:
+def _word(word: Callable[[Any], Any], value: Any) -> Any:
     return [word(item) for item in value] if isinstance(value, list) else word(value)
+
+
+def _category(trees: Mapping[int | None, Categories], code: str) -> Coded:
+    """Return a category as the latest tree names it that knows it."""
+    latest = sorted(trees, key=lambda id_: -(id_ or 0))
+    return Coded(code, next((trees[id_].words(code) for id_ in latest if code in trees[id_].by_code), code))
 
 
 def _place(place_id: SQLColumnExpression[Any]) -> ScalarSelect[Any]:
@@ -425,7 +439,7 @@ PARTS = (
         Column("received_at", "收到时间", "time"), Column("category", "类别"), Column("words", "说明"),
         *_POSITION, _OF_PATROL, Column("caller", "打电话的人"), Column("caller_phone", "他的电话"),
         Column("photos", "照片"),
-    ), _reports, {"channel": Channel}),
+    ), _reports, {"channel": Channel}, categories="category"),
     Part("case_steps", "在案件里做的", (
         Column("number", "案件编号"), Column("move", "做了什么"), Column("at", "时间", "time"),
         Column("words", "说明"),

@@ -212,24 +212,22 @@ def _feature(
 
 def _gap_layers(canvas: Canvas, table: GapTable, told: _Telling) -> Iterator[MapLayer]:
     """Yield one switch for each layer that has gaps of the table's kind."""
-    lines = [row for row in table.rows if row.span_dm is not None]
-    pairs = [row.span_dm for row in lines if row.span_dm is not None]
-    words = dict(
-        zip(map(id, lines), stretch_words(canvas, [row.number for row in lines], pairs), strict=True)
-    )
-    drawn = [*zip(table.rows, gap_geometries(table, canvas), strict=True)]
+    spans = {i: (row.number, row.span_dm) for i, row in enumerate(table.rows) if row.span_dm is not None}
+    numbers, pairs = [number for number, _ in spans.values()], [pair for _, pair in spans.values()]
+    words = dict(zip(spans, stretch_words(canvas, numbers, pairs), strict=True))
+    drawn = [*enumerate(zip(table.rows, gap_geometries(table, canvas), strict=True))]
     for layer in _DRAWN_FIRST:
         features = [
             MapFeature(
                 shape,
                 GAPS[table.kind].key,
                 _name(row.place.name, layer, row.townships),
-                told.gap(row, table.kind, words.get(id(row))),
+                told.gap(row, table.kind, words.get(i)),
                 str(row.place.place_id),
                 row.place.name or "",
                 row.size,
             )
-            for row, shape in drawn
+            for i, (row, shape) in drawn
             if row.place.layer is layer and shape is not None
         ]
         if features:

@@ -228,7 +228,12 @@ def test_lists_print_whole_and_without_what_is_only_for_the_screen(
     try:
         page.set_viewport_size({"width": 718, "height": 1055})  # what the margins leave of an A4
         assert page.locator("main table:visible td").count() >= cells - page.locator("td.noprint").count()
-        assert page.locator("button:visible, .button:visible, nav:visible, form .fields:visible").count() == 0
+        assert (
+            page.locator(
+                "button:visible, .button:visible, nav:visible, form:not(.asked) .fields:visible"
+            ).count()
+            == 0
+        )
         wide = page.evaluate(
             "[...document.querySelectorAll('main *')].filter(one => one.scrollWidth > one.clientWidth + 1"
             " && getComputedStyle(one).overflowX !== 'visible').map(one => one.outerHTML.slice(0, 80))"
@@ -241,6 +246,25 @@ def test_lists_print_whole_and_without_what_is_only_for_the_screen(
         box = re.search(rb"/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]", pdf)
         assert box
         assert [round(float(side)) for side in box.groups()] == pytest.approx((595, 842), abs=1), "A4"
+    finally:
+        page.emulate_media(media="null")
+
+
+def test_a_printed_list_says_what_was_asked_for(service: Service, signed_in: Watched) -> None:
+    page = signed_in.page
+    west = service.town.west
+    page.goto(f"http://{service.host}/gaps?kind=unpatrolled&area={west.code}&layer=river&{WINDOW}")
+    page.emulate_media(media="print")
+    try:
+        asked = page.locator("form.asked")
+        seen = [one.strip() for one in asked.locator("label:visible").all_inner_texts()]
+        assert [word for word in seen if word in ("辖区", "从", "到（含）")] == ["辖区", "从", "到（含）"]
+        assert "河道" in seen
+        assert not {"道路", "网格", "小区", "至少空了（天）"} & set(seen), "what narrows nothing is left out"
+        assert asked.locator("#area option:checked").inner_text().strip() == west.name
+        assert asked.locator("select:visible").count() + asked.locator("input:visible").count() > 2
+        assert page.locator("button:visible, nav:visible").count() == 0
+        assert page.locator(".onpaper:visible").count() == 2
     finally:
         page.emulate_media(media="null")
 

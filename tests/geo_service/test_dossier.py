@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from geo_service.privacy.declared import PERSONAL
 from geo_service.privacy.parts import PARTS
 from geo_service.tables import Audit, Person
+from layers.categories import DEFAULT
 from layers.vocabulary import Right
 from tests.geo_service.conftest import SmallCounty
 from tests.geo_service.test_accounts import sign_in, token_in
@@ -105,6 +106,8 @@ class TestThePages:
         page = client.get("/me").text
         for word in (NAME, PHONE, NUMBER, NOTE, "我的资料", "覆盖保留", "不再有姓名和轨迹"):
             assert word in page
+        assert DEFAULT.words("litter.bank") in page
+        assert "litter.bank" not in page
         form = {"csrf_token": token_in(page), "reason": "withdrawn"}
         refused = client.post(f"/people/{life.id}/delete", data=form)
         assert refused.status_code == 422

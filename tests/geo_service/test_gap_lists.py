@@ -33,7 +33,7 @@ from layers.vocabulary import DutyKind, GapKind, Layer, Right
 from tests.geo_service.conftest import NOON, ORIGIN, SmallCounty
 from tests.geo_service.test_accounts import sign_in, token_in
 from tests.geo_service.test_web import text_of
-from tests.geo_service.watertown import DAY, EVIL, PASSWORD, Watertown, add_account, build
+from tests.geo_service.watertown import DAY, EVIL, PASSWORD, Watertown, add_account, add_duty, build
 
 LATER = DAY + dt.timedelta(days=40)
 WINDOW = {"first": f"{LATER - dt.timedelta(days=9)}", "last": f"{LATER}"}
@@ -181,16 +181,18 @@ def rows_in(content: bytes, form: str, folder: Path) -> list[str]:
     return content.decode().splitlines()
 
 
-def test_the_page_tells_the_same_and_pages_through(clerk: TestClient) -> None:
+def test_the_page_tells_the_same_and_pages_through(db: Session, clerk: TestClient, town: Watertown) -> None:
     page = text_of(clerk.get("/gaps", params={"kind": "unpatrolled", **WINDOW}).text)
     assert f"时段内未巡查：{len(rows_of(clerk))} 处" in page
     assert "从来没有" in page
     assert "40 天前" in page
     assert "西荡镇" in page
     assert "暂无银发责任人" in text_of(clerk.get("/gaps", params={"kind": "unassigned"}).text)
-    none = {"age": "36500", "layer": "road", **WINDOW}
-    assert "没有这样的空白" in text_of(clerk.get("/gaps", params={**none, "kind": "unassigned"}).text)
-    assert "还没有人负责的对象" in text_of(clerk.get("/gaps", params={**none, "kind": "neglected"}).text)
+    roads = {"layer": "road", **WINDOW}
+    assert "还没有人负责的对象" in text_of(clerk.get("/gaps", params={**roads, "kind": "neglected"}).text)
+    for road in db.scalars(select(Place).where(Place.layer == Layer.ROAD)).all():
+        add_duty(SmallCounty(db, town.county), town.person_id, road)
+    assert "没有这样的空白" in text_of(clerk.get("/gaps", params={**roads, "kind": "unassigned"}).text)
     assert clerk.get("/gaps", params={"page": "9"}).status_code == 200
     assert clerk.get("/gaps", params={"age": "-1"}).status_code == 422
 

@@ -70,8 +70,8 @@ def build(db: Session, *, evil: bool = False, code: str = "329902", made_up: boo
     county.lies_in(grids[0], left)
     county.lies_in(grids[1], right)
     person_id = county.person("王桂兰", left)
-    _duty(county, person_id, rivers[0], [Range(0, 15_000)])
-    _duty(county, person_id, grids[0], None)
+    add_duty(county, person_id, rivers[0], [Range(0, 15_000)])
+    add_duty(county, person_id, grids[0], None)
     patrol_id, _ = county.patrol(county.walk((0, 12), (800, 12)), person_id)
     return Watertown(row, right, left, rivers, road, grids, off_map, person_id, patrol_id)
 
@@ -108,7 +108,9 @@ def _area(
     return area
 
 
-def _duty(county: SmallCounty, person_id: uuid.UUID, place: Place, spans: list[Range[int]] | None) -> None:
+def add_duty(
+    county: SmallCounty, person_id: uuid.UUID, place: Place, spans: list[Range[int]] | None = None
+) -> None:
     county.db.add(
         Duty(
             county_id=county.id, person_id=person_id, place_id=place.id, spans=spans,
