@@ -36,11 +36,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+SERVER = os.environ.get("GEO_DATABASE_URL")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_environment() -> None:
+    """Leave the developer's own server to `server` alone: a service under test is told its own."""
+    os.environ.pop("GEO_DATABASE_URL", None)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The URL of a PostGIS server: GEO_DATABASE_URL, else a private cluster that ends with the run."""
-    if url := os.environ.get("GEO_DATABASE_URL"):
-        yield url
+    if SERVER:
+        yield SERVER
         return
     data_dir = Path(tempfile.mkdtemp(prefix="yinxun-test-"))
     with joined(Cluster.at(data_dir)) as url:

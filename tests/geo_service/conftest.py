@@ -7,10 +7,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import shapely
+from fastapi.testclient import TestClient
 from geoalchemy2.shape import from_shape
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.dialects.postgresql import Range as PgRange
@@ -30,6 +32,9 @@ from layers.lines import canonical, measured
 from layers.matching import matched
 from layers.tracks import Recording, Track, clean
 from layers.vocabulary import Layer, Right
+
+if TYPE_CHECKING:
+    from tests.geo_service.watertown import Watertown
 
 CRS = "EPSG:4549"
 ORIGIN = np.array([480_000.0, 3_640_000.0])
@@ -232,3 +237,22 @@ def heard() -> Iterator[list[str]]:
     yield handler.lines
     root.removeHandler(handler)
     root.setLevel(level)
+
+
+@pytest.fixture
+def town(db: Session) -> "Watertown":
+    """A county of two townships with places, duties and a walk."""
+    from tests.geo_service import watertown  # noqa: PLC0415 -- it builds on this module
+
+    return watertown.build(db)
+
+
+@pytest.fixture
+def clerk(db: Session, client: TestClient, town: "Watertown") -> TestClient:
+    """Sign a coordinator of the whole town in."""
+    from tests.geo_service.test_accounts import sign_in  # noqa: PLC0415 -- it builds on this module
+    from tests.geo_service.watertown import PASSWORD, add_account  # noqa: PLC0415
+
+    add_account(db, town.county, "clerk", Right.COORDINATOR)
+    assert sign_in(client, "clerk", PASSWORD).status_code == 303
+    return client

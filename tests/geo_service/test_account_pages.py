@@ -13,12 +13,7 @@ from geo_service.tables import Account, Audit, Grant, SignIn
 from layers.vocabulary import Right
 from tests.geo_service.test_accounts import sign_in, token_in
 from tests.geo_service.test_web import text_of
-from tests.geo_service.watertown import PASSWORD, Watertown, add_account, build
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return build(db)
+from tests.geo_service.watertown import PASSWORD, Watertown, add_account
 
 
 @pytest.fixture

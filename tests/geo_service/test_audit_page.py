@@ -19,14 +19,9 @@ from geo_service.web.audit_words import action_words
 from layers.vocabulary import Right
 from tests.geo_service.test_accounts import sign_in
 from tests.geo_service.test_web import text_of
-from tests.geo_service.watertown import PASSWORD, Watertown, add_account, build
+from tests.geo_service.watertown import PASSWORD, Watertown, add_account
 
 ROOT = Path(audit.__file__).parent
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return build(db)
 
 
 def reader(db: Session, client: TestClient, town: Watertown, right: Right) -> TestClient:

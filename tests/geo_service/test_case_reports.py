@@ -85,11 +85,6 @@ class Phone:
 
 
 @pytest.fixture
-def town(db: Session) -> Watertown:
-    return watertown.build(db)
-
-
-@pytest.fixture
 def phone(db: Session, client: TestClient, town: Watertown) -> Phone:
     return Phone(db, client, town.county.id, town.person_id)
 

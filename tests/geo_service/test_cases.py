@@ -24,17 +24,11 @@ from geo_service.tables import Report
 from layers.crs import from_wgs84
 from layers.errors import BadRules, IllegalMove
 from layers.vocabulary import CaseState, Channel, Datum, Move, Right, Severity
-from tests.geo_service import watertown
 from tests.geo_service.conftest import SmallCounty
 from tests.geo_service.test_plates import at
 from tests.geo_service.watertown import Watertown
 
 NOW = dt.datetime.now(dt.UTC)
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return watertown.build(db)
 
 
 @pytest.fixture

@@ -17,9 +17,7 @@ from sqlalchemy.orm import Session
 
 from geo_service.coverage import rollup
 from geo_service.tables import Audit, LineCoverage
-from layers.vocabulary import Right
-from tests.geo_service.test_accounts import sign_in
-from tests.geo_service.watertown import DAY, PASSWORD, Watertown, add_account, build
+from tests.geo_service.watertown import DAY, Watertown, build
 
 WINDOW = {"first": str(DAY - dt.timedelta(days=30)), "last": str(DAY + dt.timedelta(days=10))}
 UNASSIGNED = WINDOW | {"kind": "unassigned"}
@@ -28,13 +26,6 @@ UNASSIGNED = WINDOW | {"kind": "unassigned"}
 @pytest.fixture
 def town(db: Session) -> Watertown:
     return build(db, evil=True)
-
-
-@pytest.fixture
-def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
-    add_account(db, town.county, "clerk", Right.COORDINATOR)
-    assert sign_in(client, "clerk", PASSWORD).status_code == 303
-    return client
 
 
 def test_coverage_pages_through_all_places_with_sums(clerk: TestClient) -> None:

@@ -16,15 +16,9 @@ from geo_service.cli import coverage_maps as commands
 from geo_service.settings import Settings
 from geo_service.tables import Audit
 from layers.errors import YinxunError
-from tests.geo_service import watertown
 from tests.geo_service.watertown import Watertown
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return watertown.build(db)
 
 
 @pytest.fixture

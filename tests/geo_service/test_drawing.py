@@ -50,11 +50,6 @@ def lonlat(wkt: str) -> Any:
 
 
 @pytest.fixture
-def town(db: Session) -> Watertown:
-    return watertown.build(db)
-
-
-@pytest.fixture
 def county(db: Session, town: Watertown) -> SmallCounty:
     return SmallCounty(db, town.county)
 

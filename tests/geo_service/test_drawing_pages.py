@@ -15,10 +15,9 @@ from geo_service.app import create_app
 from geo_service.patrols import again
 from geo_service.settings import Settings
 from geo_service.tables import Place
-from layers.vocabulary import Right
 from tests.geo_service import watertown
 from tests.geo_service.conftest import SmallCounty
-from tests.geo_service.test_accounts import sign_in, token_in
+from tests.geo_service.test_accounts import token_in
 from tests.geo_service.test_drawing import lonlat, spans, walk
 from tests.geo_service.watertown import EVIL, Watertown
 
@@ -28,13 +27,6 @@ LINE = "LINESTRING (100 650, 900 650)"
 @pytest.fixture
 def town(db: Session) -> Watertown:
     return watertown.build(db, evil=True)
-
-
-@pytest.fixture
-def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
-    watertown.add_account(db, town.county, "clerk", Right.COORDINATOR)
-    assert sign_in(client, "clerk", watertown.PASSWORD).status_code == 303
-    return client
 
 
 def facts(html: str) -> Any:

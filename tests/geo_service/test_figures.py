@@ -11,7 +11,6 @@ from typing import Any
 import openpyxl
 import pytest
 from docx import Document
-from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -45,17 +44,12 @@ from layers.errors import BadFile
 from layers.figures import Code
 from layers.vocabulary import DutyKind, Layer, Level, Right, Role, ServiceKind, Verdict
 from tests.geo_service.conftest import NOON, SmallCounty
-from tests.geo_service.test_accounts import sign_in, token_in
-from tests.geo_service.watertown import DAY, EVIL, PASSWORD, Watertown, add_account, build
+from tests.geo_service.test_accounts import token_in
+from tests.geo_service.watertown import DAY, EVIL, Watertown
 
 STAFF = Actor(os_user="tester")
 MAY = Period(dt.date(2026, 5, 1), dt.date(2026, 5, 31))
 ALL = {Right.ADMINISTRATOR: None}
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return build(db)
 
 
 @pytest.fixture
@@ -620,13 +614,6 @@ def test_a_title_that_cannot_be_is_told(db, county, asked):
 
 
 # --- pages and the API
-
-
-@pytest.fixture
-def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
-    add_account(db, town.county, "clerk", Right.COORDINATOR)
-    assert sign_in(client, "clerk", PASSWORD).status_code == 303
-    return client
 
 
 PERIOD = {"first": "2026-05-01", "last": "2026-05-31"}

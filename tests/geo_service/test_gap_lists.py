@@ -31,9 +31,9 @@ from geo_service.tables import Duty, Place
 from layers.crs import to_lonlat
 from layers.vocabulary import DutyKind, GapKind, Layer, Right
 from tests.geo_service.conftest import NOON, ORIGIN, SmallCounty
-from tests.geo_service.test_accounts import sign_in, token_in
+from tests.geo_service.test_accounts import token_in
 from tests.geo_service.test_web import text_of
-from tests.geo_service.watertown import DAY, EVIL, PASSWORD, Watertown, add_account, add_duty, build
+from tests.geo_service.watertown import DAY, EVIL, Watertown, add_duty, build
 
 LATER = DAY + dt.timedelta(days=40)
 WINDOW = {"first": f"{LATER - dt.timedelta(days=9)}", "last": f"{LATER}"}
@@ -48,13 +48,6 @@ def town(db: Session) -> Watertown:
 @pytest.fixture
 def staff(town: Watertown) -> Scope:
     return Scope(town.county.id, Actor(os_user="tester"), dict.fromkeys(Right, None))
-
-
-@pytest.fixture
-def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
-    add_account(db, town.county, "clerk", Right.COORDINATOR)
-    assert sign_in(client, "clerk", PASSWORD).status_code == 303
-    return client
 
 
 def table_of(db: Session, staff: Scope, gap: GapKind, **more: object) -> dict[object, dt.date | None]:

@@ -24,19 +24,7 @@ from layers.vocabulary import Right
 from tests.geo_service.conftest import CRS, ORIGIN
 from tests.geo_service.test_accounts import sign_in, token_in
 from tests.geo_service.test_web import text_of
-from tests.geo_service.watertown import PASSWORD, Watertown, add_account, build
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return build(db)
-
-
-@pytest.fixture
-def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
-    add_account(db, town.county, "clerk", Right.COORDINATOR)
-    assert sign_in(client, "clerk", PASSWORD).status_code == 303
-    return client
+from tests.geo_service.watertown import PASSWORD, Watertown, add_account
 
 
 def rivers(*named: tuple[str, list[tuple[float, float]]]) -> bytes:

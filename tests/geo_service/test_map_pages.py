@@ -22,13 +22,6 @@ def town(db: Session) -> Watertown:
     return build(db, evil=True)
 
 
-@pytest.fixture
-def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
-    add_account(db, town.county, "clerk", Right.COORDINATOR)
-    assert sign_in(client, "clerk", PASSWORD).status_code == 303
-    return client
-
-
 def found(client: TestClient, words: str) -> list[tuple[str, str | None]]:
     return [(one["code"], one["by"]) for one in client.get("/api/find", params={"q": words}).json()]
 

@@ -115,11 +115,6 @@ def hook() -> Iterator[Hook]:
 
 
 @pytest.fixture
-def town(db: Session) -> Watertown:
-    return watertown.build(db)
-
-
-@pytest.fixture
 def desk(town: Watertown) -> Scope:
     return Scope(town.county.id, Actor(os_user="desk"), dict.fromkeys(Right, None))
 

@@ -38,14 +38,9 @@ from layers.presets import preset
 from layers.vocabulary import Channel, ExemptionKind, GapKind, Period, Right
 from tests.geo_service.conftest import SmallCounty
 from tests.geo_service.test_accounts import sign_in
-from tests.geo_service.watertown import DAY, PASSWORD, Watertown, add_account, build
+from tests.geo_service.watertown import DAY, PASSWORD, Watertown, add_account
 
 STAFF = Actor(os_user="tester")
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return build(db)
 
 
 @pytest.fixture

@@ -17,16 +17,10 @@ from geo_service.settings import Settings
 from geo_service.tables import Audit, Norm
 from layers.errors import BadNorm, YinxunError
 from layers.presets import PRESETS
-from tests.geo_service import watertown
 from tests.geo_service.test_norms import ALWAYS, today
 from tests.geo_service.watertown import Watertown
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return watertown.build(db)
 
 
 @pytest.fixture

@@ -398,11 +398,6 @@ class TestTrials:
 
 
 @pytest.fixture
-def town(db: Session) -> watertown.Watertown:
-    return watertown.build(db)
-
-
-@pytest.fixture
 def signed(client: TestClient, db: Session, town: watertown.Watertown) -> TestClient:
     watertown.add_account(db, town.county, "chen", Right.COORDINATOR)
     db.commit()

@@ -20,22 +20,10 @@ from geo_service.tables import Import, StoredFile
 from layers.crs import to_lonlat
 from layers.vocabulary import Right
 from tests.geo_service.conftest import CRS, NOON, ORIGIN
-from tests.geo_service.test_accounts import sign_in, token_in
-from tests.geo_service.watertown import PASSWORD, Watertown, add_account, build
+from tests.geo_service.test_accounts import token_in
+from tests.geo_service.watertown import Watertown
 
 ROSTER = "姓名,编号\n张三,77\n".encode()
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return build(db)
-
-
-@pytest.fixture
-def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
-    add_account(db, town.county, "clerk", Right.COORDINATOR)
-    assert sign_in(client, "clerk", PASSWORD).status_code == 303
-    return client
 
 
 @pytest.fixture

@@ -11,22 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from geo_service.tables import Audit, Duty, Person, Place
-from layers.vocabulary import Layer, Right
-from tests.geo_service.test_accounts import sign_in, token_in
+from layers.vocabulary import Layer
+from tests.geo_service.test_accounts import token_in
 from tests.geo_service.test_web import text_of
-from tests.geo_service.watertown import PASSWORD, Watertown, add_account, build
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return build(db)
-
-
-@pytest.fixture
-def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
-    add_account(db, town.county, "clerk", Right.COORDINATOR)
-    assert sign_in(client, "clerk", PASSWORD).status_code == 303
-    return client
+from tests.geo_service.watertown import Watertown
 
 
 def send(clerk: TestClient, path: str, **fields: str) -> object:

@@ -14,12 +14,7 @@ from geo_service.accounts.register import Ground, Manager
 from geo_service.accounts.scope import Actor
 from geo_service.tables import Audit, County, Place
 from layers.vocabulary import Right
-from tests.geo_service.watertown import Watertown, build
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return build(db)
+from tests.geo_service.watertown import Watertown
 
 
 @pytest.fixture

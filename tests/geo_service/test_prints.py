@@ -26,11 +26,6 @@ ASKED = Asked(first=DAY, last=DAY)
 
 
 @pytest.fixture
-def town(db: Session) -> Watertown:
-    return watertown.build(db)
-
-
-@pytest.fixture
 def scope(db: Session, town: Watertown) -> Scope:
     return command_scope(db, town.county.code)
 

@@ -10,16 +10,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from geo_service.tables import Account, Patrol
-from layers.vocabulary import Right
 from tests.geo_service.conftest import NOON, SmallCounty
-from tests.geo_service.test_accounts import sign_in, token_in
+from tests.geo_service.test_accounts import token_in
 from tests.geo_service.test_web import text_of
-from tests.geo_service.watertown import PASSWORD, Watertown, add_account, build
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return build(db)
+from tests.geo_service.watertown import Watertown
 
 
 @pytest.fixture
@@ -33,13 +27,6 @@ def waiting(db: Session, town: Watertown) -> list[uuid.UUID]:
         made.append(county.patrol(walk, person)[0])
     db.execute(update(Patrol).where(Patrol.id.in_(made)).values(verdict="review"))
     return made[::-1]
-
-
-@pytest.fixture
-def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
-    add_account(db, town.county, "clerk", Right.COORDINATOR)
-    assert sign_in(client, "clerk", PASSWORD).status_code == 303
-    return client
 
 
 def current(page: str) -> uuid.UUID:

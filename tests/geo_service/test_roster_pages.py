@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Callable
 
 import openpyxl
-import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,22 +16,10 @@ from layers.vocabulary import Right
 from tests.geo_service.conftest import SmallCounty
 from tests.geo_service.test_accounts import sign_in, token_in
 from tests.geo_service.test_web import text_of
-from tests.geo_service.watertown import PASSWORD, Watertown, add_account, build
+from tests.geo_service.watertown import PASSWORD, Watertown, add_account
 
 Edit = Callable[[openpyxl.Workbook], None]
 WEST, EAST = "西荡镇辖区表.xlsx", "东湖镇辖区表.xlsx"
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return build(db)
-
-
-@pytest.fixture
-def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
-    add_account(db, town.county, "clerk", Right.COORDINATOR)
-    assert sign_in(client, "clerk", PASSWORD).status_code == 303
-    return client
 
 
 def sheets(clerk: TestClient, **params: str) -> dict[str, bytes]:

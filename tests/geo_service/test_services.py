@@ -27,17 +27,12 @@ from geo_service.services.service import ServiceRequest
 from geo_service.settings import Settings
 from geo_service.tables import Audit, County, Person, Service, ServicePerson, StoredFile
 from layers.vocabulary import Evidence, Right, ServiceKind, Verdict
-from tests.geo_service.test_accounts import sign_in, token_in
+from tests.geo_service.test_accounts import token_in
 from tests.geo_service.test_proofs import taken
-from tests.geo_service.watertown import DAY, PASSWORD, Watertown, add_account, build
+from tests.geo_service.watertown import DAY, Watertown, build
 
 STAFF = Actor(os_user="tester")
 WEST = "329902100000"
-
-
-@pytest.fixture
-def town(db: Session) -> Watertown:
-    return build(db)
 
 
 @pytest.fixture
@@ -220,13 +215,6 @@ def test_pages_follow_each_other_without_gap_or_double(db, town, county):
 
 
 # --- over HTTP
-
-
-@pytest.fixture
-def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
-    add_account(db, town.county, "clerk", Right.COORDINATOR)
-    assert sign_in(client, "clerk", PASSWORD).status_code == 303
-    return client
 
 
 def body(town: Watertown, **more: Any) -> dict[str, Any]:

@@ -29,13 +29,6 @@ def town(db: Session) -> Watertown:
     return build(db, evil=True)
 
 
-@pytest.fixture
-def clerk(db: Session, client: TestClient, town: Watertown) -> TestClient:
-    add_account(db, town.county, "clerk", Right.COORDINATOR)
-    assert sign_in(client, "clerk", PASSWORD).status_code == 303
-    return client
-
-
 def tile_at(x_m: float, y_m: float, z: int) -> tuple[int, int, int]:
     """Return the tile over a point in metres from the county's origin."""
     lon, lat = to_lonlat(ORIGIN + np.array([[x_m, y_m]]), CRS)[0].tolist()
