@@ -16,12 +16,11 @@ from geo_service.accounts.scope import Scope
 from geo_service.coverage import age_queries
 from geo_service.coverage.gaps import GapTable, gaps
 from geo_service.coverage.ground import Query
+from geo_service.coverage.windows import ALL_DM
 from layers.vocabulary import GapKind
 
 MOST_AGE = 36_500
 """Days; nothing is known of longer ago."""
-ALL_DM = 2**31 - 1
-"""Where what is no stretch of a line ends, dm: all of its place."""
 
 
 class Order(StrEnum):

@@ -89,7 +89,9 @@ def gather(db: Session, scope: Scope, query: Query) -> Ground:
     whole = SpanSet.whole([place.length_dm or 0 for place in places])
     if areas is not None:
         whole = whole & windows.member_spans(db, scope.county_id, areas, ground.index)
-    townships = windows.townships(db, scope.county_id, ground.index)
+    listed = {k: place.listed_under for k, place in enumerate(places) if place.version_id is None}
+    named = {k: area for k, area in listed.items() if area is not None}
+    townships = windows.townships(db, scope.county_id, ground.index, named)
     return replace(ground, whole=whole, townships=townships)
 
 

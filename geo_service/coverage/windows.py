@@ -1,7 +1,7 @@
 """The SQL of a window: which places, what of them lies in which area, what was covered, seen, by how many."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,13 +24,13 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import INT4MULTIRANGE, aggregate_order_by
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from geo_service.accounts.narrow import patrols_in, places_in
 from geo_service.accounts.scope import Scope
 from geo_service.bulk import among, elements_of, spans_in
 from geo_service.counting import Sizes, came_to, covering
-from geo_service.coverage.lying import NOWHERE, Township, Townships
+from geo_service.coverage.lying import Township, Townships
 from geo_service.tables import (
     Area,
     AreaVisit,
@@ -56,8 +56,8 @@ Ints = NDArray[np.int64]
 Geometries = NDArray[np.object_]
 
 
-_ALL_DM = "{[0,2147483647)}"
-"""The span of a place that has no length: all of it."""
+ALL_DM = 2**31 - 1
+"""Where a place that has no length ends, dm: all of it lies before."""
 _ASKED = 5_000
 _NONE: Ints = np.empty(0, np.int64)
 _LAYERS = {layer.value: layer for layer in Layer}
@@ -169,14 +169,16 @@ def lying(
     return found
 
 
-def townships(db: Session, county_id: int, index: dict[int, int]) -> Townships:
-    """Return in which townships the numbered places lie."""
+def townships(
+    db: Session, county_id: int, index: dict[int, int], listed: Mapping[int, int] | None = None
+) -> Townships:
+    """Return in which townships the numbered places lie; those of `listed` in that of the area it names."""
     known = (
         select(Area.id, Area.code, Area.name, func.row_number().over(order_by=Area.code).label("number"))
         .where(Area.county_id == county_id, Area.level == Level.TOWNSHIP)
         .cte("known")
     )
-    span = func.unnest(func.coalesce(PlaceArea.spans, cast(_ALL_DM, INT4MULTIRANGE)))
+    span = func.unnest(func.coalesce(PlaceArea.spans, cast(f"{{[0,{ALL_DM})}}", INT4MULTIRANGE)))
     entry = (
         select(PlaceArea.place_version_id.label("version_id"), known.c.number, span.label("span"))
         .join(known, known.c.id == PlaceArea.area_id)
@@ -190,14 +192,33 @@ def townships(db: Session, county_id: int, index: dict[int, int]) -> Townships:
     )
     entries = (entry.version_id, entry.number, func.lower(entry.span), func.upper(entry.span))
     found = db.execute(select(*in_order, *map(_sent, entries))).one()
-    if found[2] is None:
-        return NOWHERE
-    version, township, start, stop = (
-        elements_of(one, kind).astype(np.int64)
+    towns = [Township(*pair) for pair in zip(found[0] or (), found[1] or (), strict=True)]
+    version, number, start, stop = (
+        _NONE if one is None else elements_of(one, kind).astype(np.int64)
         for one, kind in zip(found[2:], (">i8", ">i8", ">i4", ">i4"), strict=True)
     )
-    known_ = [Township(*pair) for pair in zip(found[0], found[1], strict=True)]
-    return Townships.of(known_, numbered(version, index), township - 1, start, stop)
+    of_area = _township_of(db, county_id, listed.values()) if listed else {}
+    position = {town.code: k for k, town in enumerate(towns)}
+    off_map = [(k, position[of_area[area]]) for k, area in (listed or {}).items() if area in of_area]
+    place, township = np.array(off_map, np.int64).reshape(-1, 2).T
+    return Townships.of(
+        towns,
+        np.concatenate([numbered(version, index), place]),
+        np.concatenate([number - 1, township]),
+        np.concatenate([start, np.zeros(len(place), np.int64)]),
+        np.concatenate([stop, np.full(len(place), ALL_DM)]),
+    )
+
+
+def _township_of(db: Session, county_id: int, areas: Collection[int]) -> dict[int, str]:
+    """Return of areas that are a township, or lie in one, its code."""
+    town = aliased(Area)
+    rows = db.execute(
+        select(Area.id, town.code)
+        .join(town, or_(town.id == Area.id, town.id == Area.parent_id))
+        .where(Area.county_id == county_id, town.level == Level.TOWNSHIP, among(Area.id, set(areas)))
+    )
+    return dict(rows.all())
 
 
 def covered_spans(

@@ -15,7 +15,7 @@ from geo_service.coverage.ground import Ground, Query
 from geo_service.coverage.lying import NOWHERE, Township, Townships
 from geo_service.coverage.windows import PlaceRow
 from layers.spans import SpanSet
-from layers.vocabulary import GapKind, Layer, Right
+from layers.vocabulary import GapKind, Layer, Level, Right
 from tests.geo_service.conftest import NOON, SmallCounty
 from tests.geo_service.watertown import build
 
@@ -113,3 +113,18 @@ def test_a_register_too_large_to_be_named_is_answered_alike(
     assert any(row.outings for row in named[0])
     assert all(len(rows) for rows in named[2])
     assert gaps.gaps(db, scope, query, GapKind.UNPATROLLED).rows
+
+
+def test_what_is_not_on_the_map_lies_where_it_is_listed(small_county: SmallCounty) -> None:
+    db = small_county.db
+    town = small_county.area("T1")
+    village = small_county.area("V1", town, Level.VILLAGE)
+    county = small_county.area("C1", None, Level.COUNTY)
+    for code, area in (("R1", town), ("R2", village), ("R3", county), ("R4", None)):
+        small_county.place(Layer.RIVER, code, None).area_id = area and area.id
+    scope = Scope(small_county.id, Actor(os_user="tester"), dict.fromkeys(Right, None))
+    found = gaps.gaps(db, scope, Query(DAY, DAY), GapKind.UNASSIGNED).rows
+    assert {row.place.code: row.townships for row in found} == {
+        "R1": [town.name], "R2": [town.name], "R3": [], "R4": []
+    }  # fmt: skip
+    assert [pair.tolist() for pair in found.in_townships()] == [[0, 1], [0, 0]]

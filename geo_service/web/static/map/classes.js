@@ -19,6 +19,14 @@ const of = {
 
 export const classify = (mode, places, i, ends) => of[mode.key](places, i, ends);
 
+const KINDS = { uncovered: "unpatrolled", neglected: "neglected", unassigned: "unassigned" };
+
+/* Whether a look's stretches are of a kind of gap that is asked for; none named: all. Freshness is no kind. */
+export function isWanted({ kinds }, look) {
+  const kind = KINDS[look.class];
+  return look.key === "uncovered" || !kind || !kinds.length || kinds.includes(kind);
+}
+
 /* Townships: how much of their lines was walked, or is somebody's; in the looks of the mode for it. */
 export const townMode = ({ key }, modes) =>
   modes.find((one) => one.key === (key === "duty" || key === "gap" ? "duty" : "share"));

@@ -1,10 +1,10 @@
 /* The map without WebGL: Leaflet draws the same tiles, sent as GeoJSON, on a plain canvas. */
 
+import { isWanted } from "./classes.js";
 import { WALKER, sign, tile as hatched } from "./patterns.js";
 
 const VENDOR = "/static/leaflet";
 const SIDE = 256;
-const KINDS = { uncovered: "unpatrolled", neglected: "neglected", unassigned: "unassigned" };
 const BANDS = { river: { color: "#b5e0f5", weight: 9 }, road: { color: "#c9b27c", weight: 8 } };
 
 function load(tag, attributes) {
@@ -192,9 +192,7 @@ class Flat {
 
   stretch(properties) {
     const look = this.mode?.stretches.find((one) => one.class === properties.class);
-    const kind = KINDS[properties.class];
-    const { kinds } = this.seen;
-    if (!look || (look.key !== "uncovered" && kind && kinds.length && !kinds.includes(kind))) return { stroke: false };
+    if (!look || !isWanted(this.seen, look)) return { stroke: false };
     return { stroke: true, ...this.pen(look) };
   }
 

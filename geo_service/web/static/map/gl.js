@@ -1,4 +1,5 @@
 /* The map by WebGL: MapLibre over our own tiles, with a worker from our own host. */
+import { isWanted } from "./classes.js";
 import { WALKER, hatch, signed, written } from "./patterns.js";
 
 const VENDOR = "/static/vendor/maplibre";
@@ -119,7 +120,7 @@ function paint(map, seen, mode, classes, towns) {
   map.setPaintProperty("towns", "fill-color", ["coalesce", ["feature-state", "colour"], "#c9c9c4"]);
   areas(map, mode, classes);
   lines(map, seen, mode, classes);
-  const shown = mode.stretches.filter((look) => wanted(seen, look));
+  const shown = mode.stretches.filter((look) => isWanted(seen, look));
   const plain = shown.filter((look) => !look.ribbon && !look.dash.length);
   for (const look of shown) if (!plain.includes(look)) stretch(map, look);
   if (plain.length) solid(map, plain);
@@ -213,14 +214,6 @@ function atCase(map, seen, point) {
   if (found.properties.point_count) map.easeTo({ center: found.geometry.coordinates, zoom: map.getZoom() + 2, duration: 0 });
   else seen.onCase(found.properties.id);
   return true;
-}
-
-const KINDS = { uncovered: "unpatrolled", neglected: "neglected", unassigned: "unassigned" };
-
-/* The kinds of gap that the address names; none named: all. Freshness is no kind of gap. */
-function wanted({ kinds }, look) {
-  const kind = KINDS[look.class];
-  return look.key === "uncovered" || !kind || !kinds.length || kinds.includes(kind);
 }
 
 const OF_STRETCHES = { source: "stretches", "source-layer": "stretches" };
