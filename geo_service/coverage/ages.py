@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
 from geo_service.coverage import age_queries
+from geo_service.coverage.gap_rows import NO_SPAN, GapRows, Ints
 from geo_service.coverage.gaps import GapTable, gaps
 from geo_service.coverage.ground import Query
 from geo_service.coverage.windows import ALL_DM
@@ -37,22 +38,38 @@ def listed(
 ) -> GapTable:
     """Return the gaps of one kind that have been gaps for so many days at least, or always, in an order."""
     table = gaps(db, scope, query, kind)
+    asks_age = bool(age_days) or order is Order.AGE
+    # By its ordinal; 0: it always was one.
+    last = np.array(
+        [day.toordinal() if day else 0 for day in since(db, scope.county_id, table)] if asks_age else [],
+        np.int64,
+    )
     if age_days:
-        never = query.last_day - dt.timedelta(days=min(age_days, query.last_day.toordinal() - 1))
-        old = [day is None or day <= never for day in since(db, scope.county_id, table)]
-        table = replace(table, rows=table.rows.take(np.array(old, bool)))
+        old = last <= query.last_day.toordinal() - age_days
+        old |= last == 0
+        table, last = replace(table, rows=table.rows.take(old)), last[old]
     if order is Order.PLACE:
         return table
     rows = table.rows
     # Metres and square metres do not compare: lines come before areas, and what is 未上图 last.
     keys = [-np.nan_to_num(rows.size), ~rows.is_stretch, rows.is_unmapped]
     if order is Order.AGE:
-        keys.append(np.array([day.toordinal() if day else 0 for day in since(db, scope.county_id, table)]))
+        keys.append(last)
     if order is Order.TOWNSHIP:
-        words = ["、".join(row.townships) for row in rows]
-        rank = {said: k for k, said in enumerate(sorted(set(words)))}
-        keys.append(np.array([rank[said] for said in words]))
+        keys.append(_ranks(rows))
     return replace(table, rows=rows.take(np.lexsort(keys)))
+
+
+def _ranks(rows: GapRows) -> Ints:
+    """Return where each comes in the order of its townships' names."""
+    names = rows.ground.townships.names
+    numbers, starts, stops = (column.tolist() for column in (rows.number, rows.start, rows.stop))
+    words = [
+        "、".join(names(k, None if a == NO_SPAN else (a, b)))
+        for k, a, b in zip(numbers, starts, stops, strict=True)
+    ]
+    rank = {said: k for k, said in enumerate(sorted(set(words)))}
+    return np.array([rank[said] for said in words], np.int64)
 
 
 def since(db: Session, county_id: int, table: GapTable) -> list[dt.date | None]:
@@ -72,12 +89,11 @@ def since(db: Session, county_id: int, table: GapTable) -> list[dt.date | None]:
     versions = [place.version_id or 0 for place in places]
     along = np.array(versions, np.int64)[is_stretch], rows.start[is_stretch], rows.stop[is_stretch]
     walked = age_queries.last_walked(db, county_id, along, query.last_day)
-    position = np.cumsum(is_stretch) - 1
-    areas = {version for version, own in zip(versions, is_stretch, strict=True) if not own}
+    position = {i: k for k, i in enumerate(np.flatnonzero(is_stretch).tolist())}
+    areas = {version for i, version in enumerate(versions) if i not in position}
     seen = age_queries.last_seen(db, county_id, areas, before) if areas else {}
     return [
-        walked.get(k) if own else seen.get(version)
-        for version, own, k in zip(versions, is_stretch.tolist(), position.tolist(), strict=True)
+        walked.get(position[i]) if i in position else seen.get(version) for i, version in enumerate(versions)
     ]
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from geo_service.columns import Column, Listing
 from geo_service.coverage import ages
 from geo_service.coverage.answers import CoverageRow, CoverageTable
-from geo_service.coverage.canvas import Canvas, words_of
+from geo_service.coverage.canvas import Canvas, stretch_words, words_of
 from geo_service.coverage.gap_rows import GapRow
 from geo_service.coverage.gaps import GapTable
 from geo_service.coverage.ground import DM_PER_M, Ground, Query
@@ -74,7 +74,7 @@ def gap_list(db: Session, county: County, table: GapTable, *, drawn: bool = Fals
     gaps = list(table.rows)
     told = zip(
         gaps,
-        where(db, county, table.ground, gaps),
+        where(db, county, table.ground, gaps, canvas),
         ages.since(db, county.id, table),
         gap_geometries(table, canvas) if canvas else [None] * len(gaps),
         strict=True,
@@ -94,10 +94,19 @@ def gap_list(db: Session, county: County, table: GapTable, *, drawn: bool = Fals
     return Listing("gaps", f"{table.kind.zh} {_window(table.ground.query)}", columns, rows)
 
 
-def where(db: Session, county: County, ground: Ground, rows: Sequence[GapRow]) -> list[str]:
-    """Return where on its line each gap is, in words; empty for areas and what is 未上图."""
+def where(
+    db: Session, county: County, ground: Ground, rows: Sequence[GapRow], canvas: Canvas | None = None
+) -> list[str]:
+    """Return where on its line each gap is, in words; empty for areas and what is 未上图.
+
+    Without a canvas of the whole ground their own places are read.
+    """
     spans = {i: (row.number, row.span_dm) for i, row in enumerate(rows) if row.span_dm is not None}
-    told = dict(zip(spans, words_of(db, ground, county, list(spans.values())), strict=True))
+    if canvas is None:
+        words = words_of(db, ground, county, list(spans.values()))
+    else:
+        words = stretch_words(canvas, [k for k, _ in spans.values()], [span for _, span in spans.values()])
+    told = dict(zip(spans, words, strict=True))
     return [told.get(i, "") for i in range(len(rows))]
 
 

@@ -188,33 +188,31 @@ def townships(
     )
     in_order = (
         select(func.array_agg(aggregate_order_by(column, known.c.number))).scalar_subquery()
-        for column in (known.c.code, known.c.name)
+        for column in (known.c.id, known.c.code, known.c.name)
     )
     entries = (entry.version_id, entry.number, func.lower(entry.span), func.upper(entry.span))
-    found = db.execute(select(*in_order, *map(_sent, entries))).one()
-    towns = [Township(*pair) for pair in zip(found[0] or (), found[1] or (), strict=True)]
+    ids, codes_, names, *sent = db.execute(select(*in_order, *map(_sent, entries))).one()
     version, number, start, stop = (
         _NONE if one is None else elements_of(one, kind).astype(np.int64)
-        for one, kind in zip(found[2:], (">i8", ">i8", ">i4", ">i4"), strict=True)
+        for one, kind in zip(sent, (">i8", ">i8", ">i4", ">i4"), strict=True)
     )
+    own = numbered(version, index)
+    on_map = np.column_stack([own, number - 1, start, stop])[own >= 0]
+    position = {id_: k for k, id_ in enumerate(ids or ())}
     of_area = _township_of(db, county_id, listed.values()) if listed else {}
-    position = {town.code: k for k, town in enumerate(towns)}
-    off_map = [(k, position[of_area[area]]) for k, area in (listed or {}).items() if area in of_area]
-    place, township = np.array(off_map, np.int64).reshape(-1, 2).T
-    return Townships.of(
-        towns,
-        np.concatenate([numbered(version, index), place]),
-        np.concatenate([number - 1, township]),
-        np.concatenate([start, np.zeros(len(place), np.int64)]),
-        np.concatenate([stop, np.full(len(place), ALL_DM)]),
-    )
+    off_map = [
+        (k, position[of_area[area]], 0, ALL_DM) for k, area in (listed or {}).items() if area in of_area
+    ]
+    rows = np.concatenate([on_map, np.array(off_map, np.int64).reshape(-1, 4)])
+    towns = [Township(code, name) for code, name in zip(codes_ or (), names or (), strict=True)]
+    return Townships.of(towns, *rows.T)
 
 
-def _township_of(db: Session, county_id: int, areas: Collection[int]) -> dict[int, str]:
-    """Return of areas that are a township, or lie in one, its code."""
+def _township_of(db: Session, county_id: int, areas: Collection[int]) -> dict[int, int]:
+    """Return of areas that are a township, or lie in one, its id."""
     town = aliased(Area)
     rows = db.execute(
-        select(Area.id, town.code)
+        select(Area.id, town.id)
         .join(town, or_(town.id == Area.id, town.id == Area.parent_id))
         .where(Area.county_id == county_id, town.level == Level.TOWNSHIP, among(Area.id, set(areas)))
     )
@@ -243,6 +241,8 @@ def covered_by_day(
 
     Its day (proleptic ordinal), place, start and stop (dm), each of shape (n,).
     """
+    if not index:
+        return _NONE, _NONE, _NONE, _NONE
     inner = (
         select(LineDay.place_version_id, LineDay.day, func.unnest(LineDay.spans).label("span"))
         .where(
@@ -255,7 +255,7 @@ def covered_by_day(
     day = inner.c.day - literal(first)
     columns = (day, inner.c.place_version_id, func.lower(inner.c.span), func.upper(inner.c.span))
     sent = db.execute(select(*map(_sent, columns))).one()
-    if not index or sent[0] is None:
+    if sent[0] is None:
         return _NONE, _NONE, _NONE, _NONE
     days, version, start, stop = (
         elements_of(one, kind).astype(np.int64)

@@ -85,32 +85,29 @@ class Part:
     words: Mapping[str, type[Word]] = field(default_factory=dict)
     """The columns whose values are words of the vocabulary."""
     categories: str | None = None
-    """The column of the categories of problems, which a county names itself."""
+    """The column of the categories of problems, which a county names itself: edition and code."""
 
 
 def rows(db: Session, part: Part, whose: Whose) -> list[list[Any]]:
     """Return the rows of a part; stored words become words of the vocabulary, or of the county's."""
-    word_of: list[Callable[[Any], Any] | None] = [part.words.get(column.name) for column in part.columns]
+    says: dict[str, Callable[[Any], Any]] = {name: partial(_words, word) for name, word in part.words.items()}
     if part.categories is not None:
-        at = [column.name for column in part.columns].index(part.categories)
-        word_of[at] = partial(_category, rules.editions(db, whose.county_id))
+        says[part.categories] = partial(_category, rules.editions(db, whose.county_id))
+    said = [says.get(column.name) for column in part.columns]
     return [
-        [
-            value if word is None or value is None else _word(word, value)
-            for word, value in zip(word_of, row, strict=True)
-        ]
+        [value if say is None or value is None else say(value) for say, value in zip(said, row, strict=True)]
         for row in db.execute(part.query(whose))
     ]
 
 
-def _word(word: Callable[[Any], Any], value: Any) -> Any:
+def _words(word: type[Word], value: Any) -> Any:
     return [word(item) for item in value] if isinstance(value, list) else word(value)
 
 
-def _category(trees: Mapping[int | None, Categories], code: str) -> Coded:
-    """Return a category as the latest tree names it that knows it."""
-    latest = sorted(trees, key=lambda id_: -(id_ or 0))
-    return Coded(code, next((trees[id_].words(code) for id_ in latest if code in trees[id_].by_code), code))
+def _category(trees: Mapping[int | None, Categories], told: Sequence[Any]) -> Coded | None:
+    """Return a category, told as the edition of its case and its code, with its words."""
+    edition_id, code = told
+    return None if code is None else Coded(code, trees[edition_id].words(code))
 
 
 def _place(place_id: SQLColumnExpression[Any]) -> ScalarSelect[Any]:
@@ -293,9 +290,10 @@ def _reports(whose: Whose) -> Rows:
     own = Report.county_id == whose.county_id, Report.person_id == whose.person_id
     return (
         select(
-            Report.id, Case.number, Report.channel, Report.at, Report.received_at, Report.category,
-            Report.words, Report.lon, Report.lat, Report.accuracy_m, Report.patrol_id, Report.caller,
-            Report.caller_phone, Report.photos,
+            Report.id, Case.number, Report.channel, Report.at, Report.received_at,
+            func.json_build_array(Case.category_edition_id, Report.category), Report.words, Report.lon,
+            Report.lat, Report.accuracy_m, Report.patrol_id, Report.caller, Report.caller_phone,
+            Report.photos,
         )
         .join(Case, Case.id == Report.case_id)
         .where(*own)

@@ -1,5 +1,6 @@
 """The lists of gaps, to work through: by township, length and age, and as files to take along."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -96,11 +97,12 @@ def page(db: Db, frame: Framed, asked: Annotated[Listed, Query()]) -> Response:
     begin = (asked.page - 1) * PAGE_ROWS
     shown = table.part(begin, PAGE_ROWS)
     rows = list(shown.rows)
+    areas = queries.area_choices(db, frame.own_scope)
     values = {
         "asked": asked,
         "question": table.ground.query,
         "layers": list(Layer),
-        "areas": queries.area_choices(db, frame.own_scope),
+        "areas": areas,
         "duties": list(DutyKind),
         "levels": list(Level),
         "kinds": list(GapKind),
@@ -117,7 +119,7 @@ def page(db: Db, frame: Framed, asked: Annotated[Listed, Query()]) -> Response:
         "days": lambda day: ages.days(day, table),
         "count": len(table.rows),
         "more": len(table.rows) > begin + PAGE_ROWS,
-        "sums": _sums(table),
+        "sums": _sums(table, {area.code for area in areas}),
         "short": lists.short(table),
         "has_places": bool(table.ground.places),
         "may_tell": frame.holds(*CHANGE),
@@ -193,8 +195,11 @@ def _table(db: Db, frame: Frame, asked: Listed) -> GapTable:
     return ages.listed(db, scope, query, asked.only_kind, age_days=asked.age, order=asked.sort)
 
 
-def _sums(table: GapTable) -> list[Sum]:
-    """Return the gaps of each township, the most metres first; one across a border counts in both."""
+def _sums(table: GapTable, open_to_reader: Collection[str]) -> list[Sum]:
+    """Return the gaps of each township, the most metres first; one across a border counts in both.
+
+    Of a township that is not open to the reader, by code, only the name is told: no list answers for it.
+    """
     rows, known = table.rows, table.ground.townships.known
     gap, township = rows.in_townships()
     # What lies in none, as what is 未上图, is counted behind them.
@@ -203,7 +208,8 @@ def _sums(table: GapTable) -> list[Sum]:
     length_m = np.where(rows.is_stretch, np.nan_to_num(rows.size), 0.0)[gap]
     counts = np.bincount(township, minlength=len(known) + 1).tolist()
     lengths_m = np.bincount(township, length_m, minlength=len(known) + 1).tolist()
-    names = [*((one.name, one.code) for one in known), ("镇街不详", None)]
+    names = [(one.name, one.code if one.code in open_to_reader else None) for one in known]
+    names.append(("镇街不详", None))
     sums = zip(names, counts, lengths_m, strict=True)
     found = [Sum(name, code, count, length_m) for (name, code), count, length_m in sums if count]
     return sorted(found, key=lambda one: (-one.length_m, -one.count, one.name))

@@ -155,6 +155,7 @@ def _needs(db: Db, frame: Frame, scope: Scope, area: str) -> dict[str, Any]:
         "needs": rows[:SHOWN_NEEDS],
         "count": len(rows),
         "metres": sum(need.metres for need in found.needs),
+        "usual_places": Asked().most_places,
         "free": len(free),
         "idle": sum(candidate.has_places == 0 for candidate in free),
         "duties": list(lists.duties(db, scope, found.duties).rows),

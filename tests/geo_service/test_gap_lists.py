@@ -31,9 +31,9 @@ from geo_service.tables import Duty, Place
 from layers.crs import to_lonlat
 from layers.vocabulary import DutyKind, GapKind, Layer, Right
 from tests.geo_service.conftest import NOON, ORIGIN, SmallCounty
-from tests.geo_service.test_accounts import token_in
+from tests.geo_service.test_accounts import sign_in, token_in
 from tests.geo_service.test_web import text_of
-from tests.geo_service.watertown import DAY, EVIL, Watertown, add_duty, build
+from tests.geo_service.watertown import DAY, EVIL, PASSWORD, Watertown, add_account, add_duty, build
 
 LATER = DAY + dt.timedelta(days=40)
 WINDOW = {"first": f"{LATER - dt.timedelta(days=9)}", "last": f"{LATER}"}
@@ -246,3 +246,18 @@ def test_a_duty_on_a_place_that_left_the_scheme_no_longer_fits(
     db.execute(update(Duty).values(in_force=until))
     assert misfits.found(db, staff) == [], "what has ended needs no care"
     assert db.scalars(select(Duty.id)).first() is not None
+
+
+def test_a_township_that_is_not_the_readers_is_a_name_without_a_link(
+    db: Session, client: TestClient, town: Watertown
+) -> None:
+    county = SmallCounty(db, town.county)
+    grid = county.place(Layer.GRID, "G9", "POLYGON ((0 0, 90 0, 90 90, 0 90, 0 0))")
+    for area in (town.west, town.east):
+        county.lies_in(grid, area)
+    add_account(db, town.county, "westerner", Right.COORDINATOR, town.west)
+    assert sign_in(client, "westerner", PASSWORD).status_code == 303
+    page = client.get("/gaps", params={"kind": "unassigned", "layer": "grid"}).text
+    assert f"area={town.west.code}" in page
+    assert f"area={town.east.code}" not in page
+    assert town.east.name in text_of(page)
