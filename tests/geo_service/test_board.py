@@ -27,10 +27,10 @@ from layers.cases import OPEN
 from layers.categories import DEFAULT
 from layers.vocabulary import CaseState, Move, Right
 from maps.style import CASES
-from tests.geo_service.test_cases import chief, go, staff, tell, town, unit, volunteer
+from tests.geo_service.test_cases import chief, go, staff, tell, unit, volunteer
 from tests.geo_service.watertown import Watertown, add_account
 
-__all__ = ["chief", "town", "volunteer"]
+__all__ = ["chief", "volunteer"]
 NOW = dt.datetime.now(dt.UTC)
 
 

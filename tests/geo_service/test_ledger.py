@@ -29,11 +29,11 @@ from layers.cases import SETTLED
 from layers.repeats import clusters
 from layers.vocabulary import CaseState, Channel, Move, Right, Severity
 from tests.geo_service.test_board import ask
-from tests.geo_service.test_cases import DONE, chief, go, staff, tell, town, unit, volunteer
+from tests.geo_service.test_cases import DONE, chief, go, staff, tell, unit, volunteer
 from tests.geo_service.test_plates import at
 from tests.geo_service.watertown import Watertown
 
-__all__ = ["ask", "chief", "town", "volunteer"]
+__all__ = ["ask", "chief", "volunteer"]
 NOW = dt.datetime.now(dt.UTC)
 TODAY = NOW.astimezone(dt.timezone(dt.timedelta(hours=8))).date()
 YEAR = Window(TODAY - dt.timedelta(days=200), TODAY)

@@ -19,7 +19,6 @@ from tests.geo_service.test_drawing import (  # noqa: F401 -- the fixtures
     lonlat,
     scope,
     spans,
-    town,
     walk,
 )
 from tests.geo_service.test_import_commands import Run, done, refusal, run  # noqa: F401
