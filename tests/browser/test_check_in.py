@@ -70,6 +70,7 @@ def scans_of(service: Service, person_id: uuid.UUID) -> list[tuple[CheckIn, Patr
 def enter(handset: Handset, card: str, name: str) -> None:
     handset.scan(card)
     handset.page.get_by_role("heading", name=f"{name}，您好").wait_for()
+    handset.until("() => navigator.serviceWorker.controller !== null")
 
 
 def open_plate(handset: Handset, plate: Hung) -> None:
@@ -130,7 +131,7 @@ def test_without_signal_a_plate_is_scanned_all_the_same_and_counts_once(
         "async () => (await navigator.serviceWorker.getRegistrations()).filter((r) => r.active).length === 2"
     )
     handset.stand(60, 3)
-    handset.context.set_offline(True)
+    handset.lose_signal()
     open_plate(handset, plate)
     expect(handset.page.get_by_role("heading", name="您在公示牌旁，打卡？")).to_be_visible()
     handset.tap("打卡")
@@ -140,7 +141,7 @@ def test_without_signal_a_plate_is_scanned_all_the_same_and_counts_once(
     handset.page.goto(f"{handset.host}/v")
     expect(handset.page.get_by_text("还有 1 条没上传")).to_be_visible()
     assert scans_of(service, person_id) == []
-    handset.context.set_offline(False)
+    handset.find_signal()
     handset.is_sent()
     ((scan, _),) = scans_of(service, person_id)
     assert (scan.is_near, dt.datetime.now(dt.UTC) - scan.at < dt.timedelta(minutes=10)) == (True, True)
@@ -223,12 +224,12 @@ def test_a_check_in_does_not_wait_for_a_walk_that_waits_for_a_consent(
 ) -> None:
     person_id, card = person("撤回的")
     begin(handset, card)
-    handset.context.set_offline(True)
+    handset.lose_signal()
     handset.walk(30, 60, 90)
     handset.end()
     with Session(service.engine) as db, db.begin():
         consents.withdraw(db, _staff(service), person_id)
-    handset.context.set_offline(False)
+    handset.find_signal()
     handset.page.goto(f"{handset.host}/v#p={plate.id}")
     handset.tap("打卡")
     expect(handset.page.get_by_role("heading", name="已打卡")).to_be_visible(timeout=20_000)
@@ -273,11 +274,11 @@ def test_every_screen_of_checking_in_can_be_read_and_touched(
     handset.page.get_by_role("link", name="打卡", exact=True).tap()
     handset.page.get_by_role("heading", name="您在中心河，打卡？").wait_for()
     look(handset, "check in", folder)
-    handset.context.set_offline(True)
+    handset.lose_signal()
     handset.tap("打卡")
     handset.page.get_by_role("heading", name="打卡记在手机里了").wait_for()
     look(handset, "checked in without signal", folder)
-    handset.context.set_offline(False)
+    handset.find_signal()
     handset.page.get_by_role("heading", name="已打卡").wait_for()
     look(handset, "checked in", folder)
     handset.context.clear_permissions()

@@ -30,6 +30,7 @@ from geo_service.tables import Alert, Area, Batch, Companion, Duty, Patrol, Pers
 from layers.crs import to_lonlat
 from layers.vocabulary import DutyKind, Layer, Level, Right, Role
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, Service, Watched
+from tests.browser.signal import Signal
 from tests.geo_service.conftest import CRS, ORIGIN
 
 PHONE = {"width": 360, "height": 740}
@@ -47,7 +48,8 @@ class Handset:
 
     def __init__(self, chromium: Browser, service: Service) -> None:
         self.service = service
-        self.host = f"http://{service.host}"
+        self.signal = Signal(service.host)
+        self.host = f"http://{self.signal.host}"
         self.context: BrowserContext = chromium.new_context(
             viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN",
             permissions=["geolocation"],
@@ -65,6 +67,9 @@ class Handset:
     def opened(self) -> Page:
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        # Watched from the first request on: of a page that its worker has taken over, a route that is set
+        # only then misses some.
+        page.route("**/none", lambda route: route.abort())
         return page
 
     def scan(self, card: str) -> None:
@@ -117,8 +122,18 @@ class Handset:
         """Wait until nothing waits to be sent."""
         self.until(SENT)
 
+    def lose_signal(self) -> None:
+        """Let no request through, those of a page that comes back included."""
+        self.signal.lose()
+        self.context.set_offline(True)
+
+    def find_signal(self) -> None:
+        self.signal.find()
+        self.context.set_offline(False)
+
     def close(self) -> None:
         self.context.close()
+        self.signal.close()
         assert self.outside == [], "a page asked another host"
         assert self.errors == []
 
@@ -239,12 +254,12 @@ def test_without_signal_nothing_is_lost_and_it_goes_out_by_itself(
 ) -> None:
     person_id, card = person("没信号")
     begin(handset, card)
-    handset.context.set_offline(True)
+    handset.lose_signal()
     handset.walk(*range(30, 300, 30))
     handset.end()
     expect(handset.page.get_by_text("条没上传")).to_be_visible()
     assert patrols_of(service, person_id) == []
-    handset.context.set_offline(False)
+    handset.find_signal()
     handset.is_sent()
     assert_recorded(service, handset, person_id)
 
@@ -301,13 +316,13 @@ def test_a_page_that_is_killed_goes_on_where_it_was(service: Service, handset: H
     begin(handset, card)
     handset.walk(*range(30, 200, 30))
     handset.kill()
-    handset.context.set_offline(True)
+    handset.lose_signal()
     handset.page.goto(f"{handset.host}/v")  # from the phone alone
     handset.tap("接着走")
     handset.walk(*range(220, 400, 30))
     handset.kill()
     handset.page.goto(f"{handset.host}/v")
-    handset.context.set_offline(False)
+    handset.find_signal()
     handset.tap("那次已经走完了")
     handset.is_sent()
     assert_recorded(service, handset, person_id)
@@ -346,11 +361,11 @@ def test_each_sees_and_sends_only_his_own_on_one_phone(service: Service, handset
     first, card = person("甲先生")
     second, other = person("乙女士")
     begin(handset, card)
-    handset.context.set_offline(True)
+    handset.lose_signal()
     handset.walk(30, 60, 90)
     handset.end()
     handset.page.route("**/api/patrols/**", lambda route: route.abort())
-    handset.context.set_offline(False)
+    handset.find_signal()
     handset.scan(other)
     handset.page.reload()
     expect(handset.page.get_by_role("heading", name="乙女士，您好")).to_be_visible()
@@ -394,14 +409,14 @@ def test_what_waits_goes_out_when_a_lost_card_was_replaced(
     """The card ends while something waits: that nobody may come in is no answer to what was recorded."""
     person_id, card = person("换卡片")
     begin(handset, card)
-    handset.context.set_offline(True)
+    handset.lose_signal()
     handset.walk(30, 60, 90)
     handset.end()
     with Session(service.engine) as db, db.begin():
         scope = Scope(service.town.county.id, Actor(os_user="t"), dict.fromkeys(Right, None))
         lost = next(way for way in devices.ways(db, scope, person_id=person_id) if way.kind == "card")
         devices.revoke(db, scope, lost.id)
-    handset.context.set_offline(False)
+    handset.find_signal()
     handset.page.goto(f"{handset.host}/v")
     expect(handset.page.get_by_text("这张卡片不能用了")).to_be_visible()
     expect(handset.page.get_by_text("条没上传")).to_be_visible()
