@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
 from geo_service.areas import service as areas_service
-from geo_service.coverage import holding, queries, windows
+from geo_service.coverage import holding, lying_queries, queries, windows
 from geo_service.coverage.holding import Steward
 from geo_service.coverage.lying import NOWHERE, Townships
 from geo_service.coverage.windows import PlaceRow
@@ -88,10 +88,10 @@ def gather(db: Session, scope: Scope, query: Query) -> Ground:
     ground = Ground(query, places, SpanSet.empty(), NOWHERE)
     whole = SpanSet.whole([place.length_dm or 0 for place in places])
     if areas is not None:
-        whole = whole & windows.member_spans(db, scope.county_id, areas, ground.index)
+        whole = whole & lying_queries.member_spans(db, scope.county_id, areas, ground.index)
     listed = {k: place.listed_under for k, place in enumerate(places) if place.version_id is None}
     named = {k: area for k, area in listed.items() if area is not None}
-    townships = windows.townships(db, scope.county_id, ground.index, named)
+    townships = lying_queries.townships(db, scope.county_id, ground.index, named)
     return replace(ground, whole=whole, townships=townships)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from geo_service.accounts.scope import Scope
-from geo_service.coverage import facts, gaps, windows
+from geo_service.coverage import facts, gaps, lying_queries
 from geo_service.coverage.facts import Facts
 from geo_service.coverage.gaps import GapTable
 from geo_service.coverage.ground import DM_PER_M, Query
@@ -42,7 +42,7 @@ def by_township(db: Session, scope: Scope, query: Query, area_ids: Sequence[int]
 def of(found: Facts, table: GapTable, area_ids: Sequence[int]) -> dict[int, TownshipSums]:
     """Return the sums of each of the areas, over facts and their gaps without a duty."""
     walked, free = found.covered, table.gaps | table.short
-    lying = windows.lying(found.db, found.scope.county_id, area_ids, found.ground.index)
+    lying = lying_queries.lying(found.db, found.scope.county_id, area_ids, found.ground.index)
     nobody = set(table.rows.number[~table.rows.is_stretch & ~table.rows.is_unmapped].tolist())
     return {area_id: _sums(table, lying.get(area_id, []), walked, free, nobody) for area_id in area_ids}
 

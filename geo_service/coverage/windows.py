@@ -1,7 +1,7 @@
-"""The SQL of a window: which places, what of them lies in which area, what was covered, seen, by how many."""
+"""The SQL of a window: which places, what was covered of them, seen, maybe walked, by how many."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,8 +12,6 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Subquery,
-    Text,
-    cast,
     exists,
     func,
     literal,
@@ -23,14 +21,12 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import INT4MULTIRANGE, aggregate_order_by
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from geo_service.accounts.narrow import patrols_in, places_in
 from geo_service.accounts.scope import Scope
-from geo_service.bulk import among, elements_of, spans_in
+from geo_service.bulk import among, elements_of
 from geo_service.counting import Sizes, came_to, covering
-from geo_service.coverage.lying import Township, Townships
 from geo_service.tables import (
     Area,
     AreaVisit,
@@ -50,7 +46,7 @@ from layers import codes
 from layers.banks import Side, stored_sides
 from layers.cells import CellSet
 from layers.spans import SpanSet
-from layers.vocabulary import Layer, Level
+from layers.vocabulary import Layer
 
 Ints = NDArray[np.int64]
 Geometries = NDArray[np.object_]
@@ -143,82 +139,6 @@ def places(
     return sorted(found, key=lambda place: (_ORDER[place.layer], place.code))
 
 
-def member_spans(db: Session, county_id: int, areas: frozenset[int], index: dict[int, int]) -> SpanSet:
-    """Return which spans (dm) of which places, numbered by `index` of their version, lie in the areas."""
-    span = func.unnest(PlaceArea.spans).label("span")
-    inner = select(PlaceArea.place_version_id.label("version_id"), span).where(
-        PlaceArea.county_id == county_id, PlaceArea.area_id.in_(areas)
-    )
-    return _span_set(db, inner, index)
-
-
-def lying(
-    db: Session, county_id: int, areas: Sequence[int], index: dict[int, int]
-) -> dict[int, list[tuple[int, Sequence[tuple[int, int]] | None]]]:
-    """Return for each area the numbered places in it, with their spans (dm) there; None: all of the place."""
-    rows = db.execute(
-        select(PlaceArea.area_id, PlaceArea.place_version_id, cast(PlaceArea.spans, Text)).where(
-            PlaceArea.county_id == county_id,
-            among(PlaceArea.area_id, areas),
-            among(PlaceArea.place_version_id, index),
-        )
-    )
-    found: dict[int, list[tuple[int, Sequence[tuple[int, int]] | None]]] = {}
-    for area, version_id, spans in rows:
-        found.setdefault(area, []).append((index[version_id], None if spans is None else spans_in(spans)))
-    return found
-
-
-def townships(
-    db: Session, county_id: int, index: dict[int, int], listed: Mapping[int, int] | None = None
-) -> Townships:
-    """Return in which townships the numbered places lie; those of `listed` in that of the area it names."""
-    known = (
-        select(Area.id, Area.code, Area.name, func.row_number().over(order_by=Area.code).label("number"))
-        .where(Area.county_id == county_id, Area.level == Level.TOWNSHIP)
-        .cte("known")
-    )
-    span = func.unnest(func.coalesce(PlaceArea.spans, cast(f"{{[0,{ALL_DM})}}", INT4MULTIRANGE)))
-    entry = (
-        select(PlaceArea.place_version_id.label("version_id"), known.c.number, span.label("span"))
-        .join(known, known.c.id == PlaceArea.area_id)
-        .where(PlaceArea.county_id == county_id, _numbered_in(index, PlaceArea.place_version_id))
-        .subquery()
-        .c
-    )
-    in_order = (
-        select(func.array_agg(aggregate_order_by(column, known.c.number))).scalar_subquery()
-        for column in (known.c.id, known.c.code, known.c.name)
-    )
-    entries = (entry.version_id, entry.number, func.lower(entry.span), func.upper(entry.span))
-    ids, codes_, names, *sent = db.execute(select(*in_order, *map(_sent, entries))).one()
-    version, number, start, stop = (
-        _NONE if one is None else elements_of(one, kind).astype(np.int64)
-        for one, kind in zip(sent, (">i8", ">i8", ">i4", ">i4"), strict=True)
-    )
-    own = numbered(version, index)
-    on_map = np.column_stack([own, number - 1, start, stop])[own >= 0]
-    position = {id_: k for k, id_ in enumerate(ids or ())}
-    of_area = _township_of(db, county_id, listed.values()) if listed else {}
-    off_map = [
-        (k, position[of_area[area]], 0, ALL_DM) for k, area in (listed or {}).items() if area in of_area
-    ]
-    rows = np.concatenate([on_map, np.array(off_map, np.int64).reshape(-1, 4)])
-    towns = [Township(code, name) for code, name in zip(codes_ or (), names or (), strict=True)]
-    return Townships.of(towns, *rows.T)
-
-
-def _township_of(db: Session, county_id: int, areas: Collection[int]) -> dict[int, int]:
-    """Return of areas that are a township, or lie in one, its id."""
-    town = aliased(Area)
-    rows = db.execute(
-        select(Area.id, town.id)
-        .join(town, or_(town.id == Area.id, town.id == Area.parent_id))
-        .where(Area.county_id == county_id, town.level == Level.TOWNSHIP, among(Area.id, set(areas)))
-    )
-    return dict(rows.all())
-
-
 def covered_spans(
     db: Session, county_id: int, first: dt.date, last: dt.date, index: dict[int, int]
 ) -> SpanSet:
@@ -231,7 +151,7 @@ def covered_spans(
         .group_by(rows.c.place_version_id)
         .subquery()
     )
-    return _span_set(db, select(union.c.version_id, func.unnest(union.c.spans).label("span")), index)
+    return span_set(db, select(union.c.version_id, func.unnest(union.c.spans).label("span")), index)
 
 
 def covered_by_day(
@@ -248,13 +168,13 @@ def covered_by_day(
         .where(
             LineDay.county_id == county_id,
             LineDay.day.between(first, last),
-            _numbered_in(index, LineDay.place_version_id),
+            numbered_in(index, LineDay.place_version_id),
         )
         .subquery()
     )
     day = inner.c.day - literal(first)
     columns = (day, inner.c.place_version_id, func.lower(inner.c.span), func.upper(inner.c.span))
-    sent = db.execute(select(*map(_sent, columns))).one()
+    sent = db.execute(select(*map(sent_as_one, columns))).one()
     if sent[0] is None:
         return _NONE, _NONE, _NONE, _NONE
     days, version, start, stop = (
@@ -290,12 +210,12 @@ def ambiguous_spans(
             LineCoverage.county_id == county_id,
             LineCoverage.day.between(first, last),
             not_(func.isempty(LineCoverage.ambiguous)),
-            _numbered_in(index, LineCoverage.place_version_id),
+            numbered_in(index, LineCoverage.place_version_id),
             covering(),
         )
         .subquery()
     )
-    return _span_set(db, select(inner.c.version_id, func.unnest(inner.c.spans).label("span")), index)
+    return span_set(db, select(inner.c.version_id, func.unnest(inner.c.spans).label("span")), index)
 
 
 def seen_cells(
@@ -335,7 +255,7 @@ def _rolled_up(
             table.county_id == county_id,
             period >= since,
             period < until,
-            _numbered_in(index, table.place_version_id),
+            numbered_in(index, table.place_version_id),
         )
 
     # The calendar ends before the month behind its last one.
@@ -379,7 +299,7 @@ def outings(
             )
             .join(Patrol, Patrol.id == table.patrol_id)
             .where(table.county_id == county_id, table.day.between(first, last))
-            .where(_numbered_in(index, table.place_version_id), covering(), came_to(table))
+            .where(numbered_in(index, table.place_version_id), covering(), came_to(table))
             .group_by(table.place_version_id)
         )
         found |= {index[v]: Outings(times, people, day) for v, times, people, day in rows if v in index}
@@ -463,7 +383,7 @@ def walkers(
             .join(Patrol, Patrol.id == table.patrol_id)
             .join(Person, Person.id == Patrol.person_id)
             .where(patrols_in(scope), table.day.between(first, last), Person.deleted_at.is_(None))
-            .where(_numbered_in(index, table.place_version_id), covering(), came_to(table))
+            .where(numbered_in(index, table.place_version_id), covering(), came_to(table))
             .group_by(table.place_version_id, Person.id)
             .order_by(func.max(table.day).desc(), Person.name)
         )
@@ -487,7 +407,7 @@ def geometries(db: Session, county_id: int, version_ids: Sequence[int]) -> Geome
     return found
 
 
-def _numbered_in(index: dict[int, int], version_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+def numbered_in(index: dict[int, int], version_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """Return the condition that a version has a number, where that is worth asking.
 
     PostgreSQL plans an array by each of its elements, which of a whole register takes longer than to read the
@@ -496,10 +416,11 @@ def _numbered_in(index: dict[int, int], version_id: InstrumentedAttribute[int]) 
     return among(version_id, index) if len(index) <= _ASKED else true()
 
 
-def _span_set(db: Session, inner: Select[Any], index: dict[int, int]) -> SpanSet:
+def span_set(db: Session, inner: Select[Any], index: dict[int, int]) -> SpanSet:
+    """Return the spans of a statement (version_id, span), numbered; those without a number are left out."""
     found = inner.subquery()
     columns = (found.c.version_id, func.lower(found.c.span), func.upper(found.c.span))
-    sent = db.execute(select(*map(_sent, columns))).one()
+    sent = db.execute(select(*map(sent_as_one, columns))).one()
     if sent[0] is None:
         return SpanSet.empty()
     version, start, stop = (
@@ -516,6 +437,6 @@ def numbered(versions: NDArray[Any], index: dict[int, int]) -> Ints:
     return np.array([index.get(v, -1) for v in known.tolist()], np.int64)[which]
 
 
-def _sent(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def sent_as_one(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return a column as one array in its binary form: as rows of numbers it would take many times longer."""
     return func.array_send(func.array_agg(column))

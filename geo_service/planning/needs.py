@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from geo_service.coverage import gaps, ground, windows
+from geo_service.coverage import gaps, ground, lying_queries, windows
 from geo_service.coverage.windows import PlaceRow
 from geo_service.planning import numbers, queries
 from geo_service.planning.asked import Asked, Numbers
@@ -192,7 +192,7 @@ def _cuts(asking: Asking, land: Land, whole: SpanSet) -> Cuts:
     asked = asking.asked
     cuts = Cuts.none()
     if asked.at_borders:
-        lying = windows.lying(asking.db, asking.county.id, sorted(asking.area_ids), land.ground.index)
+        lying = lying_queries.lying(asking.db, asking.county.id, sorted(asking.area_ids), land.ground.index)
         members = [
             SpanSet.of(
                 *np.array([(k, a, b) for k, spans in own for a, b in spans or ()], float).reshape(-1, 3).T
@@ -227,7 +227,7 @@ def with_fixed(needs: list[NeedAt], of: ground.Ground, fixed: Iterable[Decided])
 
 def grounds(asking: Asking, land: Land, wanting: Sequence[NeedAt], tree: Tree) -> list[eligibility.Ground]:
     """Return of each need where it lies."""
-    lying = windows.lying(asking.db, asking.county.id, sorted(tree.level_of), land.ground.index)
+    lying = lying_queries.lying(asking.db, asking.county.id, sorted(tree.level_of), land.ground.index)
     areas_of: dict[int, list[tuple[int, Sequence[Span] | None]]] = {}
     for area, own in lying.items():
         for k, spans in own:
