@@ -6,8 +6,6 @@ import threading
 import time
 
 log = logging.getLogger(__name__)
-_SEARCHED = 50_000
-"""New objects between two searches for cycles."""
 
 
 def start() -> threading.Thread:
@@ -31,6 +29,4 @@ def warm() -> None:
     # for a quarter of a second.
     gc.collect()
     gc.freeze()
-    # A list of a whole register makes that many objects in no cycle, and each search would go through them.
-    gc.set_threshold(_SEARCHED, *gc.get_threshold()[1:])
     log.info("ready for tracks after %.1f s", time.monotonic() - began_s)

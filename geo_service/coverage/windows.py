@@ -54,7 +54,8 @@ Geometries = NDArray[np.object_]
 
 ALL_DM = 2**31 - 1
 """Where a place that has no length ends, dm: all of it lies before."""
-_ASKED = 5_000
+MOST_NUMBERED = 5_000
+"""Places that a statement names; of more it reads all, and what has no number is left out."""
 _NONE: Ints = np.empty(0, np.int64)
 _LAYERS = {layer.value: layer for layer in Layer}
 _ORDER = {layer: k for k, layer in enumerate(Layer)}
@@ -413,7 +414,7 @@ def numbered_in(index: dict[int, int], version_id: InstrumentedAttribute[int]) -
     PostgreSQL plans an array by each of its elements, which of a whole register takes longer than to read the
     rows of all: whoever reads them leaves out what has no number.
     """
-    return among(version_id, index) if len(index) <= _ASKED else true()
+    return among(version_id, index) if len(index) <= MOST_NUMBERED else true()
 
 
 def span_set(db: Session, inner: Select[Any], index: dict[int, int]) -> SpanSet:

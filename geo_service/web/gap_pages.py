@@ -202,7 +202,7 @@ def _sums(table: GapTable, open_to_reader: Collection[str]) -> list[Sum]:
     """
     rows, known = table.rows, table.ground.townships.known
     gap, township = rows.in_townships()
-    # What lies in none, as what is 未上图, is counted behind them.
+    # What lies in none is counted behind them.
     nowhere = np.setdiff1d(np.arange(len(rows)), gap)
     gap, township = np.concatenate([gap, nowhere]), np.append(township, np.full(len(nowhere), len(known)))
     length_m = np.where(rows.is_stretch, np.nan_to_num(rows.size), 0.0)[gap]

@@ -6,7 +6,10 @@ import threading
 
 
 class Signal:
-    """Forwards connections to a service until it is lost; a browser's own switch leaves out its workers."""
+    """Forwards connections to a service until it is lost.
+
+    Chromium's own switch lets some requests through of a page that was opened again under a service worker.
+    """
 
     def __init__(self, host: str) -> None:
         name, _, port = host.partition(":")

@@ -128,6 +128,7 @@ class Handset:
         self.context.set_offline(True)
 
     def find_signal(self) -> None:
+        """Let requests through again."""
         self.signal.find()
         self.context.set_offline(False)
 

@@ -108,7 +108,7 @@ def test_a_register_too_large_to_be_named_is_answered_alike(
         return [list(table.rows), strips, [list(one.rows) for one in found], since]
 
     named = told()
-    monkeypatch.setattr(windows, "_ASKED", 0)
+    monkeypatch.setattr(windows, "MOST_NUMBERED", 0)
     assert told() == named
     assert any(row.outings for row in named[0])
     assert all(len(rows) for rows in named[2])
